@@ -1,0 +1,412 @@
+//! The approval platforms, one folder each. [`ALL`] is the only list of them.
+//!
+//! What a platform cannot do is a value the caller sees ([`Error::Unsupported`]), never a silent no-op.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::approval::{Event, Mode};
+use crate::clock::World;
+
+pub mod outbound;
+
+/// Every platform. A new one is a folder and a line here.
+pub static ALL: &[&dyn Provider] = &[];
+
+/// The platform with this `kind`, as a connection names it.
+#[must_use]
+pub fn by_kind(kind: &str) -> Option<&'static dyn Provider> {
+    ALL.iter().copied().find(|provider| provider.kind() == kind)
+}
+
+/// A future that a provider returns.
+pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// What a platform's credentials and addresses are made of, opened and ready for use.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The connection's id.
+    pub connection: String,
+    /// The settings as saved: they passed [`Provider::fields`].
+    pub settings: Map<String, Value>,
+    /// The secrets, by name.
+    pub secrets: Secrets,
+    /// Earlier secrets that are still accepted on callbacks while keys are being rotated.
+    pub old_secrets: Option<Secrets>,
+    /// The platform's code of the template that we made for this connection, if we did.
+    pub template: Option<String>,
+    /// Where people see our page of an approval, with no slash at the end; for links in forms.
+    pub public_url: String,
+}
+
+/// Secrets by name.
+pub type Secrets = BTreeMap<String, SecretString>;
+
+impl Account {
+    /// The text of a setting; `None` when it is absent or not a text.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).and_then(Value::as_str)
+    }
+}
+
+/// One field of a connection's settings or secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name, as in the JSON of a connection.
+    pub name: &'static str,
+    /// Whether it is a secret: it goes in and never comes out.
+    pub secret: bool,
+    /// Whether a connection cannot be saved without it.
+    pub required: bool,
+    /// What it must look like.
+    pub shape: Shape,
+}
+
+/// What a field must look like.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// Text of 1 to so many characters, without control characters.
+    Text(usize),
+    /// An address that starts with `https://` or `http://`.
+    Url,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Exactly 43 letters and digits that decode to 32 bytes.
+    AesKey,
+}
+
+/// What providers need of the outside.
+pub struct Calls<'a> {
+    /// The one client for all platforms.
+    pub http: &'a outbound::Outbound,
+    /// Access tokens, kept between calls.
+    pub tokens: &'a dyn TokenStore,
+    /// Clock and randomness.
+    pub world: &'a World,
+}
+
+/// Where access tokens are kept between calls and processes, sealed.
+pub trait TokenStore: Send + Sync {
+    /// The token under this key, if one is there that is good for another ten minutes at `now`.
+    fn get<'a>(&'a self, key: &'a str, now: i64) -> Pin<Box<dyn Future<Output = Option<SecretString>> + Send + 'a>>;
+    /// Keeps a token until `expires_at` (milliseconds). A failure to keep it is logged, not returned.
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        token: &'a SecretString,
+        expires_at: i64,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    /// Forgets a token that the platform refused.
+    fn forget<'a>(&'a self, key: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+}
+
+/// A callback as it came in: nothing in it is verified.
+#[derive(Debug, Clone, Default)]
+pub struct RawCallback {
+    /// The method, upper case.
+    pub method: String,
+    /// The decoded query, in order.
+    pub query: Vec<(String, String)>,
+    /// Header names in lower case and their values.
+    pub headers: Vec<(String, String)>,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+}
+
+impl RawCallback {
+    /// The first query value of this name.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A verified, decrypted and parsed callback, and the answer that goes with it.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it says of instances; empty for challenges and for events we do not use.
+    pub notices: Vec<Notice>,
+    /// What to answer once the notices are dealt with.
+    pub acknowledgement: Reply,
+}
+
+/// What a callback says of one instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// The platform's id of the instance.
+    pub instance: String,
+    /// The platform's code of its template, where the callback names it.
+    pub template: Option<String>,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+}
+
+/// An answer in the platform's own format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Content type.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why a callback was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallbackError {
+    /// The envelope cannot be read at all.
+    #[error("the body is not a callback of this platform")]
+    Malformed,
+    /// The signature does not match the token.
+    #[error("the signature does not match")]
+    BadSignature,
+    /// It is signed, but cannot be decrypted, or was encrypted for another app.
+    #[error("the content was not encrypted for this connection")]
+    WrongReceiver,
+}
+
+/// One node of an instance that is about to be started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodePlan {
+    /// Its name.
+    pub name: String,
+    /// Its mode.
+    pub mode: Mode,
+    /// Platform account ids of its approvers.
+    pub approvers: Vec<String>,
+}
+
+/// An instance that is about to be started.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Our approval id; the instance carries it, so that it can be found again.
+    pub approval: String,
+    /// Index of the stage.
+    pub stage: usize,
+    /// When the approval was submitted, milliseconds.
+    pub submitted_at: i64,
+    /// Title.
+    pub title: String,
+    /// Reason, if one was given.
+    pub reason: Option<String>,
+    /// Platform account id of the applicant, where the platform needs one.
+    pub applicant: Option<String>,
+    /// Display name, mobile and e-mail of the applicant, as far as they are known.
+    pub applicant_details: Contact,
+    /// Free fields, as submitted.
+    pub fields: Map<String, Value>,
+    /// Name and address of what access is asked to.
+    pub resource: Option<Resource>,
+    /// Begin and end of what is asked for, milliseconds.
+    pub starts_at: Option<i64>,
+    /// End, milliseconds.
+    pub ends_at: Option<i64>,
+    /// The nodes, in order.
+    pub nodes: Vec<NodePlan>,
+    /// A template of the customer's to use instead of ours.
+    pub template: Option<String>,
+}
+
+/// How a person can be reached or shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// Name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Mobile number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mobile: Option<String>,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// What access is asked to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// Its name.
+    pub name: String,
+    /// Where to look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// A started instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The platform's id of it.
+    pub instance: String,
+    /// Where people see it.
+    pub url: Option<String>,
+}
+
+/// One check of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: &'static str,
+    /// Whether it passed.
+    pub ok: bool,
+    /// What was seen.
+    pub detail: String,
+    /// How and where to mend it; empty when it passed.
+    pub fix: String,
+}
+
+/// Why a call to a platform failed, by what the caller can do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The platform has no such call.
+    #[error("{platform} cannot {what}")]
+    Unsupported {
+        /// The platform.
+        platform: &'static str,
+        /// What was asked, as in "find members by e-mail".
+        what: &'static str,
+    },
+    /// A permission is missing; the message says which and where to grant it.
+    #[error("{message}")]
+    Permission {
+        /// The platform's code.
+        code: String,
+        /// For people.
+        message: String,
+        /// Where to grant it.
+        fix: String,
+    },
+    /// Credentials were refused.
+    #[error("{message}")]
+    Credentials {
+        /// The platform's code.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// Too many calls; try later.
+    #[error("{message}")]
+    Throttled {
+        /// The platform's code.
+        code: String,
+        /// For people.
+        message: String,
+        /// When to try again, in milliseconds, if the platform said.
+        retry_after_ms: Option<u64>,
+    },
+    /// The month's calls are used up.
+    #[error("{message}")]
+    QuotaExhausted {
+        /// The platform's code.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// There is no such instance, template or person.
+    #[error("{message}")]
+    NotFound {
+        /// The platform's code.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// Not now, but the same call may pass later (DingTalk's 15 seconds after a start).
+    #[error("{message}")]
+    NotYet {
+        /// The platform's code.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// The platform refused for good.
+    #[error("{message}")]
+    Refused {
+        /// The platform's code.
+        code: String,
+        /// The platform's text.
+        message: String,
+    },
+    /// No answer, or one that cannot be understood: the effect is unknown.
+    #[error("{message}")]
+    Unavailable {
+        /// For people; holds no secret.
+        message: String,
+    },
+}
+
+/// One approval platform. Implementations hold no state.
+pub trait Provider: Send + Sync {
+    /// Its name in the JSON of a connection.
+    fn kind(&self) -> &'static str;
+
+    /// The settings and secrets of a connection.
+    fn fields(&self) -> &'static [Field];
+
+    /// Whether its callbacks come to `/callbacks/{connection}`.
+    fn has_callbacks(&self) -> bool {
+        true
+    }
+
+    /// Whether the platform says itself when an instance has ended; else the nodes decide.
+    fn reports_outcome(&self) -> bool {
+        true
+    }
+
+    /// Whether approvers must be named, as accounts of the platform.
+    fn needs_approvers(&self) -> bool {
+        true
+    }
+
+    /// Why nodes of this mode and so many approvers cannot be put on this platform, if they cannot.
+    fn refuses(&self, mode: Mode, approvers: usize) -> Option<&'static str>;
+
+    /// Verifies, decrypts and parses a callback.
+    ///
+    /// # Errors
+    /// See [`CallbackError`]; nothing in it tells an attacker more.
+    fn open(&self, account: &Account, callback: &RawCallback, world: &World) -> Result<Opened, CallbackError>;
+
+    /// Starts an instance. Never repeats a call whose effect is unknown: that is [`Error::Unavailable`], and the
+    /// caller looks with [`Provider::find`] before it starts again.
+    fn start<'a>(&'a self, account: &'a Account, start: &'a Start, calls: &'a Calls<'a>) -> Call<'a, Started>;
+
+    /// Looks for an instance that an interrupted start may have made.
+    fn find<'a>(&'a self, account: &'a Account, start: &'a Start, calls: &'a Calls<'a>) -> Call<'a, Option<Started>>;
+
+    /// Reads an instance: one [`Event::Snapshot`].
+    fn fetch<'a>(&'a self, account: &'a Account, instance: &'a str, calls: &'a Calls<'a>) -> Call<'a, Event>;
+
+    /// Withdraws an instance on behalf of its applicant.
+    fn cancel<'a>(
+        &'a self,
+        account: &'a Account,
+        instance: &'a str,
+        applicant: &'a str,
+        reason: &'a str,
+        calls: &'a Calls<'a>,
+    ) -> Call<'a, ()>;
+
+    /// Makes our template, or finds it: the platform's code of it.
+    fn create_template<'a>(&'a self, account: &'a Account, calls: &'a Calls<'a>) -> Call<'a, String>;
+
+    /// The account id of the person with this mobile number.
+    fn account_by_mobile<'a>(&'a self, account: &'a Account, mobile: &'a str, calls: &'a Calls<'a>)
+    -> Call<'a, String>;
+
+    /// The account id of the person with this e-mail address.
+    fn account_by_email<'a>(&'a self, account: &'a Account, email: &'a str, calls: &'a Calls<'a>) -> Call<'a, String>;
+
+    /// Checks credentials and permissions.
+    fn test_connection<'a>(
+        &'a self,
+        account: &'a Account,
+        calls: &'a Calls<'a>,
+    ) -> Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>>;
+}
