@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::approval::{Event, Mode};
+use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
 
 pub mod outbound;
@@ -354,9 +354,9 @@ pub trait Provider: Send + Sync {
         true
     }
 
-    /// Whether the platform says itself when an instance has ended; else the nodes decide.
-    fn reports_outcome(&self) -> bool {
-        true
+    /// Whose word counts for its stages.
+    fn decided_by(&self) -> DecidedBy {
+        DecidedBy::Platform
     }
 
     /// Whether approvers must be named, as accounts of the platform.
