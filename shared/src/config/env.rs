@@ -4,8 +4,9 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::address::PrivateEndpoints;
+use super::address;
 use crate::crypto::api_key::{ApiKey, InvalidKey};
+use crate::providers::outbound::AddressPolicy;
 
 /// A setting that is missing or cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +35,9 @@ pub struct Settings {
     /// `COUNTERSIGN_KMS_KEY`: id or ARN of the KMS key that protects the data key. Unset in functions that open no
     /// secrets, and in the local run.
     pub kms_key: Option<String>,
-    /// `COUNTERSIGN_ALLOW_PRIVATE_ENDPOINTS`: hosts with private addresses that may be called, separated by commas; `*`
-    /// for all.
-    pub private_endpoints: PrivateEndpoints,
+    /// `COUNTERSIGN_ALLOW_PRIVATE_ENDPOINTS`: `host` or `host:port` with private addresses that may be called, separated
+    /// by commas; `*` for all.
+    pub addresses: AddressPolicy,
     /// `COUNTERSIGN_OWNER_KEY`: the key of the owner of the organisation `default`.
     pub owner_key: Option<SecretString>,
 }
@@ -70,9 +71,7 @@ impl Settings {
             table: required("COUNTERSIGN_TABLE")?,
             public_url: public_url("COUNTERSIGN_PUBLIC_URL", &required("COUNTERSIGN_PUBLIC_URL")?)?,
             kms_key: optional("COUNTERSIGN_KMS_KEY")?,
-            private_endpoints: PrivateEndpoints::parse(
-                &optional("COUNTERSIGN_ALLOW_PRIVATE_ENDPOINTS")?.unwrap_or_default(),
-            ),
+            addresses: address::policy(&optional("COUNTERSIGN_ALLOW_PRIVATE_ENDPOINTS")?.unwrap_or_default()),
             owner_key,
         })
     }
@@ -94,7 +93,7 @@ impl fmt::Debug for Settings {
             .field("table", &self.table)
             .field("public_url", &self.public_url)
             .field("kms_key", &self.kms_key)
-            .field("private_endpoints", &self.private_endpoints)
+            .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }
 }
@@ -132,7 +131,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(settings.public_url, "https://a.example/x");
-        assert!(settings.private_endpoints.allows("10.0.0.1"));
+        assert_eq!(settings.addresses, AddressPolicy::PublicAnd(vec!["10.0.0.1".to_owned()]));
         assert!(!format!("{settings:?}").contains("0123456789abcdef"));
     }
 }

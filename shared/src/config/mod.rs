@@ -6,6 +6,5 @@ pub mod clients;
 pub mod env;
 pub mod key_file;
 
-pub use address::PrivateEndpoints;
 pub use api_key::{ApiKeyRecord, Role};
 pub use env::Settings;

@@ -1,4 +1,4 @@
-//! Answers of configuration resources: ETags and the envelope of lists.
+//! Answers of configuration resources: entity tags and the envelope of lists.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::{ETAG, IF_MATCH, LOCATION};
@@ -57,7 +57,6 @@ fn tag(response: &mut Response, version: u64) {
 }
 
 /// The envelope of a list.
-#[must_use]
 pub fn list<T: Serialize>(page: &Page<T>) -> axum::Json<Value> {
     axum::Json(json!({ "items": page.items, "next_cursor": page.next_cursor }))
 }

@@ -25,7 +25,7 @@ pub struct App {
     /// What the environment said.
     pub settings: Arc<Settings>,
     /// The one client for calls that leave us.
-    pub outbound: Arc<Outbound>,
+    pub outbound: Outbound,
     /// Access tokens of platforms.
     pub tokens: Arc<dyn TokenStore>,
 }

@@ -342,7 +342,8 @@ mod tests {
 
     #[tokio::test]
     async fn redirects_are_answers() {
-        let url = serve(Router::new().route("/", get(|| async { (axum::http::StatusCode::FOUND, [(LOCATION, "/x")]) })));
+        let url =
+            serve(Router::new().route("/", get(|| async { (axum::http::StatusCode::FOUND, [(LOCATION, "/x")]) })));
         let answer = client().send(Request::get(url.await)).await.unwrap();
         assert_eq!((answer.status, answer.header("location")), (302, Some("/x")));
     }

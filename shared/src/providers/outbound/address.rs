@@ -21,7 +21,8 @@ pub enum AddressPolicy {
 
 impl AddressPolicy {
     /// Whether this URL may be called without a look at the address behind it.
-    pub(super) fn trusts(&self, url: &Url) -> bool {
+    #[must_use]
+    pub fn trusts(&self, url: &Url) -> bool {
         match self {
             Self::AllowAll => true,
             Self::PublicOnly => false,
@@ -34,7 +35,8 @@ impl AddressPolicy {
     }
 
     /// Whether the URL names an address outright that may not be called. A name is looked at when it is resolved.
-    pub(super) fn refuses(&self, url: &Url) -> bool {
+    #[must_use]
+    pub fn refuses(&self, url: &Url) -> bool {
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
@@ -130,7 +132,8 @@ mod tests {
 
     #[test]
     fn only_the_public_internet_is_public() {
-        for public in ["1.1.1.1", "203.119.1.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"] {
+        for public in ["1.1.1.1", "203.119.1.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+        {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
         let not = "0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.100.100.200 127.0.0.1 127.8.8.8 169.254.169.254 172.16.0.1 \
