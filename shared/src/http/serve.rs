@@ -16,11 +16,14 @@ pub fn ok_router(router: Router, world: &World) -> Router {
     router.layer(DefaultBodyLimit::max(MAX_BODY)).layer(from_fn_with_state(world.clone(), trace::layer))
 }
 
+/// Why a function could not run.
+pub type Failure = lambda_http::Error;
+
 /// Runs routes as a Lambda function.
 ///
 /// # Errors
 /// When the runtime cannot be reached.
-pub async fn serve_lambda(router: Router) -> Result<(), lambda_http::Error> {
+pub async fn serve_lambda(router: Router) -> Result<(), Failure> {
     lambda_http::run(router).await
 }
 

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{
 
 pub mod data_key;
 pub mod error;
+pub mod external;
 pub mod keys;
 pub mod meter;
 pub mod query;
