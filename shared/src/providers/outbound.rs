@@ -201,6 +201,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer without headers, for tests of what reads answers.
+    #[cfg(test)]
+    pub(crate) fn of(status: u16, body: Vec<u8>) -> Self {
+        Self { status, body, headers: HeaderMap::new() }
+    }
+
     /// Whether the status is 2xx.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -342,7 +348,8 @@ mod tests {
 
     #[tokio::test]
     async fn redirects_are_answers() {
-        let url = serve(Router::new().route("/", get(|| async { (axum::http::StatusCode::FOUND, [(LOCATION, "/x")]) })));
+        let url =
+            serve(Router::new().route("/", get(|| async { (axum::http::StatusCode::FOUND, [(LOCATION, "/x")]) })));
         let answer = client().send(Request::get(url.await)).await.unwrap();
         assert_eq!((answer.status, answer.header("location")), (302, Some("/x")));
     }
