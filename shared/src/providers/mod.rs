@@ -13,10 +13,11 @@ use serde_json::{Map, Value};
 use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
 
+pub mod dingtalk;
 pub mod outbound;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
