@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{KeyId, OrgId, SourceId};
-use crate::store::Resource;
 
 /// What a key may do. Each role may do what the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,21 +44,7 @@ pub struct ApiKeyRecord {
     pub revoked_at: Option<i64>,
 }
 
-impl Resource for ApiKeyRecord {
-    const KIND: &'static str = "KEY";
-
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn org(&self) -> &OrgId {
-        &self.org
-    }
-
-    fn created_at(&self) -> i64 {
-        self.created_at
-    }
-}
+super::resource!(ApiKeyRecord, "KEY");
 
 #[cfg(test)]
 mod tests {

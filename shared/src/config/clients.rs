@@ -2,7 +2,11 @@
 
 use aws_config::SdkConfig;
 
-use crate::store::{Consistency, Key, Store};
+use super::env::Settings;
+use crate::clock::World;
+use crate::http::App;
+use crate::providers::outbound::{DEFAULT_TIMEOUT, Outbound};
+use crate::store::{Consistency, DataKey, Key, Store};
 
 /// What all AWS clients share: region, credentials and time-outs, from the usual places.
 pub async fn aws() -> SdkConfig {
@@ -23,4 +27,16 @@ pub async fn store(aws: &SdkConfig, table: &str) -> Store {
         tracing::debug!("the first read failed; the next one will tell");
     }
     store
+}
+
+/// Everything that the handlers of a function share, from what the environment says.
+pub async fn app(settings: Settings) -> App {
+    let aws = aws().await;
+    let store = store(&aws, &settings.table).await;
+    let data_key = match &settings.kms_key {
+        Some(key) => DataKey::kms(aws_sdk_kms::Client::new(&aws), key, store.clone()),
+        None => DataKey::absent(),
+    };
+    let outbound = Outbound::new(settings.addresses.clone(), DEFAULT_TIMEOUT);
+    App::new(store, data_key, World::system(), settings, outbound)
 }

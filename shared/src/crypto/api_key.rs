@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::clock::World;
+use crate::crypto::envelope::random_text;
 use crate::ids::KeyId;
 
 /// What every key starts with.
@@ -17,9 +18,7 @@ const PREFIX: &str = "csk_";
 const SHORTEST_SECRET: usize = 16;
 /// Longest key that is read, in bytes.
 const LONGEST: usize = 256;
-/// Letters and digits: they need no escaping anywhere and are selected by a double click.
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Characters of a new secret: 43 of 62 possible ones are more than 256 bits.
+/// Letters and digits of a new secret: more than 256 bits.
 const SECRET_CHARACTERS: usize = 44;
 
 /// A text that is not an API key.
@@ -37,7 +36,7 @@ impl ApiKey {
     /// A new key.
     #[must_use]
     pub fn generate(world: &World) -> Self {
-        Self { id: KeyId::new(world), secret: random_text(world, SECRET_CHARACTERS).into() }
+        Self { id: KeyId::new(world), secret: random_text(|bytes| world.entropy.fill(bytes), SECRET_CHARACTERS) }
     }
 
     /// Reads a key.
@@ -89,18 +88,6 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// So many random letters and digits, each equally likely.
-#[must_use]
-pub fn random_text(world: &World, characters: usize) -> String {
-    let mut text = String::with_capacity(characters);
-    while text.len() < characters {
-        // 248 is the largest multiple of 62 in a byte: what is above it would favour the first characters.
-        let fair = world.random::<64>().into_iter().filter(|byte| *byte < 248);
-        text.extend(fair.take(characters - text.len()).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -142,12 +129,5 @@ mod tests {
     fn debug_does_not_show_the_secret() {
         let key = ApiKey::parse("csk_owner_0123456789abcdef").unwrap();
         assert!(!format!("{key:?}").contains("0123456789abcdef"));
-    }
-
-    #[test]
-    fn random_text_has_the_length_and_the_letters() {
-        let text = random_text(&World::system(), 200);
-        assert_eq!(text.len(), 200);
-        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     }
 }

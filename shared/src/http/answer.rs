@@ -61,6 +61,12 @@ pub fn list<T: Serialize>(page: &Page<T>) -> axum::Json<Value> {
     axum::Json(json!({ "items": page.items, "next_cursor": page.next_cursor }))
 }
 
+/// A time (milliseconds since the Unix epoch) as RFC 3339 in UTC.
+#[must_use]
+pub fn time(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+}
+
 /// The `If-Match` of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfMatch {

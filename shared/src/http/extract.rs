@@ -40,26 +40,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A JSON body that may be left out.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = body(request, state).await?;
+        if bytes.is_empty() { Ok(Self(T::default())) } else { parse(&bytes).map(Self) }
+    }
+}
+
 /// The bytes of a body of at most [`super::MAX_BODY`].
 ///
 /// # Errors
 /// 413 `body_too_large`, or 400 when the client stops sending.
 pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.into_response_status() {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => trace::too_large(),
         _ => Problem::bad_request("unreadable_body", "the body ended early"),
     })
-}
-
-/// Status of a rejection.
-trait RejectionStatus {
-    fn into_response_status(self) -> StatusCode;
-}
-
-impl RejectionStatus for axum::extract::rejection::BytesRejection {
-    fn into_response_status(self) -> StatusCode {
-        self.status()
-    }
 }
 
 fn is_json(content_type: Option<&str>) -> bool {
@@ -119,7 +121,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         // Only the text itself was wrong, as with the same field twice.
         errors.push(pointer(error.path()), error.inner().to_string());
     }
-    Err(errors.into_problem(code.unwrap_or("invalid_request")))
+    Err(errors.into_problem(StatusCode::BAD_REQUEST, code.unwrap_or("invalid_request")))
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {

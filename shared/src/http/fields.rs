@@ -1,5 +1,6 @@
 //! Several bad fields, collected and reported at once.
 
+use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::problem::Problem;
@@ -15,7 +16,10 @@ pub struct FieldError {
 
 /// Collects bad fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FieldErrors(Vec<FieldError>);
+pub struct FieldErrors {
+    found: Vec<FieldError>,
+    unknown: bool,
+}
 
 impl FieldErrors {
     /// None yet.
@@ -26,7 +30,13 @@ impl FieldErrors {
 
     /// Adds one.
     pub fn push(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+        self.found.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+    }
+
+    /// Adds one that is not among the fields that there are: the problem's code is then `unknown_field`.
+    pub fn push_unknown(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        self.unknown = true;
+        self.push(pointer, detail);
     }
 
     /// Adds one unless the text has from `1` to `longest` characters and no control characters.
@@ -43,25 +53,34 @@ impl FieldErrors {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
-    /// The problem, if there are any: 400 `invalid_request`.
+    /// The problem, if there are any: 400 `invalid_request`, or `unknown_field` if one is unknown.
     ///
     /// # Errors
     /// That problem.
     pub fn into_result(self) -> Result<(), Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.into_problem("invalid_request")) }
+        let code = if self.unknown { "unknown_field" } else { "invalid_request" };
+        self.into_result_as(StatusCode::BAD_REQUEST, code)
     }
 
-    /// A 400 problem with this code that lists them.
+    /// The problem with this status and code, if there are any.
+    ///
+    /// # Errors
+    /// That problem.
+    pub fn into_result_as(self, status: StatusCode, code: &'static str) -> Result<(), Problem> {
+        if self.found.is_empty() { Ok(()) } else { Err(self.into_problem(status, code)) }
+    }
+
+    /// A problem with this status and code that lists them.
     #[must_use]
-    pub fn into_problem(self, code: &'static str) -> Problem {
-        let detail = match self.0.as_slice() {
+    pub fn into_problem(self, status: StatusCode, code: &'static str) -> Problem {
+        let detail = match self.found.as_slice() {
             [only] => format!("{}: {}", only.pointer, only.detail),
             several => format!("{} fields are wrong", several.len()),
         };
-        Problem::bad_request(code, detail).with_errors(self.0)
+        Problem::new(status, code, detail).with_errors(self.found)
     }
 }
 
@@ -83,7 +102,7 @@ mod tests {
         errors.text("/a", "  ", 128);
         errors.text("/b", &"ä".repeat(129), 128);
         errors.text("/c", "a\nb", 128);
-        assert_eq!(errors.0.len(), 3);
+        assert_eq!(errors.found.len(), 3);
         assert_eq!(step("a/b~c"), "a~1b~0c");
     }
 }

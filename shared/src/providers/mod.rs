@@ -13,11 +13,12 @@ use serde_json::{Map, Value};
 use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
 
+pub mod dingtalk;
 pub mod external;
 pub mod outbound;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&external::External];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
@@ -343,7 +344,7 @@ pub enum Error {
 }
 
 /// One approval platform. Implementations hold no state.
-pub trait Provider: Send + Sync {
+pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Its name in the JSON of a connection.
     fn kind(&self) -> &'static str;
 
@@ -373,6 +374,17 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// See [`CallbackError`]; nothing in it tells an attacker more.
     fn open(&self, account: &Account, callback: &RawCallback, world: &World) -> Result<Opened, CallbackError>;
+
+    /// The answer to a callback that was not opened: the same for every way of not being verified.
+    fn reject(&self, error: CallbackError) -> Reply {
+        let (status, body) = match error {
+            CallbackError::Malformed => (400, r#"{"errcode":400,"errmsg":"malformed callback"}"#),
+            CallbackError::BadSignature | CallbackError::WrongReceiver => {
+                (401, r#"{"errcode":401,"errmsg":"signature does not match"}"#)
+            }
+        };
+        Reply { status, content_type: "application/json", body: body.as_bytes().to_vec() }
+    }
 
     /// Starts an instance. Never repeats a call whose effect is unknown: that is [`Error::Unavailable`], and the
     /// caller looks with [`Provider::find`] before it starts again.

@@ -201,6 +201,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer without headers, for tests of what reads answers.
+    #[cfg(test)]
+    pub(crate) fn of(status: u16, body: Vec<u8>) -> Self {
+        Self { status, body, headers: HeaderMap::new() }
+    }
+
     /// Whether the status is 2xx.
     #[must_use]
     pub fn is_success(&self) -> bool {

@@ -15,6 +15,7 @@ pub mod data_key;
 pub mod deliveries;
 pub mod due;
 pub mod error;
+pub mod external;
 pub mod keys;
 pub mod meter;
 pub mod query;
@@ -22,6 +23,7 @@ pub mod references;
 pub mod requests;
 pub mod resources;
 pub mod schema;
+pub mod tokens;
 pub mod transaction;
 
 pub use data_key::DataKey;
