@@ -21,7 +21,8 @@ pub enum AddressPolicy {
 
 impl AddressPolicy {
     /// Whether this URL may be called without a look at the address behind it.
-    pub(super) fn trusts(&self, url: &Url) -> bool {
+    #[must_use]
+    pub fn trusts(&self, url: &Url) -> bool {
         match self {
             Self::AllowAll => true,
             Self::PublicOnly => false,
@@ -34,7 +35,8 @@ impl AddressPolicy {
     }
 
     /// Whether the URL names an address outright that may not be called. A name is looked at when it is resolved.
-    pub(super) fn refuses(&self, url: &Url) -> bool {
+    #[must_use]
+    pub fn refuses(&self, url: &Url) -> bool {
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
