@@ -14,10 +14,11 @@ use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
 
 pub mod dingtalk;
+pub mod external;
 pub mod outbound;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]

@@ -5,7 +5,7 @@
 //! | configuration resource | `<KIND>#<id>` | `<KIND>` | list: `ORG#<org>#<KIND>`, `<id>` |
 //! | approval, state | `APR#<id>` | `STATE` | list: `ORG#<org>#APR`, `<created, 13 digits>#<id>`; applicant: `ORG#<org>#APPLICANT#<who>`, the same; due |
 //! | approval, request | `APR#<id>` | `REQUEST` | |
-//! | delivery | `APR#<id>` | `DLV#<seq, 4 digits>` | due: `DUE#<shard>`, milliseconds |
+//! | delivery | `APR#<id>` | `DLV#<sequence, 8 digits>` | due: `DUE#<shard>`, milliseconds |
 //! | reverse reference of an instance | `REF#<connection>#<instance>` | `REF` | |
 //! | callback that came before it | `REF#<connection>#<instance>` | `PARKED#<n>` | |
 //! | sealed access token of a platform | `TOKEN#<hash>` | `TOKEN` | |
@@ -95,10 +95,10 @@ pub fn request(id: &ApprovalId) -> Key {
     Key::new(format!("APR#{id}"), "REQUEST")
 }
 
-/// A delivery of an approval; `sequence` is below 10,000.
+/// A delivery of an approval, in order of its sequence.
 #[must_use]
-pub fn delivery(id: &ApprovalId, sequence: u16) -> Key {
-    Key::new(format!("APR#{id}"), format!("DLV#{sequence:04}"))
+pub fn delivery(id: &ApprovalId, sequence: u32) -> Key {
+    Key::new(format!("APR#{id}"), format!("DLV#{sequence:08}"))
 }
 
 /// What the sort keys of all deliveries of an approval start with.
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(list(&org, "CON"), "ORG#org_1#CON");
         assert_eq!(approval(&apr), key("APR#apr_1", "STATE"));
         assert_eq!(request(&apr), key("APR#apr_1", "REQUEST"));
-        assert_eq!(delivery(&apr, 7), key("APR#apr_1", "DLV#0007"));
+        assert_eq!(delivery(&apr, 7), key("APR#apr_1", "DLV#00000007"));
         assert_eq!(approvals(&org), "ORG#org_1#APR");
         assert_eq!(by_time(1_700_000_000_000, &apr), "1700000000000#apr_1");
         assert_eq!(by_time(5, &apr), "0000000000005#apr_1");

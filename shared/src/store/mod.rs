@@ -10,12 +10,17 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
 };
 
+pub mod approvals;
 pub mod data_key;
+pub mod deliveries;
+pub mod due;
 pub mod error;
 pub mod external;
 pub mod keys;
 pub mod meter;
 pub mod query;
+pub mod references;
+pub mod requests;
 pub mod resources;
 pub mod schema;
 pub mod transaction;
