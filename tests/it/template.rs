@@ -1,0 +1,168 @@
+//! The deployment's template and the code say the same, and the template keeps its promises on access and recovery.
+
+mod document;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use document::{root, strings, template};
+
+fn resources(template: &Value) -> &Map<String, Value> {
+    template["Resources"].as_object().unwrap()
+}
+
+/// Name and body of every resource of a type.
+fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
+    resources(template)
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == kind)
+        .map(|(name, resource)| (name.as_str(), resource))
+        .collect()
+}
+
+fn functions(template: &Value) -> Vec<(&str, &Value)> {
+    of_type(template, "AWS::Serverless::Function")
+}
+
+/// The resource that `{"Ref": name}` or `{"Fn::GetAtt": [name, ..]}` points to.
+fn target<'a>(template: &'a Value, reference: &Value) -> (&'a str, &'a Value) {
+    let name = reference["Ref"].as_str().or_else(|| reference["Fn::GetAtt"][0].as_str());
+    let name = name.unwrap_or_else(|| panic!("not a reference: {reference}"));
+    let (name, resource) = resources(template).get_key_value(name).unwrap_or_else(|| panic!("no resource {name}"));
+    (name, resource)
+}
+
+/// The statements of a role's policies.
+fn statements(role: &Value) -> Vec<&Value> {
+    let policies = role["Properties"]["Policies"].as_array().unwrap();
+    policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect()
+}
+
+/// A field that may be one thing or a list of them.
+fn one_or_many(field: &Value) -> Vec<&Value> {
+    field.as_array().map_or_else(|| vec![field], |many| many.iter().collect())
+}
+
+#[test]
+fn every_crate_is_deployed_as_a_small_native_function() {
+    let template = template();
+    let globals = &template["Globals"]["Function"];
+    assert_eq!(globals["Runtime"], "provided.al2023");
+    assert_eq!(globals["Handler"], "bootstrap");
+    assert_eq!(globals["Architectures"], json!([{"Ref": "Architecture"}]));
+    assert_eq!(template["Parameters"]["Architecture"]["Default"], "arm64");
+
+    let mut deployed = BTreeSet::new();
+    for (name, function) in functions(&template) {
+        let folder = function["Properties"]["CodeUri"].as_str().unwrap();
+        let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
+        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+        assert!(manifest.contains(&format!("[[bin]]\nname = \"{binary}\"")), "{name}: {folder} has no binary {binary}");
+        assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda", "{name}");
+        deployed.insert(root().join(folder));
+    }
+    let crates = std::fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(deployed, crates);
+}
+
+#[test]
+fn every_function_writes_json_logs_that_end_some_day_and_traces() {
+    let template = template();
+    assert_eq!(template["Globals"]["Function"]["LoggingConfig"]["LogFormat"], "JSON");
+    assert_eq!(template["Globals"]["Function"]["Tracing"], "Active");
+    let mut groups = BTreeSet::new();
+    for (name, function) in functions(&template) {
+        let (group, logs) = target(&template, &function["Properties"]["LoggingConfig"]["LogGroup"]);
+        assert_eq!(logs["Type"], "AWS::Logs::LogGroup", "{name}");
+        assert!(groups.insert(group), "{name} shares {group}");
+    }
+    for (name, logs) in of_type(&template, "AWS::Logs::LogGroup") {
+        assert_eq!(logs["Properties"]["RetentionInDays"], json!({"Ref": "LogRetentionDays"}), "{name}");
+    }
+}
+
+#[test]
+fn every_function_has_a_role_of_its_own_with_what_it_needs() {
+    let template = template();
+    let mut roles = BTreeSet::new();
+    for (name, function) in functions(&template) {
+        let (role_name, role) = target(&template, &function["Properties"]["Role"]);
+        assert!(roles.insert(role_name), "{name} shares {role_name}");
+        assert_eq!(role["Properties"]["ManagedPolicyArns"], Value::Null, "{name}: managed policies are too wide");
+        assert_eq!(function["Properties"]["Policies"], Value::Null, "{name}: SAM ignores policies beside a role");
+        for statement in statements(role) {
+            for action in one_or_many(&statement["Action"]) {
+                let action = action.as_str().unwrap();
+                assert!(!action.contains('*'), "{role_name}: {action}");
+                for resource in one_or_many(&statement["Resource"]) {
+                    // X-Ray has no resources to name.
+                    assert!(resource != "*" || action.starts_with("xray:"), "{role_name}: {action} on everything");
+                }
+            }
+        }
+        let (_, logs) = statements(role)
+            .into_iter()
+            .find(|statement| one_or_many(&statement["Action"]).contains(&&json!("logs:PutLogEvents")))
+            .map(|statement| target(&template, &statement["Resource"]))
+            .unwrap();
+        assert_eq!(logs, target(&template, &function["Properties"]["LoggingConfig"]["LogGroup"]).1, "{name}");
+    }
+    assert_eq!(roles.len(), of_type(&template, "AWS::IAM::Role").len(), "a role without a function");
+}
+
+#[test]
+fn nothing_is_bound_to_one_partition() {
+    let template = template();
+    for text in strings(&template) {
+        assert!(!text.contains("arn:aws"), "{text}");
+        // Names of services are the same everywhere; host names are not.
+        let principal = matches!(text, "lambda.amazonaws.com" | "apigateway.amazonaws.com");
+        assert!(principal || !text.contains("amazonaws.com"), "{text}");
+    }
+}
+
+#[test]
+fn the_stream_leads_to_dispatch_and_no_change_gets_lost_or_stuck() {
+    let template = template();
+    let dispatch = &template["Resources"]["DispatchFunction"];
+    let source = &dispatch["Properties"]["Events"]["Changes"]["Properties"];
+    assert_eq!(source["Stream"], json!({"Fn::GetAtt": ["Table", "StreamArn"]}));
+    assert_eq!(source["StartingPosition"], "TRIM_HORIZON");
+    assert_eq!(source["BisectBatchOnFunctionError"], true);
+    assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+    assert!(source["MaximumRetryAttempts"].as_u64().is_some(), "without a limit one bad record blocks its shard");
+
+    let destination = &source["DestinationConfig"]["OnFailure"]["Destination"];
+    let (_, queue) = target(&template, destination);
+    assert_eq!(queue["Type"], "AWS::SQS::Queue");
+    assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true);
+    let (_, role) = target(&template, &dispatch["Properties"]["Role"]);
+    assert!(
+        statements(role).iter().any(|s| s["Action"] == json!(["sqs:SendMessage"]) && s["Resource"] == *destination),
+        "dispatch may not write to its failure queue"
+    );
+
+    let filters = source["FilterCriteria"]["Filters"].as_array().unwrap();
+    assert!(!filters.is_empty());
+    for filter in filters {
+        let pattern: Value = serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap();
+        let names = pattern["eventName"].as_array().unwrap();
+        assert!(!names.contains(&json!("REMOVE")), "items that expire must not wake the function");
+        assert!(pattern["dynamodb"]["Keys"]["sk"]["S"].is_array(), "{pattern}");
+    }
+}
+
+#[test]
+fn what_cannot_be_made_again_is_kept() {
+    let template = template();
+    for name in ["Table", "SecretsKey"] {
+        let resource = &template["Resources"][name];
+        assert_eq!(resource["DeletionPolicy"], "Retain", "{name}");
+        assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name}");
+    }
+    let table = &template["Resources"]["Table"]["Properties"];
+    assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    assert_eq!(table["SSESpecification"]["SSEEnabled"], true);
+    assert_eq!(template["Resources"]["SecretsKey"]["Properties"]["EnableKeyRotation"], true);
+}
