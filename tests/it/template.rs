@@ -39,6 +39,29 @@ fn statements(role: &Value) -> Vec<&Value> {
     policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect()
 }
 
+/// What the template sends to each function's binary: methods and paths.
+fn deployed_routes(template: &Value) -> BTreeSet<(String, String, String)> {
+    let routes = of_type(template, "AWS::ApiGatewayV2::Route");
+    routes
+        .into_iter()
+        .map(|(name, route)| {
+            let (method, path) = route["Properties"]["RouteKey"].as_str().and_then(|key| key.split_once(' ')).unwrap();
+            let integration = between(&route["Properties"]["Target"]["Fn::Sub"], "integrations/${", "}");
+            let properties = &template["Resources"][integration]["Properties"];
+            let function = between(&properties["IntegrationUri"]["Fn::Sub"], "/functions/${", ".Arn}/invocations");
+            let binary = &template["Resources"][function]["Metadata"]["BuildProperties"]["Binary"];
+            let binary = binary.as_str().unwrap_or_else(|| panic!("{name} leads to no function"));
+            (binary.to_owned(), method.to_owned(), path.to_owned())
+        })
+        .collect()
+}
+
+/// The part of a string between two others.
+fn between<'a>(text: &'a Value, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.as_str().unwrap().split_once(before).unwrap();
+    rest.split_once(after).unwrap().0
+}
+
 /// A field that may be one thing or a list of them.
 fn one_or_many(field: &Value) -> Vec<&Value> {
     field.as_array().map_or_else(|| vec![field], |many| many.iter().collect())
@@ -64,6 +87,39 @@ fn every_crate_is_deployed_as_a_small_native_function() {
     }
     let crates = std::fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(deployed, crates);
+}
+
+#[test]
+fn routes_are_those_of_the_code() {
+    let code = [
+        ("approvals", countersign_approvals::ROUTES),
+        ("config", countersign_config::ROUTES),
+        ("external-callback", countersign_external_callback::ROUTES),
+        ("provider-callback", countersign_provider_callback::ROUTES),
+        ("submit", countersign_submit::ROUTES),
+    ];
+    let code: BTreeSet<_> = code
+        .into_iter()
+        .flat_map(|(binary, routes)| routes.iter().map(move |(method, path)| (binary, *method, *path)))
+        .map(|(binary, method, path)| (binary.to_owned(), method.to_owned(), path.to_owned()))
+        .collect();
+    let template = template();
+    let deployed = deployed_routes(&template);
+    assert_eq!(code.difference(&deployed).collect::<Vec<_>>(), Vec::<&_>::new(), "in the code only");
+    assert_eq!(deployed.difference(&code).collect::<Vec<_>>(), Vec::<&_>::new(), "in the template only");
+    assert_eq!(deployed.len(), of_type(&template, "AWS::ApiGatewayV2::Route").len(), "a route is there twice");
+}
+
+#[test]
+fn the_gateway_may_call_the_functions_it_leads_to() {
+    let template = template();
+    let allowed: BTreeSet<_> = of_type(&template, "AWS::Lambda::Permission")
+        .into_iter()
+        .map(|(_, permission)| target(&template, &permission["Properties"]["FunctionName"]).1)
+        .map(|function| function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap().to_owned())
+        .collect();
+    let reached: BTreeSet<_> = deployed_routes(&template).into_iter().map(|(binary, ..)| binary).collect();
+    assert_eq!(allowed, reached);
 }
 
 #[test]

@@ -1,1 +1,4 @@
+//! Routes.
 
+/// Every method and path that is served here, as the gateway writes them.
+pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/approvals")];
