@@ -4,6 +4,8 @@ mod document;
 
 use std::collections::BTreeSet;
 
+use countersign::store::keys;
+use countersign::store::schema::{INDEXES, PK, SK, TTL};
 use serde_json::{Map, Value, json};
 
 use document::{root, strings, template};
@@ -200,13 +202,40 @@ fn the_stream_leads_to_dispatch_and_no_change_gets_lost_or_stuck() {
     );
 
     let filters = source["FilterCriteria"]["Filters"].as_array().unwrap();
-    assert!(!filters.is_empty());
+    let mut kinds = Vec::new();
     for filter in filters {
-        let pattern: Value = serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap();
+        let mut pattern: Value = serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap();
         let names = pattern["eventName"].as_array().unwrap();
         assert!(!names.contains(&json!("REMOVE")), "items that expire must not wake the function");
-        assert!(pattern["dynamodb"]["Keys"]["sk"]["S"].is_array(), "{pattern}");
+        kinds.push(pattern["dynamodb"]["Keys"]["sk"]["S"].take());
     }
+    let state = keys::approval(&"apr_1".parse().unwrap()).sk;
+    assert_eq!(kinds, [json!([state]), json!([{"prefix": keys::DELIVERIES}])]);
+}
+
+#[test]
+fn the_table_is_that_of_the_code() {
+    let template = template();
+    let table = &template["Resources"]["Table"]["Properties"];
+    let key = |pk: &str, sk: &str| json!([{"AttributeName": pk, "KeyType": "HASH"}, {"AttributeName": sk, "KeyType": "RANGE"}]);
+    let attribute = |name: &str, kind: &str| json!({"AttributeName": name, "AttributeType": kind}).to_string();
+
+    let mut attributes = BTreeSet::from([attribute(PK, "S"), attribute(SK, "S")]);
+    let mut indexes = Vec::new();
+    for index in INDEXES {
+        attributes.insert(attribute(index.pk, "S"));
+        attributes.insert(attribute(index.sk, if index.numeric { "N" } else { "S" }));
+        let projection = json!({"ProjectionType": "KEYS_ONLY"});
+        indexes.push(json!({"IndexName": index.name, "KeySchema": key(index.pk, index.sk), "Projection": projection}));
+    }
+    let defined: BTreeSet<_> =
+        table["AttributeDefinitions"].as_array().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(defined, attributes);
+    assert_eq!(table["KeySchema"], key(PK, SK));
+    assert_eq!(table["GlobalSecondaryIndexes"], json!(indexes));
+    assert_eq!(table["TimeToLiveSpecification"], json!({"AttributeName": TTL, "Enabled": true}));
+    assert_eq!(table["StreamSpecification"], json!({"StreamViewType": "NEW_AND_OLD_IMAGES"}));
+    assert_eq!(table["BillingMode"], "PAY_PER_REQUEST");
 }
 
 #[test]
