@@ -60,10 +60,14 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
     let url = format!("http://{}", listener.local_addr()?);
     banner::step(&format!("data in {}", options.data_dir.display()));
     std::fs::create_dir_all(&options.data_dir)?;
-    let aws = if clients::other_dynamodb() { clients::aws().await } else { dynamodb::embedded(&options.data_dir).await? };
+    let aws = if Settings::names_dynamodb().map_err(told)? {
+        clients::aws().await
+    } else {
+        dynamodb::embedded(&options.data_dir).await?
+    };
     let app = app(options, &aws, &url).await?;
     let owner_key = app.settings.owner_key.clone();
-    let bootstrapped = bootstrap(&app.store, &app.world, owner_key.as_ref()).await.map_err(|error| Error::new(error.to_string()))?;
+    let bootstrapped = bootstrap(&app.store, &app.world, owner_key.as_ref()).await.map_err(told)?;
     let sandbox = if options.sandbox { Some(sandbox(options, &app)?) } else { None };
     let ready = Arc::new(AtomicBool::new(false));
     let router = router(&app, sandbox.as_ref(), Arc::clone(&ready));
@@ -86,7 +90,7 @@ impl Running {
     /// # Errors
     /// When the server failed.
     pub async fn stopped(self) -> Result<(), Error> {
-        let result = self.server.await.map_err(|error| Error::new(error.to_string()))?;
+        let result = self.server.await.map_err(told)?;
         for helper in self.helpers {
             helper.abort();
         }
@@ -95,16 +99,21 @@ impl Running {
 }
 
 async fn app(options: &Options, aws: &aws_config::SdkConfig, url: &str) -> Result<App, Error> {
-    let mut settings = Settings::local(url).map_err(|error| Error::new(error.to_string()))?;
+    let mut settings = Settings::local(url).map_err(told)?;
     // A laptop's platforms are on the laptop.
-    settings.addresses = AddressPolicy::Any;
+    settings.addresses = AddressPolicy::AllowAll;
     let world = World::system();
     let store = Store::new(aws_sdk_dynamodb::Client::new(aws), settings.table.clone());
     let client = aws_sdk_dynamodb::Client::new(aws);
     create_table(&client, &settings.table).await.map_err(|error| Error::new(format!("cannot make the table: {error}")))?;
-    let sealer = key_file::open(&options.data_dir.join("data.key"), &world).map_err(|error| Error::new(error.to_string()))?;
+    let sealer = key_file::open(&options.data_dir.join("data.key"), &world).map_err(told)?;
     let outbound = Outbound::new(settings.addresses.clone(), Duration::from_secs(5));
     Ok(App::new(store, DataKey::ready(sealer), world, settings, outbound))
+}
+
+/// An error of another part, for the person who started it.
+fn told(error: impl std::fmt::Display) -> Error {
+    Error::new(error.to_string())
 }
 
 fn sandbox(options: &Options, app: &App) -> Result<Sandbox, Error> {

@@ -35,6 +35,7 @@ struct Made {
 }
 
 struct Seeder<'a> {
+    public_url: &'a str,
     sandbox: &'a Sandbox,
     api: Router,
     key: SecretString,
@@ -56,7 +57,7 @@ pub async fn seed(app: &App, sandbox: &Sandbox, org: &OrgId, data_dir: &Path) ->
     let mut record = key_record(&key, org, app.world.now());
     let version = app.store.create(&record).await.map_err(|error| Error::new(error.to_string()))?;
     let mut seeder =
-        Seeder { sandbox, api: countersign_config::routes(app.clone()), key: key.reveal(), file, made };
+        Seeder { public_url: &app.settings.public_url, sandbox, api: countersign_config::routes(app.clone()), key: key.reveal(), file, made };
     let result = seeder.run().await;
     record.revoked_at = Some(app.world.now());
     app.store.delete(&record, version).await.map_err(|error| Error::new(error.to_string()))?;
@@ -153,12 +154,12 @@ impl Seeder<'_> {
         let body = json!({
             "name": "Receiver page",
             "format": "native",
-            "callback_url": self.sandbox.receiver_url(),
+            "callback_url": format!("{}/sandbox/receiver", self.public_url),
             "default_flow": flow,
         });
         let answer = self.call(Method::POST, "/v1/sources", &body).await?;
         let secret = answer["webhook_secret"].as_str().unwrap_or_default().to_owned();
-        self.sandbox.receiver().trust(SecretString::from(secret)).map_err(|error| Error::new(error.to_string()))?;
+        self.sandbox.receiver().trust(&SecretString::from(secret)).map_err(|error| Error::new(error.to_string()))?;
         let id = answer["id"].as_str().map(str::to_owned);
         self.note(|made| made.source = id)
     }
