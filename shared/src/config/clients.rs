@@ -1,13 +1,10 @@
 //! The AWS clients, built once per process.
 
-use std::sync::Arc;
-
 use aws_config::SdkConfig;
 
 use super::env::Settings;
 use crate::clock::World;
 use crate::http::App;
-use crate::http::app::ProcessTokens;
 use crate::providers::outbound::{DEFAULT_TIMEOUT, Outbound};
 use crate::store::{Consistency, DataKey, Key, Store};
 
@@ -40,12 +37,6 @@ pub async fn app(settings: Settings) -> App {
         Some(key) => DataKey::kms(aws_sdk_kms::Client::new(&aws), key, store.clone()),
         None => DataKey::absent(),
     };
-    App {
-        store,
-        data_key,
-        world: World::system(),
-        outbound: Outbound::new(settings.addresses.clone(), DEFAULT_TIMEOUT),
-        settings: Arc::new(settings),
-        tokens: Arc::new(ProcessTokens::default()),
-    }
+    let outbound = Outbound::new(settings.addresses.clone(), DEFAULT_TIMEOUT);
+    App::new(store, data_key, World::system(), settings, outbound)
 }

@@ -48,12 +48,31 @@ impl Settings {
     /// # Errors
     /// See [`Error`]; the message names the variable.
     pub fn from_env() -> Result<Self, Error> {
-        #[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
-        Self::read(|name| match std::env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(std::env::VarError::NotPresent) => Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => Err(Error::NotText(name)),
+        Self::read(variable)
+    }
+
+    /// Reads the environment of the local run, which needs none: the table has a name, and the public address is `url`
+    /// unless the environment says otherwise.
+    ///
+    /// # Errors
+    /// As [`Settings::from_env`].
+    pub fn local(url: &str) -> Result<Self, Error> {
+        Self::read(|name| {
+            let given = variable(name)?.filter(|value| !value.is_empty());
+            Ok(given.or_else(|| match name {
+                "COUNTERSIGN_TABLE" => Some("countersign".to_owned()),
+                "COUNTERSIGN_PUBLIC_URL" => Some(url.to_owned()),
+                _ => None,
+            }))
         })
+    }
+
+    /// Whether the environment names a DynamoDB other than the region's.
+    ///
+    /// # Errors
+    /// As [`Settings::from_env`].
+    pub fn names_dynamodb() -> Result<bool, Error> {
+        Ok(variable("AWS_ENDPOINT_URL_DYNAMODB")?.is_some_and(|url| !url.is_empty()))
     }
 
     /// Reads settings from wherever `variable` takes them. Empty is the same as not set.
@@ -74,6 +93,16 @@ impl Settings {
             addresses: address::policy(&optional("COUNTERSIGN_ALLOW_PRIVATE_ENDPOINTS")?.unwrap_or_default()),
             owner_key,
         })
+    }
+}
+
+/// A variable of the environment.
+fn variable(name: &'static str) -> Result<Option<String>, Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Error::NotText(name)),
     }
 }
 

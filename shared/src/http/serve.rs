@@ -4,8 +4,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 
+use super::app::App;
 use super::trace;
 use crate::clock::World;
+use crate::config::{Settings, clients};
 
 /// Largest body that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -18,6 +20,15 @@ pub fn ok_router(router: Router, world: &World) -> Router {
 
 /// Why a function could not run.
 pub type Failure = lambda_http::Error;
+
+/// Runs a function's routes on Lambda, with everything that the environment describes, until the runtime ends it.
+///
+/// # Errors
+/// When a setting is missing, or the runtime cannot be reached.
+pub async fn function(routes: impl FnOnce(App) -> Router) -> Result<(), Failure> {
+    init_log();
+    serve_lambda(routes(clients::app(Settings::from_env()?).await)).await
+}
 
 /// Runs routes as a Lambda function.
 ///

@@ -10,6 +10,9 @@ use super::{Consistency, Error, Item, Store, blank, corrupt, version};
 use crate::approval::Approval;
 use crate::ids::{ApprovalId, FlowId, OrgId, SourceId, WorkspaceId};
 
+/// Type of a state item.
+pub const APPROVAL: &str = "approval";
+
 /// Why a stage could not be started, as the caller is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -82,7 +85,7 @@ impl Record {
     fn item(&self, version: u64) -> Result<Item, Error> {
         let key = keys::approval(&self.id);
         let body: Item = serde_dynamo::to_item(self).map_err(|_| Error::Corrupt { key: key.to_string() })?;
-        let mut item = blank(&key, "approval", version);
+        let mut item = blank(&key, APPROVAL, version);
         item.extend(body);
         let place = keys::by_time(self.state.submitted_at, &self.id);
         item.insert(LIST.pk.into(), AttributeValue::S(keys::approvals(&self.org)));

@@ -23,6 +23,7 @@ pub mod references;
 pub mod requests;
 pub mod resources;
 pub mod schema;
+pub mod tokens;
 pub mod transaction;
 
 pub use data_key::DataKey;

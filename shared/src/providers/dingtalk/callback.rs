@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::events;
@@ -64,8 +63,7 @@ impl<'a> Signed<'a> {
 }
 
 fn keys(secrets: &Secrets) -> Option<Keys> {
-    let secret = |name: &str| secrets.get(name) as Option<&SecretString>;
-    Keys::new(secret("token")?, secret("aes_key")?).ok()
+    Keys::new(secrets.get("token")?, secrets.get("aes_key")?).ok()
 }
 
 fn decrypt(keys: &Keys, signed: &Signed<'_>, account: &Account) -> Result<Decrypted, CallbackError> {
@@ -92,16 +90,26 @@ fn acknowledge(keys: &Keys, owner: &[u8], now: i64, random: [u8; 24]) -> Reply {
     let encrypt = keys.encrypt(prefix, b"success", owner);
     let signature = keys.signature(&timestamp, &nonce, &encrypt);
     // None of the four holds a character that JSON would escape.
-    let body = format!(
-        r#"{{"msg_signature":"{signature}","timeStamp":"{timestamp}","nonce":"{nonce}","encrypt":"{encrypt}"}}"#
-    );
-    Reply { status: 200, content_type: "application/json", body: body.into_bytes() }
+    let body = [
+        r#"{"msg_signature":""#,
+        &signature,
+        r#"","timeStamp":""#,
+        &timestamp,
+        r#"","nonce":""#,
+        &nonce,
+        r#"","encrypt":""#,
+        &encrypt,
+        r#""}"#,
+    ];
+    let body = body.concat().into_bytes();
+    Reply { status: 200, content_type: "application/json", body }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
+    use secrecy::SecretString;
     use serde_json::{Map, Value, json};
 
     use super::*;

@@ -94,7 +94,8 @@ fn probe(api: &Api<'_>, name: &'static str, scope: &str, result: Result<(), Fail
 
 fn mend(api: &Api<'_>, error: &Error, scope: &str) -> String {
     match error {
-        Error::Permission { code, .. } if code.ends_with("AccessTokenPermissionDenied") || code == "60011" => {
+        // Where DingTalk does not name the permission, we know which one the probe needs.
+        Error::Permission { code, fix, .. } if is_scope(code) && !fix.contains("appscope") => {
             grant(&api.settings, &[scope])
         }
         Error::Permission { fix, .. } => fix.clone(),
@@ -102,6 +103,10 @@ fn mend(api: &Api<'_>, error: &Error, scope: &str) -> String {
         Error::Credentials { .. } => "Copy AppKey and AppSecret from the developer console again".to_owned(),
         _ => "Try again in a minute".to_owned(),
     }
+}
+
+fn is_scope(code: &str) -> bool {
+    code.ends_with("AccessTokenPermissionDenied") || code == "60011"
 }
 
 fn passed(name: &'static str, detail: &str) -> Check {

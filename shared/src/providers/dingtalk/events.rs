@@ -62,7 +62,7 @@ impl Payload<'_> {
     fn instance_event(&self, now: i64) -> Event {
         let ended = |outcome| Event::Finished { outcome, at: self.ended_at(now) };
         match (self.kind.word(), self.result.word()) {
-            ("start", _) => Event::Started { at: self.created.number().unwrap_or(now) },
+            ("start", _) => Event::Started { at: self.created.time().unwrap_or(now) },
             ("finish", "agree") => ended(Outcome::Approved),
             ("finish", "refuse") => ended(Outcome::Rejected),
             // Unconfirmed: `delete` is implied by the event's title; its value was never seen.
@@ -85,7 +85,7 @@ impl Payload<'_> {
         };
         let remark = self.remark.text().map(|text| shorten(&text, REMARK_LIMIT));
         let end = outcome.map(|outcome| TaskEnd { outcome, at: self.ended_at(now), remark, to: None });
-        let opened_at = self.created.number();
+        let opened_at = self.created.time();
         let task = self.task_id(&assignee);
         Some(Event::Task { task, fact: TaskFact { assignee, name: None, node: None, opened_at, end } })
     }
@@ -106,7 +106,7 @@ impl Payload<'_> {
     }
 
     fn ended_at(&self, now: i64) -> i64 {
-        self.finished.number().or_else(|| self.event_time.number()).unwrap_or(now)
+        self.finished.time().or_else(|| self.event_time.time()).unwrap_or(now)
     }
 }
 
@@ -213,6 +213,14 @@ mod tests {
             panic!()
         };
         assert_eq!(fact.end.unwrap().remark.unwrap().chars().count(), REMARK_LIMIT);
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_left_out() {
+        for odd in [i64::MIN, -1, i64::MAX] {
+            let ended = one("bpms_instance_change", json!({"type": "terminate", "finishTime": odd}));
+            assert_eq!(ended, Event::Finished { outcome: Outcome::Withdrawn, at: 9_000 });
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn values(start: &Start, public_url: &str) -> Vec<Value> {
 /// instance exists, and might start it twice.
 pub(super) fn values_for(controls: &[TextControl], start: &Start, public_url: &str) -> Result<Vec<Value>, Error> {
     if !controls.iter().any(|control| Control::Reference.is_called(&control.label)) {
-        let message = "the template has no text control labelled “Reference” (审批编号): add one, so that the approval \
+        let message = "the template has no text control labelled “Reference” (来源编号): add one, so that the approval \
                        can be found again";
         return Err(Error::Refused { code: "template_without_reference".to_owned(), message: message.to_owned() });
     }
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(value(&values, "标题 Title"), Some("Read access to orders"));
         assert_eq!(value(&values, "原因 Reason"), None);
         assert_eq!(value(&values, "链接 Link"), Some("https://gateway.example/approvals/apr_01test"));
-        assert_eq!(value(&values, "审批编号 Reference"), Some("apr_01test"));
+        assert_eq!(value(&values, "来源编号 Reference"), Some("apr_01test"));
         let details = value(&values, "详情 Details").unwrap();
         assert_eq!(
             details,
@@ -137,17 +137,17 @@ mod tests {
         start.stage = 1;
         let values = values(&start, "");
         assert_eq!(value(&values, "标题 Title").unwrap().chars().count(), VALUE_LIMIT);
-        assert_eq!(value(&values, "审批编号 Reference"), Some("apr_01test/2"));
+        assert_eq!(value(&values, "来源编号 Reference"), Some("apr_01test/2"));
     }
 
     #[test]
     fn a_customers_form_is_filled_by_label() {
         let control = |label: &str| TextControl { id: Some(format!("TextField-{label}")), label: label.into() };
-        let controls = ["title", "table", "Approver's note", "审批编号"].map(control);
+        let controls = ["title", "table", "Approver's note", "来源编号"].map(control);
         let values = values_for(&controls, &start(), "").unwrap();
         assert_eq!(value(&values, "title"), Some("Read access to orders"));
         assert_eq!(value(&values, "table"), Some("orders"));
-        assert_eq!(value(&values, "审批编号"), Some("apr_01test"));
+        assert_eq!(value(&values, "来源编号"), Some("apr_01test"));
         assert_eq!(values.len(), 3);
         assert_eq!(values[0]["id"], "TextField-title");
         assert!(matches!(values_for(&controls[..3], &start(), ""), Err(Error::Refused { .. })));
@@ -156,9 +156,9 @@ mod tests {
     #[test]
     fn a_reference_is_matched_in_its_control_only() {
         let form = |name: &str, value: &str| json!({"formComponentValues": [{"name": name, "value": value}]});
-        assert!(carries(&form("审批编号 Reference", "apr_1"), "apr_1"));
+        assert!(carries(&form("来源编号 Reference", "apr_1"), "apr_1"));
         assert!(carries(&form("Reference", " apr_1 "), "apr_1"));
-        assert!(!carries(&form("审批编号 Reference", "apr_1/2"), "apr_1"));
+        assert!(!carries(&form("来源编号 Reference", "apr_1/2"), "apr_1"));
         assert!(!carries(&form("标题 Title", "apr_1"), "apr_1"));
         assert!(!carries(&json!({}), "apr_1"));
     }

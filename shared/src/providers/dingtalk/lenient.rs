@@ -51,6 +51,11 @@ impl<'a> Loose<'a> {
             Self::Nothing => None,
         }
     }
+
+    /// As a time in milliseconds.
+    pub(super) fn time(&self) -> Option<i64> {
+        self.number().and_then(plausible)
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
@@ -105,6 +110,11 @@ impl<'de> Visitor<'de> for LooseVisitor {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Loose::Nothing)
     }
+}
+
+/// A time in milliseconds, if it lies between 1970 and the year 9999: others cannot be shown, or counted with.
+pub(super) fn plausible(millis: i64) -> Option<i64> {
+    (0..253_402_300_800_000).contains(&millis).then_some(millis)
 }
 
 /// A value of an answer as text; `None` when it is absent, empty or no single value.

@@ -10,7 +10,7 @@ use jiff::tz::Offset;
 use serde_json::Value;
 
 use super::events::REMARK_LIMIT;
-use super::lenient::{items, number, shorten, text};
+use super::lenient::{items, number, plausible, shorten, text};
 use crate::approval::{Comment, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
 
 /// The zone of all times in answers, whatever they say (unconfirmed for organisations outside China).
@@ -181,10 +181,10 @@ fn word(value: &Value) -> String {
 /// A time in milliseconds: `2026-04-16T15:34Z` and `2026-04-16 15:34:05` are Beijing time; numbers are what they are.
 fn time(value: &Value) -> Option<i64> {
     if let Some(millis) = number(value) {
-        return Some(millis);
+        return plausible(millis);
     }
     let local: DateTime = value.as_str()?.trim().trim_end_matches(['Z', 'z']).parse().ok()?;
-    Some(BEIJING.to_timestamp(local).ok()?.as_millisecond())
+    plausible(BEIJING.to_timestamp(local).ok()?.as_millisecond())
 }
 
 #[cfg(test)]
@@ -214,7 +214,7 @@ mod tests {
         for written in [json!(WRITTEN), json!("2026-04-16 15:34:00"), json!(MEANT), json!(MEANT.to_string())] {
             assert_eq!(time(&written), Some(MEANT), "{written}");
         }
-        for none in [json!(null), json!(""), json!("soon"), json!({}), json!("2026-13-40T99:99Z")] {
+        for none in [json!(null), json!(""), json!("soon"), json!({}), json!("2026-13-40T99:99Z"), json!(-1)] {
             assert_eq!(time(&none), None, "{none}");
         }
     }

@@ -7,7 +7,7 @@ use super::errors::Failure;
 use super::lenient::{items, number, text};
 use crate::providers::Error;
 
-/// The template's name. An instance has no title of its own: people see "<applicant>提交的<this name>".
+/// The template's name. An instance has no title of its own: people see `<applicant>提交的<this name>`.
 pub(super) const NAME: &str = "审批申请 (Countersign)";
 /// Templates are listed in pages of 100, and an organisation may have 200.
 const PAGE: &str = "100";
@@ -34,7 +34,7 @@ impl Control {
             Self::Reason => ("原因", "Reason"),
             Self::Details => ("详情", "Details"),
             Self::Link => ("链接", "Link"),
-            Self::Reference => ("审批编号", "Reference"),
+            Self::Reference => ("来源编号", "Reference"),
         }
     }
 

@@ -283,7 +283,7 @@ async fn a_customers_template_is_read_and_filled() {
     let control = |kind: &str, label: &str| json!({"componentName": kind, "props": {"id": "x", "label": label}});
     let items = json!([control("TextField", "Title"), control("TextareaField", "table"), control("NumberField", "n"),
         {"componentName": "TableField", "props": {"label": "rows"}, "children": [control("TextField", "Reason")]},
-        {"componentName": "ColumnLayout", "props": {}, "children": [control("TextField", "审批编号")]}]);
+        {"componentName": "ColumnLayout", "props": {}, "children": [control("TextField", "来源编号")]}]);
     platform.says(SCHEMA, 200, json!({"result": {"schemaContent": {"items": items}}})).says(
         START,
         200,
@@ -296,14 +296,14 @@ async fn a_customers_template_is_read_and_filled() {
     assert_eq!(sent["processCode"], "PROC-theirs");
     let names: Vec<_> =
         sent["formComponentValues"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["Title", "table", "审批编号"]);
+    assert_eq!(names, ["Title", "table", "来源编号"]);
 }
 
 #[tokio::test]
 async fn a_lost_start_is_found_by_its_reference() {
     let platform = Platform::new().await;
     let form = |value: &str| {
-        json!({"result": {"status": "RUNNING", "formComponentValues": [{"name": "审批编号 Reference", "value": value}]},
+        json!({"result": {"status": "RUNNING", "formComponentValues": [{"name": "来源编号 Reference", "value": value}]},
             "success": true})
     };
     platform
@@ -415,7 +415,7 @@ async fn the_template_is_made_once_and_found_again() {
     assert_eq!(form["formComponents"].as_array().unwrap().len(), 5);
 
     let ours =
-        json!({"componentName": "TextField", "props": {"id": "TextField-reference", "label": "审批编号 Reference"}});
+        json!({"componentName": "TextField", "props": {"id": "TextField-reference", "label": "来源编号 Reference"}});
     platform
         .says(BY_NAME, 200, json!({"result": {"processCode": "PROC-found"}}))
         .says(BY_NAME, 400, refusal("process.error"))
@@ -519,5 +519,26 @@ fn it_is_one_of_the_platforms() {
     assert!(provider.refuses(Mode::Any, 3).is_none() && provider.refuses(Mode::Sequential, 1).is_none());
     for (mode, approvers) in [(Mode::AtLeast(1), 3), (Mode::Sequential, 2), (Mode::Any, 0)] {
         assert!(provider.refuses(mode, approvers).is_some(), "{mode:?}");
+    }
+}
+
+proptest::proptest! {
+    /// Whatever a value is, reading it never panics: a callback's sender may change its mind.
+    #[test]
+    fn odd_values_are_read_without_a_panic(
+        kind in "start|finish|cancel|comment|x", time in proptest::num::i64::ANY, text in ".{0,20}", number in 0..9_usize,
+    ) {
+        let odd = [json!(time), json!(text), json!(time.to_string()), json!(null), json!([time]), json!({"a": text}),
+            json!(true), json!(0.5), json!("2026-04-16T15:34Z")];
+        let value = odd[number].clone();
+        for event in ["bpms_task_change", "bpms_instance_change"] {
+            let fields = json!({"EventType": event, "processInstanceId": "i", "staffId": "u", "type": kind,
+                "result": value, "taskId": value, "createTime": value, "finishTime": value, "remark": value});
+            let notices = super::events::notices(fields.to_string().as_bytes(), NOW);
+            assert_eq!(notices.unwrap().len(), 1);
+        }
+        let task = json!({"taskId": value, "userId": value, "createTime": value, "activityId": value, "status": value});
+        let record = json!({"type": "REDIRECT_PROCESS", "date": value, "remark": value});
+        super::snapshot::snapshot(&json!({"tasks": [task, value], "operationRecords": [record, value]}), NOW);
     }
 }
