@@ -122,6 +122,22 @@ impl ApprovalId {
     }
 }
 
+impl DeliveryId {
+    /// The delivery at this place of an approval: found by its id alone.
+    #[must_use]
+    pub fn of(approval: &ApprovalId, sequence: u32) -> Self {
+        let body = approval.as_str().strip_prefix(ApprovalId::PREFIX).unwrap_or_default();
+        Self(format!("{}{body}_{sequence}", Self::PREFIX))
+    }
+
+    /// The approval and the place that this id names.
+    #[must_use]
+    pub fn place(&self) -> Option<(ApprovalId, u32)> {
+        let (body, sequence) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
+        Some((format!("{}{body}", ApprovalId::PREFIX).parse().ok()?, sequence.parse().ok()?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -134,6 +150,14 @@ mod tests {
         for bad in ["", "flow_", "con_01", "flow_a#b", "flow_a b", &format!("flow_{}", "a".repeat(60))] {
             assert!(bad.parse::<FlowId>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_delivery_is_found_by_its_id() {
+        let approval = ApprovalId::new(&World::system());
+        let id = DeliveryId::of(&approval, 302);
+        assert_eq!(id.as_str().parse::<DeliveryId>().unwrap().place(), Some((approval, 302)));
+        assert_eq!("dlv_x".parse::<DeliveryId>().unwrap().place(), None);
     }
 
     #[test]

@@ -1,1 +1,5 @@
-fn main() {}
+//! The tests of the whole: through HTTP and through the store, never through private parts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod store_base;
+mod template;

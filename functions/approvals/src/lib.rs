@@ -1,1 +1,86 @@
+//! Reads, lists and withdraws approvals; shows their deliveries; says that the service is up.
 
+mod deliveries;
+mod list;
+mod withdraw;
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use countersign::delivery::{Document, rfc3339};
+use countersign::http::{App, Caller, Id, Problem, ok_router};
+use countersign::ids::ApprovalId;
+use countersign::store::approvals::Record;
+use countersign::store::requests::Request;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What this function serves.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/health"),
+    ("GET", "/v1/approvals"),
+    ("GET", "/v1/approvals/{id}"),
+    ("GET", "/v1/approvals/{id}/deliveries"),
+    ("POST", "/v1/approvals/{id}/withdraw"),
+];
+
+/// The routes of this function.
+pub fn routes(app: App) -> Router {
+    let world = app.world.clone();
+    let router = Router::new()
+        .route("/health", get(health))
+        .route("/v1/approvals", get(list::list))
+        .route("/v1/approvals/{id}", get(read))
+        .route("/v1/approvals/{id}/deliveries", get(deliveries::list))
+        .route("/v1/approvals/{id}/withdraw", post(withdraw::withdraw))
+        .with_state(app);
+    ok_router(router, &world)
+}
+
+/// Up, once it answers.
+async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// An approval with what was submitted.
+#[derive(Serialize)]
+struct Full {
+    #[serde(flatten)]
+    approval: Document,
+    request: Asked,
+}
+
+/// What was submitted, as far as the approval does not show it.
+#[derive(Serialize)]
+struct Asked {
+    reason: Option<String>,
+    fields: Value,
+    resource: Value,
+    starts_at: Option<String>,
+    ends_at: Option<String>,
+}
+
+impl From<Request> for Asked {
+    fn from(request: Request) -> Self {
+        Self {
+            reason: request.reason,
+            fields: Value::Object(request.fields),
+            resource: json!(request.resource),
+            starts_at: request.starts_at.map(rfc3339),
+            ends_at: request.ends_at.map(rfc3339),
+        }
+    }
+}
+
+async fn read(State(app): State<App>, caller: Caller, Id(id): Id<ApprovalId>) -> Result<Json<Full>, Problem> {
+    let record = find(&app, &caller, &id).await?;
+    let request = app.store.request(&id).await?.request;
+    Ok(Json(Full { approval: Document::from(&record), request: request.into() }))
+}
+
+/// The approval, if this caller may see it: one of their organisation, and for a source's key of their source.
+async fn find(app: &App, caller: &Caller, id: &ApprovalId) -> Result<Record, Problem> {
+    let record = app.store.approval(id).await?;
+    let own = record.org == caller.org && caller.source.as_ref().is_none_or(|source| *source == record.source);
+    if own { Ok(record) } else { Err(Problem::not_found()) }
+}

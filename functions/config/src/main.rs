@@ -1,1 +1,15 @@
-fn main() {}
+//! The configuration function: wiring only.
+
+use countersign::config::{Settings, bootstrap, clients};
+use countersign::http::serve::{Failure, init_log, serve_lambda};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    init_log();
+    let app = clients::app(Settings::from_env()?).await;
+    // Without a key from the operator none is made: a new one would have to be written to the log.
+    if let Some(key) = &app.settings.owner_key {
+        bootstrap(&app.store, &app.world, Some(key)).await?;
+    }
+    serve_lambda(countersign_config::routes(app)).await
+}

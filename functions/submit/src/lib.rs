@@ -1,1 +1,57 @@
+//! `POST /v1/approvals`: starts an approval.
+//!
+//! Who asks and for what is checked, people are resolved to accounts of the platforms, the request and the state are
+//! written, and the first stage is started. A repeated `Idempotency-Key` finds the first approval.
 
+mod answer;
+mod body;
+mod create;
+mod people;
+mod plan;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::post;
+use countersign::config::Role;
+use countersign::http::{App, Caller, Problem, extract, ok_router};
+use serde_json::Value;
+
+use crate::body::Body;
+
+/// What this function serves.
+pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/approvals")];
+
+/// The routes of this function.
+pub fn routes(app: App) -> Router {
+    let world = app.world.clone();
+    ok_router(Router::new().route("/v1/approvals", post(submit)).with_state(app), &world)
+}
+
+/// Longest `Idempotency-Key`, in characters.
+const LONGEST_KEY: usize = 128;
+
+async fn submit(State(app): State<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    caller.require(Role::Submitter)?;
+    let key = idempotency_key(request.headers())?;
+    let bytes = extract::body(request, &app).await?;
+    let value: Value = extract::parse(&bytes)?;
+    let body: Body = extract::parse(&bytes)?;
+    body.check()?;
+    let submission = create::Submission::new(&app, &caller, key, &value, body).await?;
+    submission.run().await
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let Some(first) = keys.next() else { return Ok(None) };
+    let key = first.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
+    match (key, keys.next()) {
+        (Some(key), None) => Ok(Some(key.to_owned())),
+        _ => {
+            let detail = "Idempotency-Key must be sent once, with 1 to 128 visible ASCII characters";
+            Err(Problem::bad_request("invalid_idempotency_key", detail))
+        }
+    }
+}

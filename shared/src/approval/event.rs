@@ -106,7 +106,7 @@ pub struct Comment {
 }
 
 /// All that a platform tells of an instance at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Every task, by the platform's task id.
     pub tasks: Vec<(String, TaskFact)>,
@@ -119,7 +119,8 @@ pub struct Snapshot {
 }
 
 /// Something that happened to one stage's instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The platform runs it.
     Started {

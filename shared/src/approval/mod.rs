@@ -1,5 +1,27 @@
 //! The approval state machine: pure, no clock, no I/O.
+//!
+//! An [`Approval`] keeps its plan (stages, nodes, approvers) and what was learned so far ([`Facts`]). Facts only ever
+//! grow: joining the same fact twice, or facts in another order, gives the same facts. Every status is derived from
+//! them ([`Approval::view`]), so duplicates, any order and replays of a platform's events lead to the same state.
+//!
+//! Two things are kept beside the facts. The *closure* is sticky: once an approval has ended, nothing but a
+//! revocation changes that, since the decision may have been delivered. The *intents* (a start under way, a withdrawal
+//! that was asked for) let an interrupted step be taken up again.
 
 mod event;
+mod facts;
+mod history;
+mod node;
+mod place;
+mod state;
+mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
+pub use facts::Facts;
+pub use history::{Action, Entry};
+pub use node::NodeStatus;
+pub use state::{Approval, Closed, Closure, DecidedBy, Node, Person, Stage, Withdrawal};
+pub use view::{NodeView, StageStatus, StageView, Status, TaskStatus, TaskView, View};

@@ -1,6 +1,9 @@
-//! Callback envelopes, signatures and sealed secrets: bytes in, bytes out.
+//! Callback envelopes, signatures, sealed secrets and API keys: bytes in, bytes out.
 //!
-//! Nothing here knows a platform, a clock or a store; random bytes are handed in by the caller.
+//! Nothing here knows a platform or a store; random bytes are handed in by the caller, or drawn from the caller's
+//! world.
 
+pub mod api_key;
 pub mod envelope;
+pub mod seal;
 pub mod webhook;

@@ -1,1 +1,8 @@
-//! delivery.
+//! Decision events on their way to sources: what is told, in which form, how it is signed and when it is tried again.
+
+pub mod document;
+pub mod events;
+pub mod schedule;
+
+pub use document::{Document, rfc3339};
+pub use events::{EventType, Told, told};

@@ -1,1 +1,26 @@
-//! engine.
+//! What happens to an approval between the state machine, the store and the platforms. Every routine here may be interrupted
+//! after any step and called again.
+
+pub mod callback;
+pub mod connections;
+pub mod deliver;
+pub mod dispatch;
+pub mod start;
+pub mod sweep;
+pub mod template;
+pub mod transition;
+pub mod withdraw;
+
+use crate::providers;
+use crate::store;
+
+/// Why a routine stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The platform.
+    #[error(transparent)]
+    Provider(#[from] providers::Error),
+}

@@ -1,1 +1,21 @@
-//! http.
+//! What every endpoint has in common: problem answers, traces, authentication, and how requests are read.
+
+pub mod answer;
+pub mod app;
+pub mod auth;
+pub mod extract;
+pub mod fields;
+pub mod patch;
+pub mod problem;
+pub mod serve;
+pub mod trace;
+
+pub use answer::{Created, IfMatch, Tagged, list, time};
+pub use app::App;
+pub use auth::Caller;
+pub use extract::{Id, Json, ListQuery, OptionalJson, Query};
+pub use fields::FieldErrors;
+pub use patch::Patch;
+pub use problem::Problem;
+pub use serve::{MAX_BODY, ok_router};
+pub use trace::TraceId;

@@ -10,13 +10,15 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::approval::{Event, Mode};
+use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
 
+pub mod dingtalk;
+pub mod external;
 pub mod outbound;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
@@ -342,7 +344,7 @@ pub enum Error {
 }
 
 /// One approval platform. Implementations hold no state.
-pub trait Provider: Send + Sync {
+pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Its name in the JSON of a connection.
     fn kind(&self) -> &'static str;
 
@@ -354,9 +356,9 @@ pub trait Provider: Send + Sync {
         true
     }
 
-    /// Whether the platform says itself when an instance has ended; else the nodes decide.
-    fn reports_outcome(&self) -> bool {
-        true
+    /// Whose word counts for its stages.
+    fn decided_by(&self) -> DecidedBy {
+        DecidedBy::Platform
     }
 
     /// Whether approvers must be named, as accounts of the platform.
@@ -372,6 +374,17 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// See [`CallbackError`]; nothing in it tells an attacker more.
     fn open(&self, account: &Account, callback: &RawCallback, world: &World) -> Result<Opened, CallbackError>;
+
+    /// The answer to a callback that was not opened: the same for every way of not being verified.
+    fn reject(&self, error: CallbackError) -> Reply {
+        let (status, body) = match error {
+            CallbackError::Malformed => (400, r#"{"errcode":400,"errmsg":"malformed callback"}"#),
+            CallbackError::BadSignature | CallbackError::WrongReceiver => {
+                (401, r#"{"errcode":401,"errmsg":"signature does not match"}"#)
+            }
+        };
+        Reply { status, content_type: "application/json", body: body.as_bytes().to_vec() }
+    }
 
     /// Starts an instance. Never repeats a call whose effect is unknown: that is [`Error::Unavailable`], and the
     /// caller looks with [`Provider::find`] before it starts again.

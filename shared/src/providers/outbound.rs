@@ -1,5 +1,404 @@
-//! The one client for all calls that leave us.
+//! The one client for all calls that leave us: platforms, deliveries to sources, an external OA.
+//!
+//! Redirects are not followed, answers are read up to a limit, private addresses are refused unless the policy lets
+//! them, and no error or log line holds a URL, because old platform APIs carry tokens in the query.
 
-/// The client.
+mod address;
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+pub use address::{AddressPolicy, is_public};
+
+/// Longest answer that is read, in bytes.
+pub const ANSWER_LIMIT: usize = 1024 * 1024;
+/// Time for a whole call where the caller says nothing else.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A function may be frozen between two calls; a connection that was idle for long is likely dead.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
+
+/// The client. Cheap to clone; connections are shared between clones and opened when first needed.
+#[derive(Clone)]
+pub struct Outbound {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    policy: AddressPolicy,
+    timeout: Duration,
+    any_address: OnceLock<Client>,
+    public_addresses: OnceLock<Client>,
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("policy", &self.shared.policy)
+            .field("timeout", &self.shared.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a call brought no answer. What is known of its effect is said of each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutboundError {
+    /// The address may not be called. Nothing was sent.
+    #[error("{host} is a private address, which may not be called")]
+    AddressRefused {
+        /// The host.
+        host: String,
+    },
+    /// No connection. Nothing was sent.
+    #[error("no connection to {host}")]
+    Connect {
+        /// The host.
+        host: String,
+    },
+    /// The request cannot be written: a header that is none, or a scheme other than HTTP. Nothing was sent.
+    #[error("the request to {host} cannot be written")]
+    Invalid {
+        /// The host.
+        host: String,
+    },
+    /// No answer in time. The call may have had its effect.
+    #[error("no answer from {host} in time")]
+    Timeout {
+        /// The host.
+        host: String,
+    },
+    /// The connection broke. The call may have had its effect.
+    #[error("the connection to {host} broke")]
+    Interrupted {
+        /// The host.
+        host: String,
+    },
+    /// The answer is longer than [`ANSWER_LIMIT`]. The call has had its effect.
+    #[error("the answer of {host} is too large")]
+    TooLarge {
+        /// The host.
+        host: String,
+    },
+}
+
+/// A call that is about to be made.
+#[derive(Clone)]
+pub struct Request {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    repeatable: bool,
+    timeout: Option<Duration>,
+    invalid: bool,
+}
+
+impl Request {
+    /// A read: it is repeated once when no connection comes about.
+    #[must_use]
+    pub fn get(url: Url) -> Self {
+        Self { repeatable: true, ..Self::new(Method::GET, url) }
+    }
+
+    /// A write: it is made once.
+    #[must_use]
+    pub fn post(url: Url) -> Self {
+        Self::new(Method::POST, url)
+    }
+
+    fn new(method: Method, url: Url) -> Self {
+        let (headers, body) = (HeaderMap::new(), Vec::new());
+        Self { method, url, headers, body, repeatable: false, timeout: None, invalid: false }
+    }
+
+    /// Says that a `POST` only reads.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
+    /// Another time-out than the client's.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// A header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => _ = self.headers.insert(name, value),
+            _ => self.invalid = true,
+        }
+        self
+    }
+
+    /// A header that is never shown.
+    #[must_use]
+    pub fn secret_header(mut self, name: &str, value: &SecretString) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value.expose_secret())) {
+            (Ok(name), Ok(mut value)) => {
+                value.set_sensitive(true);
+                self.headers.insert(name, value);
+            }
+            _ => self.invalid = true,
+        }
+        self
+    }
+
+    /// A body of this content type.
+    #[must_use]
+    pub fn body(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self.body = body;
+        self
+    }
+
+    /// A JSON body.
+    #[must_use]
+    pub fn json(self, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(bytes) => self.body("application/json", bytes),
+            Err(_) => Self { invalid: true, ..self },
+        }
+    }
+
+    /// A form body of these names and values.
+    #[must_use]
+    pub fn form<'a>(self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.body("application/x-www-form-urlencoded", text.into_bytes())
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({} {})", self.method, self.url.host_str().unwrap_or_default())
+    }
+}
+
+/// What came back.
 #[derive(Debug, Clone)]
-pub struct Outbound {}
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// An answer without headers, for tests of what reads answers.
+    #[cfg(test)]
+    pub(crate) fn of(status: u16, body: Vec<u8>) -> Self {
+        Self { status, body, headers: HeaderMap::new() }
+    }
+
+    /// Whether the status is 2xx.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// A header's value, if it is there and text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON of this shape, if it is that.
+    #[must_use]
+    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// Milliseconds that the answer's `Retry-After` asks to wait from `now` (milliseconds) on.
+    #[must_use]
+    pub fn retry_after_ms(&self, now: i64) -> Option<u64> {
+        let text = self.header(RETRY_AFTER.as_str())?.trim();
+        if let Ok(seconds) = text.parse::<u64>() {
+            return Some(seconds.saturating_mul(1000));
+        }
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(u64::try_from(date.as_millisecond().saturating_sub(now)).unwrap_or(0))
+    }
+}
+
+impl Outbound {
+    /// A client with this policy that gives up a call after `timeout`.
+    #[must_use]
+    pub fn new(policy: AddressPolicy, timeout: Duration) -> Self {
+        let (any_address, public_addresses) = (OnceLock::new(), OnceLock::new());
+        Self { shared: Arc::new(Shared { policy, timeout, any_address, public_addresses }) }
+    }
+
+    /// Makes the call.
+    ///
+    /// # Errors
+    /// See [`OutboundError`]. An answer of any status is not an error.
+    pub async fn send(&self, request: Request) -> Result<Answer, OutboundError> {
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        if request.invalid || !matches!(request.url.scheme(), "http" | "https") {
+            return Err(OutboundError::Invalid { host });
+        }
+        if self.shared.policy.refuses(&request.url) {
+            return Err(OutboundError::AddressRefused { host });
+        }
+        let Some(client) = self.client(&request.url) else { return Err(OutboundError::Invalid { host }) };
+        let repeat = request.repeatable.then(|| request.clone());
+        match (self.attempt(client, request, &host).await, repeat) {
+            (Err(OutboundError::Connect { .. }), Some(again)) => self.attempt(client, again, &host).await,
+            (result, _) => result,
+        }
+    }
+
+    async fn attempt(&self, client: &Client, request: Request, host: &str) -> Result<Answer, OutboundError> {
+        let call = client
+            .request(request.method, request.url)
+            .headers(request.headers)
+            .timeout(request.timeout.unwrap_or(self.shared.timeout))
+            .body(request.body);
+        let mut response = call.send().await.map_err(|error| classify(&error, host))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, host))? {
+            if body.len() + chunk.len() > ANSWER_LIMIT {
+                return Err(OutboundError::TooLarge { host: host.to_owned() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
+    }
+
+    /// The client for this URL; `None` if the machine has no usable TLS.
+    fn client(&self, url: &Url) -> Option<&Client> {
+        let trusted = self.shared.policy.trusts(url);
+        let slot = if trusted { &self.shared.any_address } else { &self.shared.public_addresses };
+        if let Some(client) = slot.get() {
+            return Some(client);
+        }
+        // A proxy would resolve names itself, out of sight of the policy.
+        let mut builder = Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT);
+        if !trusted {
+            builder = builder.dns_resolver(address::PublicOnly);
+        }
+        let client = builder.build().ok()?;
+        Some(slot.get_or_init(|| client))
+    }
+}
+
+fn classify(error: &reqwest::Error, host: &str) -> OutboundError {
+    let host = host.to_owned();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.is::<address::Refused>() {
+            return OutboundError::AddressRefused { host };
+        }
+        source = cause.source();
+    }
+    if error.is_connect() {
+        OutboundError::Connect { host }
+    } else if error.is_timeout() {
+        OutboundError::Timeout { host }
+    } else if error.is_builder() {
+        OutboundError::Invalid { host }
+    } else {
+        OutboundError::Interrupted { host }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use axum::Router;
+    use axum::http::header::LOCATION;
+    use axum::routing::get;
+
+    use super::*;
+
+    fn client() -> Outbound {
+        Outbound::new(AddressPolicy::AllowAll, Duration::from_millis(400))
+    }
+
+    async fn serve(router: Router) -> Url {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/?access_token=secret-token", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Url::parse(&url).unwrap()
+    }
+
+    #[tokio::test]
+    async fn redirects_are_answers() {
+        let url =
+            serve(Router::new().route("/", get(|| async { (axum::http::StatusCode::FOUND, [(LOCATION, "/x")]) })));
+        let answer = client().send(Request::get(url.await)).await.unwrap();
+        assert_eq!((answer.status, answer.header("location")), (302, Some("/x")));
+    }
+
+    #[tokio::test]
+    async fn long_and_late_answers_are_errors_that_hold_no_url() {
+        let router = Router::new()
+            .route("/", get(|| async { vec![b'x'; ANSWER_LIMIT + 1] }))
+            .route("/late", get(|| tokio::time::sleep(Duration::from_secs(5))));
+        let url = serve(router).await;
+        let too_large = client().send(Request::get(url.clone())).await.unwrap_err();
+        assert_eq!(too_large, OutboundError::TooLarge { host: "127.0.0.1".into() });
+        let late = client().send(Request::get(url.join("/late?access_token=secret-token").unwrap())).await.unwrap_err();
+        assert_eq!(late, OutboundError::Timeout { host: "127.0.0.1".into() });
+        let shown = format!("{too_large} {late} {:?} {:?}", Request::get(url), client());
+        assert!(!shown.contains("secret-token"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn private_addresses_are_refused_by_number_and_by_name() {
+        let public = Outbound::new(AddressPolicy::PublicOnly, DEFAULT_TIMEOUT);
+        for url in ["http://127.0.0.1:9/", "http://localhost:9/"] {
+            let error = public.send(Request::get(Url::parse(url).unwrap())).await.unwrap_err();
+            assert!(matches!(error, OutboundError::AddressRefused { .. }), "{error:?}");
+        }
+        let listed = Outbound::new(AddressPolicy::PublicAnd(vec!["localhost:9".into()]), DEFAULT_TIMEOUT);
+        let error = listed.send(Request::get(Url::parse("http://localhost:9/").unwrap())).await.unwrap_err();
+        assert_eq!(error, OutboundError::Connect { host: "localhost".into() });
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_not_sent() {
+        let url = Url::parse("http://127.0.0.1:9/").unwrap();
+        let bad = Request::post(url).header("x-note", "line\nbreak");
+        assert!(matches!(client().send(bad).await, Err(OutboundError::Invalid { .. })));
+        let file = Request::get(Url::parse("file:///etc/passwd").unwrap());
+        assert!(matches!(client().send(file).await, Err(OutboundError::Invalid { .. })));
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds_and_as_a_date() {
+        let answer = |value: &'static str| Answer {
+            status: 429,
+            body: Vec::new(),
+            headers: [(RETRY_AFTER, HeaderValue::from_static(value))].into_iter().collect(),
+        };
+        assert_eq!(answer("3").retry_after_ms(0), Some(3000));
+        assert_eq!(answer("Thu, 01 Jan 1970 00:00:09 GMT").retry_after_ms(4000), Some(5000));
+        assert_eq!(answer("Thu, 01 Jan 1970 00:00:09 GMT").retry_after_ms(40_000), Some(0));
+        assert_eq!(answer("soon").retry_after_ms(0), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! `POST /v1/approvals/{id}/withdraw`: on the platform too.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use countersign::approval::Person;
+use countersign::config::Role;
+use countersign::delivery::Document;
+use countersign::engine;
+use countersign::engine::start::failure;
+use countersign::engine::withdraw::{Outcome, withdraw as withdraw_on_platform};
+use countersign::http::{App, Caller, FieldErrors, Id, Json, Problem};
+use countersign::ids::ApprovalId;
+use countersign::providers;
+use countersign::store::approvals::Record;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+const LONGEST_REASON: usize = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Body {
+    reason: Option<String>,
+    #[serde(default)]
+    force: bool,
+}
+
+pub(crate) async fn withdraw(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<ApprovalId>,
+    Json(body): Json<Body>,
+) -> Result<Response, Problem> {
+    caller.require(Role::Submitter)?;
+    if let Some(reason) = &body.reason {
+        let mut errors = FieldErrors::new();
+        errors.text("/reason", reason, LONGEST_REASON);
+        errors.into_result()?;
+    }
+    super::find(&app, &caller, &id).await?;
+    let by = Person { name: Some(format!("key {}", caller.key)), ..Person::default() };
+    match withdraw_on_platform(&app, &id, by, body.reason, body.force).await {
+        Ok(outcome) => answer(outcome),
+        Err(engine::Error::Store(error)) => Err(error.into()),
+        Err(error) => Err(Problem::internal(error)),
+    }
+}
+
+fn answer(outcome: Outcome) -> Result<Response, Problem> {
+    match outcome {
+        Outcome::Withdrawn { record, note } => Ok(approval(StatusCode::OK, &record, note)),
+        Outcome::Later(record) => Ok(approval(StatusCode::ACCEPTED, &record, None)),
+        Outcome::Ended(record) => {
+            let detail = "the approval has ended";
+            Err(Problem::conflict("already_ended", detail).with("approval", json!(Document::from(&*record))))
+        }
+        Outcome::Refused(_, error @ providers::Error::Unsupported { .. }) => {
+            let detail = format!("{error}; `force` withdraws it here without telling the platform");
+            Err(Problem::conflict("provider_cannot", detail))
+        }
+        Outcome::Refused(_, error) => {
+            let failure = failure(&error);
+            let detail = format!("{}; `force` withdraws it here all the same", failure.message);
+            let problem = Problem::conflict("provider_refused", detail);
+            Err(match failure.provider_code {
+                Some(code) => problem.with("provider_code", code),
+                None => problem,
+            })
+        }
+    }
+}
+
+/// The approval, and what is to be known of its withdrawal.
+#[derive(Serialize)]
+struct Withdrawn {
+    #[serde(flatten)]
+    approval: Document,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+fn approval(status: StatusCode, record: &Record, note: Option<String>) -> Response {
+    (status, axum::Json(Withdrawn { approval: Document::from(record), note })).into_response()
+}

@@ -1,0 +1,202 @@
+//! `/v1/connections`.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use countersign::config::connection::{Given, check_fields};
+use countersign::config::{Connection, Flow, Member, Role, SealedSecret};
+use countersign::http::{
+    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged,
+};
+use countersign::ids::ConnectionId;
+use countersign::providers::{self, Provider};
+use countersign::store::Resource;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::common::{LONGEST_NAME, LONGEST_TEXT, list_of, load, must_be_unused};
+
+mod actions;
+mod stored;
+mod view;
+
+use stored::{create, remove, replace};
+use view::view;
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/connections", get(list_connections).post(create_connection))
+        .route("/v1/connections/{id}", get(get_connection).patch(update_connection).delete(delete_connection))
+        .route("/v1/connections/{id}/test", post(actions::test))
+        .route("/v1/connections/{id}/generate-keys", post(actions::generate_keys))
+        .route("/v1/connections/{id}/template", post(actions::make_template))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    kind: String,
+    name: String,
+    #[serde(default)]
+    settings: Map<String, Value>,
+    #[serde(default)]
+    secrets: BTreeMap<String, SecretText>,
+    default_applicant: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Update {
+    name: Patch<String>,
+    /// Setting by setting: what is not sent stays, `null` removes.
+    settings: Map<String, Value>,
+    /// Secret by secret: what is not sent stays, `null` removes.
+    secrets: BTreeMap<String, Option<SecretText>>,
+    default_applicant: Patch<String>,
+}
+
+/// A secret in a request; it has no `Debug`.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct SecretText(SecretString);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+fn check_texts(connection: &Connection, errors: &mut FieldErrors) {
+    errors.text("/name", &connection.name, LONGEST_NAME);
+    if let Some(account) = &connection.default_applicant {
+        errors.text("/default_applicant", account, LONGEST_TEXT);
+    }
+}
+
+fn provider_of(kind: &str) -> Result<&'static dyn Provider, Problem> {
+    providers::by_kind(kind).ok_or_else(|| {
+        let kinds: Vec<_> = providers::ALL.iter().map(|provider| provider.kind()).collect();
+        Problem::bad_field("unknown_kind", "/kind", format!("must be one of {}", kinds.join(", ")))
+    })
+}
+
+/// Seals new secrets into a connection.
+async fn seal(app: &App, connection: &mut Connection, new: &BTreeMap<String, SecretString>) -> Result<(), Problem> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let (sealer, key) = (app.data_key.sealer().await?, connection.key());
+    for (name, secret) in new {
+        let sealed = SealedSecret::seal(sealer, secret, &key, name, &app.world)?;
+        connection.secrets.insert(name.clone(), sealed);
+    }
+    Ok(())
+}
+
+async fn create_connection(
+    caller: Caller,
+    State(app): State<App>,
+    Json(new): Json<New>,
+) -> Result<Created<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let provider = provider_of(&new.kind)?;
+    let secrets = new.secrets.into_iter().map(|(name, secret)| (name, secret.0)).collect();
+    let mut connection = Connection {
+        id: ConnectionId::new(&app.world),
+        org: caller.org,
+        kind: new.kind,
+        name: new.name,
+        settings: new.settings,
+        secrets: BTreeMap::new(),
+        old_secrets: BTreeMap::new(),
+        template: None,
+        default_applicant: new.default_applicant,
+        created_at: app.world.now(),
+    };
+    let mut errors = FieldErrors::new();
+    check_texts(&connection, &mut errors);
+    let given = Given { settings: &connection.settings, secrets: &secrets, kept: &[] };
+    check_fields(provider, &given, &app.settings.addresses, &mut errors);
+    errors.into_result()?;
+    seal(&app, &mut connection, &secrets).await?;
+    create(&app, &connection, provider).await?;
+    let location = format!("/v1/connections/{}", connection.id);
+    Ok(Created { version: 1, location, body: view(&connection, provider, &app.settings) })
+}
+
+async fn list_connections(
+    caller: Caller,
+    State(app): State<App>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    caller.require(Role::Admin)?;
+    let shown = |connection: &Connection| Ok(view(connection, connection.provider()?, &app.settings));
+    list_of(&app, &caller.org, &query, shown).await
+}
+
+async fn get_connection(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<ConnectionId>,
+) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = app.store.get::<Connection>(&caller.org, id.as_str()).await?;
+    let provider = found.value.provider()?;
+    Ok(Tagged { version: found.version, body: view(&found.value, provider, &app.settings) })
+}
+
+async fn update_connection(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<ConnectionId>,
+    if_match: IfMatch,
+    Json(update): Json<Update>,
+) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Connection>(&app, &caller.org, id.as_str(), &if_match).await?;
+    let provider = found.value.provider()?;
+    let (mut connection, mut errors) = (found.value.clone(), FieldErrors::new());
+    update.name.replace(&mut connection.name, "/name", &mut errors);
+    update.default_applicant.change(&mut connection.default_applicant);
+    for (name, value) in update.settings {
+        if value.is_null() {
+            connection.settings.remove(&name);
+        } else {
+            connection.settings.insert(name, value);
+        }
+    }
+    let mut secrets = BTreeMap::new();
+    for (name, secret) in update.secrets {
+        match secret {
+            Some(secret) => _ = secrets.insert(name, secret.0),
+            None => _ = connection.secrets.remove(&name),
+        }
+    }
+    check_texts(&connection, &mut errors);
+    let kept: Vec<&str> = connection.secrets.keys().map(String::as_str).collect();
+    let given = Given { settings: &connection.settings, secrets: &secrets, kept: &kept };
+    check_fields(provider, &given, &app.settings.addresses, &mut errors);
+    errors.into_result()?;
+    seal(&app, &mut connection, &secrets).await?;
+    let version = replace(&app, &found.value, &connection, found.version, provider, &if_match).await?;
+    Ok(Tagged { version, body: view(&connection, provider, &app.settings) })
+}
+
+async fn delete_connection(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<ConnectionId>,
+    if_match: IfMatch,
+) -> Result<StatusCode, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Connection>(&app, &caller.org, id.as_str(), &if_match).await?;
+    must_be_unused::<Flow>(&app, &caller.org, |flow| flow.stages.iter().any(|stage| stage.connection == id)).await?;
+    must_be_unused::<Member>(&app, &caller.org, |member| member.accounts.contains_key(&id)).await?;
+    remove(&app, &found, &if_match).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,114 @@
+//! What can be done with a connection: test it, give it new callback keys, make its template.
+
+use axum::extract::State;
+use countersign::config::{Connection, Role, SealedSecret};
+use countersign::crypto::envelope::random_text;
+use countersign::http::{App, Caller, Id, IfMatch, OptionalJson, Problem, Tagged};
+use countersign::ids::ConnectionId;
+use countersign::store::{Error, Resource, Versioned};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::view::view;
+use crate::common::{load, save};
+
+/// The secrets that the platform and we share for callbacks, and their lengths: the platforms take letters and digits.
+const CALLBACK_KEYS: [(&str, usize); 2] = [("token", 32), ("aes_key", 43)];
+/// How often a change is tried again when somebody else changes the connection at the same time.
+const ATTEMPTS: usize = 3;
+
+/// No fields.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Empty {}
+
+/// `POST /v1/connections/{id}/test`: what works and what does not, and how to mend it.
+pub(super) async fn test(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<ConnectionId>,
+    OptionalJson(Empty {}): OptionalJson<Empty>,
+) -> Result<axum::Json<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
+    let account = connection.account(&app.data_key, &app.settings.public_url).await?;
+    let checks = connection.provider()?.test_connection(&account, &app.calls()).await;
+    let ok = checks.iter().all(|check| check.ok);
+    Ok(axum::Json(json!({ "ok": ok, "checks": checks })))
+}
+
+/// `POST /v1/connections/{id}/template`: makes our template on the platform, or finds it, and remembers its code.
+pub(super) async fn make_template(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<ConnectionId>,
+    OptionalJson(Empty {}): OptionalJson<Empty>,
+) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let mut found = app.store.get::<Connection>(&caller.org, id.as_str()).await?;
+    let provider = found.value.provider()?;
+    let account = found.value.account(&app.data_key, &app.settings.public_url).await?;
+    let template = provider.create_template(&account, &app.calls()).await?;
+    for _ in 0..ATTEMPTS {
+        found.value.template = Some(template.clone());
+        match app.store.update(&found.value, found.version).await {
+            Ok(version) => return Ok(Tagged { version, body: view(&found.value, provider, &app.settings) }),
+            Err(Error::Conflict { .. }) => found = app.store.get(&caller.org, id.as_str()).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Problem::conflict("conflict", "the connection is being changed; try again"))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct GenerateKeys {
+    /// Instead of making new keys, stop accepting the ones before the current.
+    retire_old: bool,
+}
+
+/// `POST /v1/connections/{id}/generate-keys`: a new token and AES key for callbacks, shown in this answer and nowhere
+/// else. The pair before them works until it is retired.
+pub(super) async fn generate_keys(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<ConnectionId>,
+    if_match: IfMatch,
+    OptionalJson(request): OptionalJson<GenerateKeys>,
+) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let mut found = load::<Connection>(&app, &caller.org, id.as_str(), &if_match).await?;
+    let provider = found.value.provider()?;
+    let has = |name| provider.fields().iter().any(|field| field.secret && field.name == name);
+    if !CALLBACK_KEYS.iter().all(|(name, _)| has(*name)) {
+        let detail = "the keys of this platform's callbacks are made on the platform, not here";
+        return Err(Problem::conflict("provider_cannot", detail));
+    }
+    let new = if request.retire_old { None } else { Some(renew(&app, &mut found).await?) };
+    if request.retire_old {
+        found.value.old_secrets.clear();
+    }
+    let version = save(&app, &found.value, found.version, &if_match).await?;
+    let mut body = view(&found.value, provider, &app.settings);
+    for ((name, _), secret) in CALLBACK_KEYS.iter().zip(new.iter().flatten()) {
+        body[name] = secret.expose_secret().into();
+    }
+    Ok(Tagged { version, body })
+}
+
+/// Puts new callback keys in the place of the current ones, which become the old ones.
+async fn renew(app: &App, found: &mut Versioned<Connection>) -> Result<Vec<SecretString>, Problem> {
+    let (sealer, key) = (app.data_key.sealer().await?, found.value.key());
+    let mut made = Vec::with_capacity(CALLBACK_KEYS.len());
+    found.value.old_secrets.clear();
+    for (name, length) in CALLBACK_KEYS {
+        let secret = random_text(|bytes| app.world.entropy.fill(bytes), length);
+        let sealed = SealedSecret::seal(sealer, &secret, &key, name, &app.world)?;
+        if let Some(old) = found.value.secrets.insert(name.to_owned(), sealed) {
+            found.value.old_secrets.insert(name.to_owned(), old);
+        }
+        made.push(secret);
+    }
+    Ok(made)
+}

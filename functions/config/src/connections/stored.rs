@@ -1,0 +1,86 @@
+//! Writing connections, together with the ways that lead to them from what an external OA calls itself.
+
+use countersign::config::Connection;
+use countersign::http::{App, IfMatch, Problem};
+use countersign::providers::Provider;
+use countersign::store::external::{claim_access, link_organization, release_access, unlink_organization};
+use countersign::store::resources::{create_write, update_write};
+use countersign::store::{Current, Error, Resource, Versioned, Write};
+use serde_json::Value;
+
+use crate::common::lost;
+
+/// What an external OA calls itself; nothing for platforms that call back to the connection's own address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Names<'a> {
+    access_id: Option<&'a str>,
+    organization_id: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of(connection: &'a Connection, provider: &dyn Provider) -> Self {
+        if provider.has_callbacks() {
+            return Self { access_id: None, organization_id: None };
+        }
+        let text = |name| connection.settings.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        Self { access_id: text("access_id"), organization_id: text("organization_id") }
+    }
+}
+
+/// The writes that lead from new names to the connection, and no longer from old ones.
+fn renaming(connection: &Connection, old: Names<'_>, new: Names<'_>) -> Vec<Write> {
+    let mut writes = Vec::new();
+    if old.access_id != new.access_id {
+        writes.extend(new.access_id.map(|id| claim_access(id, &connection.id)));
+        writes.extend(old.access_id.map(release_access));
+    }
+    if old.organization_id != new.organization_id {
+        writes.extend(new.organization_id.map(|id| link_organization(id, &connection.id)));
+        writes.extend(old.organization_id.map(|id| unlink_organization(id, &connection.id)));
+    }
+    writes
+}
+
+const NO_NAMES: Names<'static> = Names { access_id: None, organization_id: None };
+
+/// Stores a new connection.
+pub(super) async fn create(app: &App, connection: &Connection, provider: &dyn Provider) -> Result<(), Problem> {
+    let mut writes = vec![create_write(connection)?];
+    writes.extend(renaming(connection, NO_NAMES, Names::of(connection, provider)));
+    write(app, writes, &IfMatch::Any).await
+}
+
+/// Replaces a connection that is still at this version; answers with the new version.
+pub(super) async fn replace(
+    app: &App,
+    old: &Connection,
+    new: &Connection,
+    version: u64,
+    provider: &dyn Provider,
+    if_match: &IfMatch,
+) -> Result<u64, Problem> {
+    let mut writes = vec![update_write(new, version)?];
+    writes.extend(renaming(new, Names::of(old, provider), Names::of(new, provider)));
+    write(app, writes, if_match).await?;
+    Ok(version + 1)
+}
+
+/// Deletes a connection.
+pub(super) async fn remove(app: &App, found: &Versioned<Connection>, if_match: &IfMatch) -> Result<(), Problem> {
+    let connection = &found.value;
+    let mut writes = vec![Write::delete_if_version(connection.key(), found.version)];
+    writes.extend(renaming(connection, Names::of(connection, connection.provider()?), NO_NAMES));
+    write(app, writes, if_match).await
+}
+
+/// The first write is the connection's; what else is refused is an `access_id` that another connection has.
+async fn write(app: &App, writes: Vec<Write>, if_match: &IfMatch) -> Result<(), Problem> {
+    match app.store.transact(writes).await? {
+        Ok(()) => Ok(()),
+        Err(refusal) if refusal.index == 0 => Err(lost(Error::Conflict { current: Current::default() }, if_match)),
+        Err(_) => {
+            let detail = "another connection of this deployment has this access id";
+            Err(Problem::conflict("access_id_taken", detail).at("/settings/access_id"))
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `/v1/flows`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use countersign::config::flow::{MOST_STAGES, Unsupported, check_nodes, members_named};
+use countersign::config::{Connection, Flow, Member, OnDeadline, Role, Source, StageSpec};
+use countersign::http::{
+    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
+};
+use countersign::ids::FlowId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::common::{list_of, load, must_be_unused, must_exist, remove, save};
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/flows", get(list_flows).post(create_flow))
+        .route("/v1/flows/{id}", get(get_flow).patch(update_flow).delete(delete_flow))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    name: String,
+    stages: Vec<StageSpec>,
+    deadline_hours: Option<u16>,
+    #[serde(default)]
+    on_deadline: OnDeadline,
+    #[serde(default)]
+    nodes_from_request: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Update {
+    name: Patch<String>,
+    stages: Patch<Vec<StageSpec>>,
+    deadline_hours: Patch<u16>,
+    on_deadline: Patch<OnDeadline>,
+    nodes_from_request: Patch<bool>,
+}
+
+fn view(flow: &Flow) -> Value {
+    let stages: Vec<Value> = flow
+        .stages
+        .iter()
+        .map(|stage| json!({ "connection": stage.connection, "template": stage.template, "nodes": stage.nodes }))
+        .collect();
+    json!({
+        "id": flow.id,
+        "name": flow.name,
+        "stages": stages,
+        "deadline_hours": flow.deadline_hours,
+        "on_deadline": flow.on_deadline,
+        "nodes_from_request": flow.nodes_from_request,
+        "created_at": time(flow.created_at),
+    })
+}
+
+/// Checks a flow: by itself, against what it names, and against what its platforms can do.
+async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Problem> {
+    flow.check(&mut errors);
+    if flow.stages.len() > MOST_STAGES {
+        return errors.into_result();
+    }
+    let mut unsupported = Unsupported::default();
+    let mut members = Vec::new();
+    for (index, stage) in flow.stages.iter().enumerate() {
+        let pointer = format!("/stages/{index}/nodes");
+        match app.store.get::<Connection>(&flow.org, stage.connection.as_str()).await {
+            Ok(connection) => {
+                let provider = connection.value.provider()?;
+                let may_be_empty = flow.may_be_empty(index, provider);
+                check_nodes(&stage.nodes, provider, &pointer, may_be_empty, &mut errors, &mut unsupported);
+            }
+            Err(countersign::store::Error::NotFound) => {
+                errors.push(format!("/stages/{index}/connection"), format!("there is no `{}`", stage.connection));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        members.extend(members_named(&stage.nodes, &pointer));
+    }
+    if !errors.is_empty() {
+        return errors.into_result();
+    }
+    let named: Vec<_> = members.iter().map(|(pointer, id)| (pointer.clone(), id.as_str())).collect();
+    must_exist::<Member>(app, &flow.org, &named, &mut errors).await?;
+    errors.into_result()?;
+    unsupported.modes.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_mode")?;
+    unsupported.approvers.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_approver")
+}
+
+async fn create_flow(caller: Caller, State(app): State<App>, Json(new): Json<New>) -> Result<Created<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let flow = Flow {
+        id: FlowId::new(&app.world),
+        org: caller.org,
+        name: new.name,
+        stages: new.stages,
+        deadline_hours: new.deadline_hours,
+        on_deadline: new.on_deadline,
+        nodes_from_request: new.nodes_from_request,
+        created_at: app.world.now(),
+    };
+    check(&app, &flow, FieldErrors::new()).await?;
+    let version = app.store.create(&flow).await?;
+    Ok(Created { version, location: format!("/v1/flows/{}", flow.id), body: view(&flow) })
+}
+
+async fn list_flows(
+    caller: Caller,
+    State(app): State<App>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    caller.require(Role::Admin)?;
+    list_of(&app, &caller.org, &query, |flow| Ok(view(flow))).await
+}
+
+async fn get_flow(caller: Caller, State(app): State<App>, Id(id): Id<FlowId>) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = app.store.get::<Flow>(&caller.org, id.as_str()).await?;
+    Ok(Tagged { version: found.version, body: view(&found.value) })
+}
+
+async fn update_flow(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<FlowId>,
+    if_match: IfMatch,
+    Json(update): Json<Update>,
+) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Flow>(&app, &caller.org, id.as_str(), &if_match).await?;
+    let (mut flow, mut errors) = (found.value, FieldErrors::new());
+    update.name.replace(&mut flow.name, "/name", &mut errors);
+    update.stages.replace(&mut flow.stages, "/stages", &mut errors);
+    update.deadline_hours.change(&mut flow.deadline_hours);
+    update.on_deadline.change_or_default(&mut flow.on_deadline);
+    update.nodes_from_request.change_or_default(&mut flow.nodes_from_request);
+    check(&app, &flow, errors).await?;
+    let version = save(&app, &flow, found.version, &if_match).await?;
+    Ok(Tagged { version, body: view(&flow) })
+}
+
+async fn delete_flow(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<FlowId>,
+    if_match: IfMatch,
+) -> Result<StatusCode, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Flow>(&app, &caller.org, id.as_str(), &if_match).await?;
+    must_be_unused::<Source>(&app, &caller.org, |source| source.default_flow.as_ref() == Some(&id)).await?;
+    remove(&app, &found, &if_match).await
+}

@@ -1,0 +1,174 @@
+//! `/v1/members`.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use countersign::config::{Approver, Connection, Flow, Member, Role, Workspace};
+use countersign::http::{
+    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
+};
+use countersign::ids::{ConnectionId, MemberId, WorkspaceId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::common::{
+    LONGEST_NAME, LONGEST_TEXT, MOST_ENTRIES, check_list, list_of, load, must_be_unused, must_exist, pointed, remove,
+    save,
+};
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/members", get(list_members).post(create_member))
+        .route("/v1/members/{id}", get(get_member).patch(update_member).delete(delete_member))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    name: String,
+    mobile: Option<String>,
+    email: Option<String>,
+    #[serde(default)]
+    accounts: BTreeMap<ConnectionId, String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    workspaces: Vec<WorkspaceId>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Update {
+    name: Patch<String>,
+    mobile: Patch<String>,
+    email: Patch<String>,
+    /// Account by account: what is not sent stays, `null` removes.
+    accounts: BTreeMap<ConnectionId, Option<String>>,
+    roles: Patch<Vec<String>>,
+    workspaces: Patch<Vec<WorkspaceId>>,
+}
+
+fn view(member: &Member) -> Value {
+    json!({
+        "id": member.id,
+        "name": member.name,
+        "mobile": member.mobile,
+        "email": member.email,
+        "accounts": member.accounts,
+        "roles": member.roles,
+        "workspaces": member.workspaces,
+        "created_at": time(member.created_at),
+    })
+}
+
+async fn check(app: &App, member: &Member, mut errors: FieldErrors) -> Result<(), Problem> {
+    errors.text("/name", &member.name, LONGEST_NAME);
+    if let Some(mobile) = &member.mobile {
+        errors.text("/mobile", mobile, 32);
+    }
+    if let Some(email) = &member.email {
+        errors.text("/email", email, LONGEST_TEXT);
+        if !email.contains('@') {
+            errors.push("/email", "must be an e-mail address");
+        }
+    }
+    check_list(&member.roles, "/roles", &mut errors);
+    for (index, role) in member.roles.iter().enumerate() {
+        errors.text(format!("/roles/{index}"), role, LONGEST_NAME);
+    }
+    check_list(&member.workspaces, "/workspaces", &mut errors);
+    if member.accounts.len() > MOST_ENTRIES {
+        errors.push("/accounts", format!("must have at most {MOST_ENTRIES} entries"));
+    }
+    for (connection, account) in &member.accounts {
+        errors.text(format!("/accounts/{connection}"), account, LONGEST_TEXT);
+    }
+    let named = pointed(&member.workspaces, "/workspaces");
+    must_exist::<Workspace>(app, &member.org, &named, &mut errors).await?;
+    let named: Vec<_> = member.accounts.keys().map(|id| (format!("/accounts/{id}"), id.as_str())).collect();
+    must_exist::<Connection>(app, &member.org, &named, &mut errors).await?;
+    errors.into_result()
+}
+
+async fn create_member(
+    caller: Caller,
+    State(app): State<App>,
+    Json(new): Json<New>,
+) -> Result<Created<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let member = Member {
+        id: MemberId::new(&app.world),
+        org: caller.org,
+        name: new.name,
+        mobile: new.mobile,
+        email: new.email,
+        accounts: new.accounts,
+        roles: new.roles,
+        workspaces: new.workspaces,
+        created_at: app.world.now(),
+    };
+    check(&app, &member, FieldErrors::new()).await?;
+    let version = app.store.create(&member).await?;
+    Ok(Created { version, location: format!("/v1/members/{}", member.id), body: view(&member) })
+}
+
+async fn list_members(
+    caller: Caller,
+    State(app): State<App>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    caller.require(Role::Admin)?;
+    list_of(&app, &caller.org, &query, |member| Ok(view(member))).await
+}
+
+async fn get_member(caller: Caller, State(app): State<App>, Id(id): Id<MemberId>) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = app.store.get::<Member>(&caller.org, id.as_str()).await?;
+    Ok(Tagged { version: found.version, body: view(&found.value) })
+}
+
+async fn update_member(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<MemberId>,
+    if_match: IfMatch,
+    Json(update): Json<Update>,
+) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Member>(&app, &caller.org, id.as_str(), &if_match).await?;
+    let (mut member, mut errors) = (found.value, FieldErrors::new());
+    update.name.replace(&mut member.name, "/name", &mut errors);
+    update.mobile.change(&mut member.mobile);
+    update.email.change(&mut member.email);
+    update.roles.change_or_default(&mut member.roles);
+    update.workspaces.change_or_default(&mut member.workspaces);
+    for (connection, account) in update.accounts {
+        match account {
+            Some(account) => member.accounts.insert(connection, account),
+            None => member.accounts.remove(&connection),
+        };
+    }
+    check(&app, &member, errors).await?;
+    let version = save(&app, &member, found.version, &if_match).await?;
+    Ok(Tagged { version, body: view(&member) })
+}
+
+async fn delete_member(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<MemberId>,
+    if_match: IfMatch,
+) -> Result<StatusCode, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Member>(&app, &caller.org, id.as_str(), &if_match).await?;
+    must_be_unused::<Workspace>(&app, &caller.org, |workspace| workspace.administrators.contains(&id)).await?;
+    let asked = Approver::Member(id);
+    let asks =
+        |flow: &Flow| flow.stages.iter().flat_map(|stage| &stage.nodes).any(|node| node.approvers.contains(&asked));
+    must_be_unused::<Flow>(&app, &caller.org, asks).await?;
+    remove(&app, &found, &if_match).await
+}

@@ -1,0 +1,202 @@
+//! `/v1/sources`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use countersign::config::source::{EVENTS, WEBHOOK_SECRET};
+use countersign::config::{ApiKeyRecord, Flow, Format, Role, SealedSecret, Source, Workspace, address};
+use countersign::crypto::api_key::ApiKey;
+use countersign::crypto::webhook::WebhookSecret;
+use countersign::http::{
+    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
+};
+use countersign::ids::{FlowId, OrgId, SourceId, WorkspaceId};
+use countersign::store::Resource;
+use countersign::store::resources::create_write;
+use countersign::store::{Error, keys};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::common::{LONGEST_NAME, check_list, list_of, load, must_exist, remove, save};
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/sources", get(list_sources).post(create_source))
+        .route("/v1/sources/{id}", get(get_source).patch(update_source).delete(delete_source))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    name: String,
+    format: Format,
+    callback_url: Option<String>,
+    workspace: Option<WorkspaceId>,
+    #[serde(default)]
+    events: Vec<String>,
+    default_flow: Option<FlowId>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Update {
+    name: Patch<String>,
+    format: Patch<Format>,
+    callback_url: Patch<String>,
+    workspace: Patch<WorkspaceId>,
+    events: Patch<Vec<String>>,
+    default_flow: Patch<FlowId>,
+}
+
+fn view(source: &Source) -> Value {
+    json!({
+        "id": source.id,
+        "name": source.name,
+        "format": source.format,
+        "callback_url": source.callback_url,
+        "workspace": source.workspace,
+        "events": source.events,
+        "default_flow": source.default_flow,
+        "webhook_secret": SealedSecret::shown(Some(&source.webhook_secret)),
+        "created_at": time(source.created_at),
+    })
+}
+
+async fn check(app: &App, source: &Source, mut errors: FieldErrors) -> Result<(), Problem> {
+    errors.text("/name", &source.name, LONGEST_NAME);
+    if let Some(url) = &source.callback_url
+        && let Err(detail) = address::check(&app.settings.addresses, url)
+    {
+        errors.push("/callback_url", detail);
+    }
+    check_list(&source.events, "/events", &mut errors);
+    for (index, event) in source.events.iter().enumerate() {
+        if !EVENTS.contains(&event.as_str()) {
+            errors.push(format!("/events/{index}"), format!("must be one of {}", EVENTS.join(", ")));
+        }
+    }
+    let workspace: Vec<_> = source.workspace.iter().map(|id| ("/workspace".to_owned(), id.as_str())).collect();
+    must_exist::<Workspace>(app, &source.org, &workspace, &mut errors).await?;
+    let flow: Vec<_> = source.default_flow.iter().map(|id| ("/default_flow".to_owned(), id.as_str())).collect();
+    must_exist::<Flow>(app, &source.org, &flow, &mut errors).await?;
+    errors.into_result()
+}
+
+/// The source's API key and webhook secret are in this answer and nowhere else.
+async fn create_source(
+    caller: Caller,
+    State(app): State<App>,
+    Json(new): Json<New>,
+) -> Result<Created<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let now = app.world.now();
+    let id = SourceId::new(&app.world);
+    let secret = WebhookSecret::generate(app.world.random());
+    let at = keys::resource(Source::KIND, id.as_str());
+    let source = Source {
+        webhook_secret: SealedSecret::seal(app.data_key.sealer().await?, &secret, &at, WEBHOOK_SECRET, &app.world)?,
+        id,
+        org: caller.org,
+        name: new.name,
+        format: new.format,
+        callback_url: new.callback_url,
+        workspace: new.workspace,
+        events: new.events,
+        default_flow: new.default_flow,
+        created_at: now,
+    };
+    check(&app, &source, FieldErrors::new()).await?;
+    let key = ApiKey::generate(&app.world);
+    let record = ApiKeyRecord {
+        id: key.id().clone(),
+        org: source.org.clone(),
+        name: source.name.clone(),
+        role: Role::Submitter,
+        source: Some(source.id.clone()),
+        hash: key.hash(),
+        deployment: false,
+        created_at: now,
+        revoked_at: None,
+    };
+    if app.store.transact(vec![create_write(&source)?, create_write(&record)?]).await?.is_err() {
+        return Err(Problem::internal("a new id is taken already"));
+    }
+    let mut body = view(&source);
+    body["api_key"] = key.reveal().expose_secret().into();
+    body["webhook_secret"] = secret.expose_secret().into();
+    Ok(Created { version: 1, location: format!("/v1/sources/{}", source.id), body })
+}
+
+async fn list_sources(
+    caller: Caller,
+    State(app): State<App>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    caller.require(Role::Admin)?;
+    list_of(&app, &caller.org, &query, |source| Ok(view(source))).await
+}
+
+async fn get_source(caller: Caller, State(app): State<App>, Id(id): Id<SourceId>) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = app.store.get::<Source>(&caller.org, id.as_str()).await?;
+    Ok(Tagged { version: found.version, body: view(&found.value) })
+}
+
+async fn update_source(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<SourceId>,
+    if_match: IfMatch,
+    Json(update): Json<Update>,
+) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Source>(&app, &caller.org, id.as_str(), &if_match).await?;
+    let (mut source, mut errors) = (found.value, FieldErrors::new());
+    update.name.replace(&mut source.name, "/name", &mut errors);
+    update.format.replace(&mut source.format, "/format", &mut errors);
+    update.callback_url.change(&mut source.callback_url);
+    update.workspace.change(&mut source.workspace);
+    update.events.change_or_default(&mut source.events);
+    update.default_flow.change(&mut source.default_flow);
+    check(&app, &source, errors).await?;
+    let version = save(&app, &source, found.version, &if_match).await?;
+    Ok(Tagged { version, body: view(&source) })
+}
+
+async fn delete_source(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<SourceId>,
+    if_match: IfMatch,
+) -> Result<StatusCode, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Source>(&app, &caller.org, id.as_str(), &if_match).await?;
+    revoke_keys(&app, &caller.org, &id).await?;
+    remove(&app, &found, &if_match).await
+}
+
+/// Revokes the keys that submit for a source: before it goes, so that no key outlives it.
+async fn revoke_keys(app: &App, org: &OrgId, source: &SourceId) -> Result<(), Problem> {
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = app.store.list::<ApiKeyRecord>(org, 200, cursor.as_deref()).await?;
+        for found in page.items {
+            let mut key = found.value;
+            if key.source.as_ref() == Some(source) && key.revoked_at.is_none() {
+                key.revoked_at = Some(app.world.now());
+                match app.store.update(&key, found.version).await {
+                    // Changed since it was listed: nothing but a revocation changes a key.
+                    Ok(_) | Err(Error::Conflict { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The body of a submit, and what is wrong with it.
+
+use countersign::config::NodeSpec;
+use countersign::http::{FieldErrors, Problem};
+use countersign::ids::{FlowId, MemberId, SourceId, WorkspaceId};
+use countersign::providers::Resource;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Nodes that a request may bring at most, and approvers in each.
+const MOST_NODES: usize = 5;
+const MOST_APPROVERS: usize = 5;
+const MOST_FIELDS: usize = 50;
+const LONGEST_FIELD: usize = 64 * 1024;
+const LONGEST_TITLE: usize = 128;
+const LONGEST_REASON: usize = 2_000;
+const LONGEST_NAME: usize = 128;
+
+/// What a source sends.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Body {
+    pub(crate) title: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) applicant: Applicant,
+    pub(crate) flow: Option<FlowId>,
+    pub(crate) nodes: Option<Vec<NodeSpec>>,
+    #[serde(default)]
+    pub(crate) fields: Map<String, Value>,
+    pub(crate) resource: Option<Resource>,
+    pub(crate) starts_at: Option<String>,
+    pub(crate) ends_at: Option<String>,
+    pub(crate) workspace: Option<WorkspaceId>,
+    pub(crate) source: Option<SourceId>,
+}
+
+/// Who asks: a member, or somebody described.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Applicant {
+    pub(crate) member: Option<MemberId>,
+    pub(crate) name: Option<String>,
+    pub(crate) mobile: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) account: Option<String>,
+}
+
+impl Body {
+    /// Checks everything that needs nobody else, all at once.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        let mut errors = FieldErrors::new();
+        errors.text("/title", &self.title, LONGEST_TITLE);
+        self.check_texts(&mut errors);
+        self.check_fields(&mut errors);
+        self.check_nodes(&mut errors);
+        self.check_times(&mut errors);
+        errors.into_result()
+    }
+
+    fn check_texts(&self, errors: &mut FieldErrors) {
+        if self.reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+            errors.push("/reason", format!("must have at most {LONGEST_REASON} characters"));
+        }
+        let applicant = &self.applicant;
+        let texts = [
+            ("/applicant/name", &applicant.name),
+            ("/applicant/mobile", &applicant.mobile),
+            ("/applicant/email", &applicant.email),
+            ("/applicant/account", &applicant.account),
+        ];
+        let described = texts.iter().any(|(_, text)| text.is_some());
+        if applicant.member.is_some() == described {
+            errors.push("/applicant", "must hold either `member`, or some of `name`, `mobile`, `email`, `account`");
+        }
+        for (pointer, text) in texts {
+            if let Some(text) = text {
+                errors.text(pointer, text, LONGEST_NAME);
+            }
+        }
+        if let Some(resource) = &self.resource {
+            errors.text("/resource/name", &resource.name, LONGEST_NAME);
+            let is_web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+            if resource
+                .url
+                .as_ref()
+                .is_some_and(|url| !is_web(url) || url.len() > 1024 || url.chars().any(char::is_control))
+            {
+                errors.push("/resource/url", "must be an http or https URL of at most 1024 characters");
+            }
+        }
+    }
+
+    fn check_fields(&self, errors: &mut FieldErrors) {
+        if self.fields.len() > MOST_FIELDS {
+            errors.push("/fields", format!("must have at most {MOST_FIELDS} entries"));
+        }
+        let length = serde_json::to_string(&self.fields).map_or(usize::MAX, |text| text.len());
+        if length > LONGEST_FIELD {
+            errors.push("/fields", format!("must have at most {LONGEST_FIELD} bytes"));
+        }
+    }
+
+    fn check_nodes(&self, errors: &mut FieldErrors) {
+        let Some(nodes) = &self.nodes else { return };
+        if nodes.is_empty() || nodes.len() > MOST_NODES {
+            errors.push("/nodes", format!("must hold 1 to {MOST_NODES} nodes"));
+        }
+        for (index, node) in nodes.iter().enumerate() {
+            if node.approvers.len() > MOST_APPROVERS {
+                errors
+                    .push(format!("/nodes/{index}/approvers"), format!("must have at most {MOST_APPROVERS} approvers"));
+            }
+        }
+    }
+
+    fn check_times(&self, errors: &mut FieldErrors) {
+        let mut read = |pointer: &str, text: &Option<String>| {
+            let parsed = text.as_deref().map(millis);
+            if parsed == Some(None) {
+                errors.push(pointer, "must be a time as in 2026-09-21T14:00:00Z");
+            }
+            parsed.flatten()
+        };
+        let (starts, ends) = (read("/starts_at", &self.starts_at), read("/ends_at", &self.ends_at));
+        if let (Some(starts), Some(ends)) = (starts, ends)
+            && ends <= starts
+        {
+            errors.push("/ends_at", "must be after `starts_at`");
+        }
+    }
+
+    pub(crate) fn starts_at(&self) -> Option<i64> {
+        self.starts_at.as_deref().and_then(millis)
+    }
+
+    pub(crate) fn ends_at(&self) -> Option<i64> {
+        self.ends_at.as_deref().and_then(millis)
+    }
+}
+
+/// Milliseconds of an RFC 3339 time.
+fn millis(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}

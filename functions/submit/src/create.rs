@@ -1,0 +1,234 @@
+//! Writing an approval, once, and starting it.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use countersign::approval::{Approval, Closed};
+use countersign::config::{Flow, Source, Workspace};
+use countersign::engine;
+use countersign::engine::start::{self, LEASE, Outcome};
+use countersign::http::{App, Caller, Problem};
+use countersign::ids::{ApprovalId, FlowId, WorkspaceId};
+use countersign::store;
+use countersign::store::approvals::{Lost, Record};
+use countersign::store::requests::{Request, StoredRequest};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::answer;
+use crate::body::Body;
+use crate::people::{Missing, People};
+use crate::plan::plan;
+
+/// One submit.
+pub(crate) struct Submission<'a> {
+    app: &'a App,
+    source: Source,
+    id: ApprovalId,
+    /// Whether the id comes from an idempotency key, so that the approval may be there already.
+    derived: bool,
+    body_hash: String,
+    body: Body,
+}
+
+impl<'a> Submission<'a> {
+    pub(crate) async fn new(
+        app: &'a App,
+        caller: &Caller,
+        key: Option<String>,
+        sent: &Value,
+        body: Body,
+    ) -> Result<Self, Problem> {
+        let source = source(app, caller, &body).await?;
+        let id = match &key {
+            Some(key) => ApprovalId::derived(&source.id, key),
+            None => ApprovalId::new(&app.world),
+        };
+        // Of JSON, not of bytes: the order of names and white space make no other request.
+        let body_hash = STANDARD_NO_PAD.encode(Sha256::digest(sent.to_string()));
+        Ok(Self { app, source, id, derived: key.is_some(), body_hash, body })
+    }
+
+    pub(crate) async fn run(self) -> Result<Response, Problem> {
+        if self.derived
+            && let Some(answer) = self.known().await?
+        {
+            return Ok(answer);
+        }
+        let (record, request) = self.resolve().await?;
+        let stored = StoredRequest { body_hash: self.body_hash.clone(), request };
+        if let Some(earlier) = self.app.store.create_request(&self.id, &stored).await? {
+            self.check_same(&earlier)?;
+        }
+        let mut record = record;
+        match self.app.store.create_approval(&mut record).await {
+            Ok(()) => {}
+            Err(Lost::Race(current)) => return Ok(answer::approval(StatusCode::OK, &current)),
+            Err(Lost::Failed(error)) => return Err(error.into()),
+        }
+        self.start(record, false, &stored.request).await
+    }
+
+    /// The approval that this key made before. A failed one is started again; one whose writer died before its state was
+    /// written is written now.
+    async fn known(&self) -> Result<Option<Response>, Problem> {
+        let earlier = match self.app.store.request(&self.id).await {
+            Ok(earlier) => earlier,
+            Err(store::Error::NotFound) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        self.check_same(&earlier)?;
+        let record = match self.app.store.approval(&self.id).await {
+            Ok(record) => record,
+            Err(store::Error::NotFound) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let failed = record.state.closed.as_ref().is_some_and(|closure| closure.how == Closed::Failed);
+        if !failed {
+            return Ok(Some(answer::approval(StatusCode::OK, &record)));
+        }
+        self.again(record).await.map(Some)
+    }
+
+    fn check_same(&self, earlier: &StoredRequest) -> Result<(), Problem> {
+        if earlier.body_hash == self.body_hash {
+            return Ok(());
+        }
+        let detail = "this Idempotency-Key was used before with another body";
+        Err(Problem::conflict("idempotency_mismatch", detail).with("approval", self.id.to_string()))
+    }
+
+    /// Starts a failed approval once more, under its id, from where it failed. Of two who do so at once one does it.
+    async fn again(&self, failed: Record) -> Result<Response, Problem> {
+        let (mut record, _) = self.resolve().await?;
+        record.version = failed.version;
+        record.state.submitted_at = failed.state.submitted_at;
+        match self.app.store.update_approval(&mut record).await {
+            Ok(()) => {}
+            Err(Lost::Race(current)) => return Ok(answer::approval(StatusCode::OK, &current)),
+            Err(Lost::Failed(error)) => return Err(error.into()),
+        }
+        let request = self.app.store.request(&self.id).await?.request;
+        self.start(record, true, &request).await
+    }
+
+    async fn start(&self, record: Record, tried: bool, request: &Request) -> Result<Response, Problem> {
+        let outcome = start::start_with(self.app, record, 0, tried, request).await.map_err(|error| match error {
+            engine::Error::Store(error) => Problem::from(error),
+            other => Problem::internal(other),
+        })?;
+        match outcome {
+            Outcome::Started(record) | Outcome::NothingToDo(record) => {
+                Ok(answer::approval(StatusCode::CREATED, &record))
+            }
+            Outcome::Starting(record) => Ok(answer::approval(StatusCode::ACCEPTED, &record)),
+            Outcome::Failed(record, error) => {
+                let failure = record.failure.clone().unwrap_or_else(|| start::failure(&error));
+                Err(answer::refused(&record, &failure))
+            }
+        }
+    }
+
+    /// Everything that the request names, found; nothing is written yet.
+    async fn resolve(&self) -> Result<(Record, Request), Problem> {
+        let workspace = self.workspace().await?;
+        let flow = self.flow().await?;
+        let people = People { app: self.app, org: &self.source.org, workspace: workspace.as_ref() };
+        let (applicant, contact, member) = match people.applicant(&self.body.applicant).await {
+            Ok(found) => found,
+            Err(Missing::Problem(problem)) => return Err(problem),
+            Err(Missing::Field(detail)) => {
+                return Err(Problem::unprocessable("person_not_found", detail).at("/applicant/member"));
+            }
+        };
+        let plan = plan(&people, &flow, &self.body, &self.body.applicant, member.as_ref()).await?;
+        let now = self.app.world.now();
+        let body = &self.body;
+        let record = Record {
+            id: self.id.clone(),
+            org: self.source.org.clone(),
+            source: self.source.id.clone(),
+            workspace,
+            flow: Some(flow.id.clone()),
+            title: body.title.clone(),
+            updated_at: now,
+            due_at: Some(now + LEASE),
+            failure: None,
+            version: 0,
+            state: Approval::new(now, applicant, plan.stages, now + LEASE),
+        };
+        let request = Request {
+            reason: body.reason.clone(),
+            contact,
+            fields: body.fields.clone(),
+            resource: body.resource.clone(),
+            starts_at: body.starts_at(),
+            ends_at: body.ends_at(),
+            applicant_accounts: plan.applicant_accounts,
+            templates: plan.templates,
+        };
+        Ok((record, request))
+    }
+
+    async fn workspace(&self) -> Result<Option<WorkspaceId>, Problem> {
+        let Some(id) = self.body.workspace.clone().or_else(|| self.source.workspace.clone()) else { return Ok(None) };
+        let bound = self.source.workspace.as_ref().is_none_or(|own| *own == id);
+        let unknown =
+            || Problem::unprocessable("unknown_workspace", format!("there is no workspace {id}")).at("/workspace");
+        if !bound {
+            return Err(unknown());
+        }
+        match self.app.store.get::<Workspace>(&self.source.org, id.as_str()).await {
+            Ok(_) => Ok(Some(id)),
+            Err(store::Error::NotFound) => Err(unknown()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn flow(&self) -> Result<Flow, Problem> {
+        let named: Option<&FlowId> = self.body.flow.as_ref().or(self.source.default_flow.as_ref());
+        let none = || {
+            let detail = "the request names no flow, and its source has no default one";
+            Problem::unprocessable("no_flow", detail).at("/flow")
+        };
+        let id = named.ok_or_else(none)?;
+        match self.app.store.get::<Flow>(&self.source.org, id.as_str()).await {
+            Ok(stored) => Ok(stored.value),
+            Err(store::Error::NotFound) => {
+                Err(Problem::unprocessable("unknown_flow", format!("there is no flow {id}")).at("/flow"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The source that asks: the key's own; for a key above a source's, the one that the body names, or the only one there is.
+async fn source(app: &App, caller: &Caller, body: &Body) -> Result<Source, Problem> {
+    let wanted = match (&caller.source, &body.source) {
+        (Some(own), Some(named)) if own != named => {
+            return Err(Problem::forbidden("this key submits for another source"));
+        }
+        (Some(own), _) => own,
+        (None, Some(named)) => named,
+        (None, None) => return only_source(app, caller).await,
+    };
+    match app.store.get::<Source>(&caller.org, wanted.as_str()).await {
+        Ok(stored) => Ok(stored.value),
+        Err(store::Error::NotFound) => {
+            Err(Problem::unprocessable("unknown_source", format!("there is no source {wanted}")).at("/source"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn only_source(app: &App, caller: &Caller) -> Result<Source, Problem> {
+    let mut page = app.store.list::<Source>(&caller.org, 2, None).await?;
+    match (page.items.pop(), page.items.is_empty()) {
+        (Some(only), true) => Ok(only.value),
+        _ => {
+            let detail = "this key belongs to no source: name one, or use the source's own key";
+            Err(Problem::unprocessable("source_missing", detail).at("/source"))
+        }
+    }
+}

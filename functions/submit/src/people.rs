@@ -1,0 +1,187 @@
+//! From the people that a request or a flow names to accounts of the platform.
+
+use countersign::approval::Person;
+use countersign::config::{Approver, Connection, Member, Workspace};
+use countersign::http::{App, Problem};
+use countersign::ids::{MemberId, OrgId, WorkspaceId};
+use countersign::providers::{self, Account, Calls, Contact, Provider};
+use countersign::store;
+
+use crate::answer::provider_problem;
+use crate::body::Applicant;
+
+/// One connection with all that is needed to look people up on it.
+pub(crate) struct Platform {
+    pub(crate) connection: Connection,
+    pub(crate) provider: &'static dyn Provider,
+    pub(crate) account: Account,
+}
+
+impl Platform {
+    pub(crate) async fn open(app: &App, connection: Connection) -> Result<Self, Problem> {
+        let unknown = || Problem::unprocessable("unknown_kind", "this version does not know the connection's platform");
+        let provider = providers::by_kind(&connection.kind).ok_or_else(unknown)?;
+        let account = app.account(&connection).await?;
+        Ok(Self { connection, provider, account })
+    }
+
+    fn name(&self) -> String {
+        format!("connection \"{}\" ({})", self.connection.name, self.connection.id)
+    }
+}
+
+/// Why a person was not found: something the sender can mend, or a problem of its own.
+pub(crate) enum Missing {
+    /// Said of the field.
+    Field(String),
+    /// The whole submit fails.
+    Problem(Problem),
+}
+
+impl From<store::Error> for Missing {
+    fn from(error: store::Error) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+/// Looks people up for one submit.
+pub(crate) struct People<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) org: &'a OrgId,
+    pub(crate) workspace: Option<&'a WorkspaceId>,
+}
+
+impl People<'_> {
+    async fn member(&self, id: &MemberId) -> Result<Member, Missing> {
+        match self.app.store.get::<Member>(self.org, id.as_str()).await {
+            Ok(stored) => Ok(stored.value),
+            Err(store::Error::NotFound) => Err(Missing::Field(format!("there is no member {id}"))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Who asks, as the state keeps it, and how they can be reached. The account is that of no platform yet, but for one
+    /// that the request names.
+    pub(crate) async fn applicant(&self, applicant: &Applicant) -> Result<(Person, Contact, Option<Member>), Missing> {
+        if let Some(id) = &applicant.member {
+            let member = self.member(id).await?;
+            let person = Person { member: Some(id.to_string()), account: None, name: Some(member.name.clone()) };
+            let contact =
+                Contact { name: Some(member.name.clone()), mobile: member.mobile.clone(), email: member.email.clone() };
+            return Ok((person, contact, Some(member)));
+        }
+        let Applicant { name, mobile, email, account, .. } = applicant;
+        let who = account.clone().or_else(|| mobile.clone()).or_else(|| email.clone());
+        let person = Person { member: None, account: who, name: name.clone() };
+        Ok((person, Contact { name: name.clone(), mobile: mobile.clone(), email: email.clone() }, None))
+    }
+
+    /// The applicant's account on a platform: the member's, the named one, the one found by mobile or e-mail, or the
+    /// connection's default applicant. `None` where the platform needs none.
+    pub(crate) async fn applicant_account(
+        &self,
+        platform: &Platform,
+        applicant: &Applicant,
+        member: Option<&Member>,
+    ) -> Result<Option<String>, Missing> {
+        let connection = &platform.connection;
+        let known = member.and_then(|member| member.accounts.get(&connection.id).cloned());
+        if let Some(account) = known.or_else(|| applicant.account.clone()) {
+            return Ok(Some(account));
+        }
+        if !platform.provider.needs_approvers() {
+            return Ok(None);
+        }
+        let mobile = applicant.mobile.as_ref().or(member.and_then(|member| member.mobile.as_ref()));
+        let email = applicant.email.as_ref().or(member.and_then(|member| member.email.as_ref()));
+        let mut tried = Vec::new();
+        if let Some(mobile) = mobile {
+            match self.by_mobile(platform, mobile).await {
+                Err(Missing::Field(detail)) => tried.push(detail),
+                found => return found.map(Some),
+            }
+        }
+        if let Some(email) = email {
+            match self.by_email(platform, email).await {
+                Err(Missing::Field(detail)) => tried.push(detail),
+                found => return found.map(Some),
+            }
+        }
+        if let Some(account) = &connection.default_applicant {
+            return Ok(Some(account.clone()));
+        }
+        tried.push(format!("the applicant has no account on {}, and it has no default applicant", platform.name()));
+        Err(Missing::Field(tried.join("; ")))
+    }
+
+    /// The people whom an approver of a node stands for, with their accounts on the platform.
+    pub(crate) async fn approvers(&self, platform: &Platform, approver: &Approver) -> Result<Vec<Person>, Missing> {
+        match approver {
+            Approver::Account(account) => Ok(vec![Person { member: None, account: Some(account.clone()), name: None }]),
+            Approver::Member(id) => {
+                let member = self.member(id).await?;
+                Ok(vec![self.on_platform(platform, member).await?])
+            }
+            Approver::Mobile(mobile) => Ok(vec![found(self.by_mobile(platform, mobile).await?)]),
+            Approver::Email(email) => Ok(vec![found(self.by_email(platform, email).await?)]),
+            Approver::WorkspaceAdministrators => self.administrators(platform).await,
+            Approver::Role(_) | Approver::Supervisor(_) => {
+                Err(Missing::Field("approvers by `role` and `supervisor` cannot be resolved".into()))
+            }
+        }
+    }
+
+    async fn administrators(&self, platform: &Platform) -> Result<Vec<Person>, Missing> {
+        let none = || Missing::Field("the request names no workspace whose administrators could be asked".into());
+        let id = self.workspace.ok_or_else(none)?;
+        let workspace = self.app.store.get::<Workspace>(self.org, id.as_str()).await?.value;
+        let mut people = Vec::new();
+        for id in &workspace.administrators {
+            let member = self.member(id).await?;
+            people.push(self.on_platform(platform, member).await?);
+        }
+        if people.is_empty() {
+            return Err(Missing::Field(format!("workspace {id} has no administrators")));
+        }
+        Ok(people)
+    }
+
+    async fn on_platform(&self, platform: &Platform, member: Member) -> Result<Person, Missing> {
+        let known = member.accounts.get(&platform.connection.id).cloned();
+        let account = match (known, &member.mobile) {
+            (Some(account), _) => account,
+            (None, Some(mobile)) => self.by_mobile(platform, mobile).await?,
+            (None, None) => {
+                let detail = format!("member {} has no account on {}", member.id, platform.name());
+                return Err(Missing::Field(detail));
+            }
+        };
+        Ok(Person { member: Some(member.id.to_string()), account: Some(account), name: Some(member.name) })
+    }
+
+    async fn by_mobile(&self, platform: &Platform, mobile: &str) -> Result<String, Missing> {
+        let calls: Calls<'_> = self.app.calls();
+        let result = platform.provider.account_by_mobile(&platform.account, mobile, &calls).await;
+        result.map_err(|error| missing(error, platform, "mobile number", mobile))
+    }
+
+    async fn by_email(&self, platform: &Platform, email: &str) -> Result<String, Missing> {
+        let calls: Calls<'_> = self.app.calls();
+        let result = platform.provider.account_by_email(&platform.account, email, &calls).await;
+        result.map_err(|error| missing(error, platform, "e-mail address", email))
+    }
+}
+
+fn found(account: String) -> Person {
+    Person { member: None, account: Some(account), name: None }
+}
+
+fn missing(error: providers::Error, platform: &Platform, what: &str, value: &str) -> Missing {
+    match error {
+        providers::Error::NotFound { .. } => {
+            Missing::Field(format!("nobody with the {what} {value} was found on {}", platform.name()))
+        }
+        providers::Error::Unsupported { .. } => Missing::Field(format!("{error} ({})", platform.name())),
+        other => Missing::Problem(provider_problem(&other)),
+    }
+}

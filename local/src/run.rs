@@ -1,0 +1,156 @@
+//! Starts everything and stops it again.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use countersign::clock::World;
+use countersign::config::{Bootstrapped, Settings, bootstrap, clients, key_file};
+use countersign::engine::sweep::sweep;
+use countersign::http::App;
+use countersign::providers::outbound::{AddressPolicy, Outbound};
+use countersign::store::{DataKey, Store, create_table};
+use tokio::net::TcpListener;
+
+use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::{Error, banner, dynamodb, seed, stream};
+
+/// Pause between two looks at what is due.
+const TICK: Duration = Duration::from_secs(2);
+
+/// How the local run is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where data are kept.
+    pub data_dir: PathBuf,
+    /// Whether the sandbox runs.
+    pub sandbox: bool,
+}
+
+/// A running server.
+pub struct Running {
+    /// Where it can be reached, with no slash at the end.
+    pub url: String,
+    /// What its functions share.
+    pub app: App,
+    /// What the first start made.
+    pub bootstrapped: Bootstrapped,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    helpers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// Starts everything. When this returns, requests are answered and the sandbox is set up. `shutdown` ends the server: it
+/// takes no new connections then, and finishes what is under way.
+///
+/// # Errors
+/// When the address is taken, the data cannot be opened, or a setting cannot be used.
+pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<Running, Error> {
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| Error::new(format!("cannot listen on {}: {error}", options.listen)))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    banner::step(&format!("data in {}", options.data_dir.display()));
+    std::fs::create_dir_all(&options.data_dir)?;
+    let aws = if Settings::names_dynamodb().map_err(told)? {
+        clients::aws().await
+    } else {
+        dynamodb::embedded(&options.data_dir).await?
+    };
+    let app = app(options, &aws, &url).await?;
+    let owner_key = app.settings.owner_key.clone();
+    let bootstrapped = bootstrap(&app.store, &app.world, owner_key.as_ref()).await.map_err(told)?;
+    let sandbox = if options.sandbox { Some(sandbox(options, &app)?) } else { None };
+    let ready = Arc::new(AtomicBool::new(false));
+    let router = router(&app, sandbox.as_ref(), Arc::clone(&ready));
+    let server = axum::serve(listener, router).with_graceful_shutdown(shutdown);
+    let server = tokio::spawn(server.into_future());
+    let streams = aws_sdk_dynamodbstreams::Client::new(&aws);
+    let reader = stream::Reader::new(app.clone(), streams, options.data_dir.join("stream.json"));
+    let mut helpers = vec![tokio::spawn(reader.run()), tokio::spawn(tick(app.clone()))];
+    if let Some(sandbox) = &sandbox {
+        seed::seed(&app, sandbox, &bootstrapped.org, &options.data_dir).await?;
+        helpers.push(sandbox.resume());
+    }
+    ready.store(true, Ordering::Release);
+    Ok(Running { url, app, bootstrapped, server, helpers })
+}
+
+impl Running {
+    /// Waits until the server has stopped and all that was under way is done.
+    ///
+    /// # Errors
+    /// When the server failed.
+    pub async fn stopped(self) -> Result<(), Error> {
+        let result = self.server.await.map_err(told)?;
+        for helper in self.helpers {
+            helper.abort();
+        }
+        Ok(result?)
+    }
+}
+
+async fn app(options: &Options, aws: &aws_config::SdkConfig, url: &str) -> Result<App, Error> {
+    let mut settings = Settings::local(url).map_err(told)?;
+    // A laptop's platforms are on the laptop.
+    settings.addresses = AddressPolicy::AllowAll;
+    let world = World::system();
+    let store = Store::new(aws_sdk_dynamodb::Client::new(aws), settings.table.clone());
+    let client = aws_sdk_dynamodb::Client::new(aws);
+    create_table(&client, &settings.table)
+        .await
+        .map_err(|error| Error::new(format!("cannot make the table: {error}")))?;
+    let sealer = key_file::open(&options.data_dir.join("data.key"), &world).map_err(told)?;
+    let outbound = Outbound::new(settings.addresses.clone(), Duration::from_secs(5));
+    Ok(App::new(store, DataKey::ready(sealer), world, settings, outbound))
+}
+
+/// An error of another part, for the person who started it.
+fn told(error: impl std::fmt::Display) -> Error {
+    Error::new(error.to_string())
+}
+
+fn sandbox(options: &Options, app: &App) -> Result<Sandbox, Error> {
+    let config = SandboxConfig { data_dir: options.data_dir.clone(), public_url: app.settings.public_url.clone() };
+    Sandbox::open(&config, app.world.clone()).map_err(|error| Error::new(format!("the sandbox: {error}")))
+}
+
+/// The routes of all functions, and the sandbox's.
+fn router(app: &App, sandbox: Option<&Sandbox>, ready: Arc<AtomicBool>) -> Router {
+    let functions = countersign_submit::routes(app.clone())
+        .merge(countersign_provider_callback::routes(app.clone()))
+        .merge(countersign_external_callback::routes(app.clone()))
+        .merge(countersign_config::routes(app.clone()))
+        .merge(countersign_approvals::routes(app.clone()));
+    let all = match sandbox {
+        Some(sandbox) => functions.merge(sandbox.router()),
+        None => functions,
+    };
+    all.layer(from_fn_with_state(ready, wait_until_ready))
+}
+
+/// `/health` answers 200 only once everything is set up.
+async fn wait_until_ready(State(ready): State<Arc<AtomicBool>>, request: Request, next: Next) -> Response {
+    if request.uri().path() == "/health" && !ready.load(Ordering::Acquire) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    next.run(request).await
+}
+
+/// What the cloud does on a schedule.
+async fn tick(app: App) {
+    loop {
+        if let Err(error) = sweep(&app).await {
+            tracing::warn!(%error, "what is due could not be looked up");
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}

@@ -1,0 +1,205 @@
+//! What a first start finds: a connection to each platform of the sandbox, members known there, a flow on each, and a source
+//! whose decisions go to the receiver page.
+//!
+//! Everything is made through the public API, as an administrator would. What was made is noted step by step, so that an
+//! interrupted first start goes on where it stopped.
+
+use std::path::{Path, PathBuf};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{Method, Request};
+use countersign::config::{ApiKeyRecord, Role};
+use countersign::crypto::api_key::ApiKey;
+use countersign::http::App;
+use countersign::ids::OrgId;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::Error;
+use crate::sandbox::Sandbox;
+
+/// What was made so far.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(default)]
+struct Made {
+    connection: Option<String>,
+    members: Vec<String>,
+    flow: Option<String>,
+    source: Option<String>,
+    callback: bool,
+    template: bool,
+}
+
+struct Seeder<'a> {
+    public_url: &'a str,
+    sandbox: &'a Sandbox,
+    api: Router,
+    key: SecretString,
+    file: PathBuf,
+    made: Made,
+}
+
+/// Makes what is not there yet. The server must answer already: the platform's console checks the callback URL.
+///
+/// # Errors
+/// When a step is refused.
+pub async fn seed(app: &App, sandbox: &Sandbox, org: &OrgId, data_dir: &Path) -> Result<(), Error> {
+    let file = data_dir.join("sandbox").join("seeded.json");
+    let made: Made =
+        std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    if made.callback && made.template {
+        return Ok(());
+    }
+    let key = ApiKey::generate(&app.world);
+    let mut record = key_record(&key, org, app.world.now());
+    let version = app.store.create(&record).await.map_err(|error| Error::new(error.to_string()))?;
+    let mut seeder = Seeder {
+        public_url: &app.settings.public_url,
+        sandbox,
+        api: countersign_config::routes(app.clone()),
+        key: key.reveal(),
+        file,
+        made,
+    };
+    let result = seeder.run().await;
+    record.revoked_at = Some(app.world.now());
+    app.store.delete(&record, version).await.map_err(|error| Error::new(error.to_string()))?;
+    result
+}
+
+/// A key that exists while the seeding runs.
+fn key_record(key: &ApiKey, org: &OrgId, now: i64) -> ApiKeyRecord {
+    ApiKeyRecord {
+        id: key.id().clone(),
+        org: org.clone(),
+        name: "First start".to_owned(),
+        role: Role::Admin,
+        source: None,
+        hash: key.hash(),
+        deployment: false,
+        created_at: now,
+        revoked_at: None,
+    }
+}
+
+impl Seeder<'_> {
+    async fn run(&mut self) -> Result<(), Error> {
+        let connection = match self.made.connection.clone() {
+            Some(id) => id,
+            None => self.connection().await?,
+        };
+        self.members(&connection).await?;
+        let flow = match self.made.flow.clone() {
+            Some(id) => id,
+            None => self.flow(&connection).await?,
+        };
+        if self.made.source.is_none() {
+            self.source(&flow).await?;
+        }
+        if !self.made.callback {
+            let answer = self.call(Method::GET, &format!("/v1/connections/{connection}"), &Value::Null).await?;
+            let url = answer["callback_url"].as_str().unwrap_or_default();
+            self.sandbox.set_dingtalk_callback(url).await.map_err(Error::new)?;
+            self.note(|made| made.callback = true)?;
+        }
+        if !self.made.template {
+            self.call(Method::POST, &format!("/v1/connections/{connection}/template"), &json!({})).await?;
+            self.note(|made| made.template = true)?;
+        }
+        Ok(())
+    }
+
+    async fn connection(&mut self) -> Result<String, Error> {
+        let app = self.sandbox.dingtalk_app();
+        let first = self.sandbox.people().first().map(|member| member.dingtalk);
+        let body = json!({
+            "kind": "dingtalk",
+            "name": "DingTalk (sandbox)",
+            "settings": app["settings"],
+            "secrets": app["secrets"],
+            "default_applicant": first,
+        });
+        let id = self.create("/v1/connections", &body).await?;
+        self.note(|made| made.connection = Some(id.clone()))?;
+        Ok(id)
+    }
+
+    async fn members(&mut self, connection: &str) -> Result<(), Error> {
+        let people = self.sandbox.people();
+        for member in people.iter().skip(self.made.members.len()) {
+            let body = json!({
+                "name": member.person.name,
+                "mobile": member.person.mobile,
+                "email": member.person.email,
+                "accounts": { connection: member.dingtalk },
+            });
+            let id = self.create("/v1/members", &body).await?;
+            self.note(|made| made.members.push(id))?;
+        }
+        Ok(())
+    }
+
+    /// One node: the first person's approval.
+    async fn flow(&mut self, connection: &str) -> Result<String, Error> {
+        let owner = self.made.members.first().cloned().unwrap_or_default();
+        let node = json!({ "name": "Owner", "mode": "any", "approvers": [{ "member": owner }] });
+        let body = json!({
+            "name": "One approver on DingTalk",
+            "stages": [{ "connection": connection, "nodes": [node] }],
+            "nodes_from_request": true,
+        });
+        let id = self.create("/v1/flows", &body).await?;
+        self.note(|made| made.flow = Some(id.clone()))?;
+        Ok(id)
+    }
+
+    async fn source(&mut self, flow: &str) -> Result<(), Error> {
+        let body = json!({
+            "name": "Receiver page",
+            "format": "native",
+            "callback_url": format!("{}/sandbox/receiver", self.public_url),
+            "default_flow": flow,
+        });
+        let answer = self.call(Method::POST, "/v1/sources", &body).await?;
+        let secret = answer["webhook_secret"].as_str().unwrap_or_default().to_owned();
+        self.sandbox.receiver().trust(&SecretString::from(secret)).map_err(|error| Error::new(error.to_string()))?;
+        let id = answer["id"].as_str().map(str::to_owned);
+        self.note(|made| made.source = id)
+    }
+
+    async fn create(&self, path: &str, body: &Value) -> Result<String, Error> {
+        let answer = self.call(Method::POST, path, body).await?;
+        answer["id"].as_str().map(str::to_owned).ok_or_else(|| Error::new(format!("{path} answered without an id")))
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, Error> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(AUTHORIZATION, format!("Bearer {}", self.key.expose_secret()))
+            .header(CONTENT_TYPE, "application/json")
+            .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) })
+            .map_err(|error| Error::new(error.to_string()))?;
+        let response = self.api.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 1 << 20).await.map_err(|error| Error::new(error.to_string()))?;
+        let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        Err(Error::new(format!("{path} answered {status}: {}", answer["detail"].as_str().unwrap_or_default())))
+    }
+
+    /// Notes what was made, at once.
+    fn note(&mut self, change: impl FnOnce(&mut Made)) -> Result<(), Error> {
+        change(&mut self.made);
+        let text = serde_json::to_vec_pretty(&self.made).map_err(|error| Error::new(error.to_string()))?;
+        let beside = self.file.with_extension("new");
+        std::fs::write(&beside, text)?;
+        Ok(std::fs::rename(&beside, &self.file)?)
+    }
+}

@@ -1,0 +1,188 @@
+//! The table's stream, read as Lambda would hand it to the dispatch function.
+//!
+//! How far it was read is kept in a file, after the changes were dealt with: a process that dies in between deals with the
+//! last ones again, which dispatch allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, Shard, ShardIteratorType};
+use countersign::engine::dispatch::Change;
+use countersign::http::App;
+use countersign::store::Item;
+use countersign_dispatch::{Numbered, run};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Pause between two looks at a stream with nothing new.
+const IDLE: Duration = Duration::from_millis(100);
+/// Pause after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Looks between two questions for new shards.
+const LOOKS: u32 = 100;
+
+/// How far each shard was read.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Checkpoint {
+    /// The stream; another one starts from its beginning.
+    arn: String,
+    /// Last sequence number dealt with, by shard.
+    shards: BTreeMap<String, String>,
+    /// Shards that were read to their end.
+    ended: BTreeSet<String>,
+}
+
+/// The reader.
+pub struct Reader {
+    app: App,
+    client: Client,
+    file: PathBuf,
+    checkpoint: Checkpoint,
+    iterators: BTreeMap<String, String>,
+    shards: Vec<Shard>,
+}
+
+impl Reader {
+    /// A reader of the app's table that keeps its place in `file`.
+    #[must_use]
+    pub fn new(app: App, client: Client, file: PathBuf) -> Self {
+        let kept = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let checkpoint = kept.unwrap_or_default();
+        Self { app, client, file, checkpoint, iterators: BTreeMap::new(), shards: Vec::new() }
+    }
+
+    /// Reads for ever.
+    pub async fn run(mut self) {
+        let mut looks = 0;
+        loop {
+            let result = if looks % LOOKS == 0 { self.find_shards().await } else { Ok(()) };
+            looks += 1;
+            match result {
+                Ok(()) => match self.look().await {
+                    Ok(0) => tokio::time::sleep(IDLE).await,
+                    Ok(_) => {}
+                    Err(error) => self.pause(&error, &mut looks).await,
+                },
+                Err(error) => self.pause(&error, &mut looks).await,
+            }
+        }
+    }
+
+    async fn pause(&mut self, error: &Error, looks: &mut u32) {
+        tracing::warn!(%error, "the stream could not be read");
+        self.iterators.clear();
+        *looks = 0;
+        tokio::time::sleep(AFTER_FAILURE).await;
+    }
+
+    /// Asks for the stream of the table and its shards.
+    async fn find_shards(&mut self) -> Result<(), Error> {
+        let streams = self.client.list_streams().table_name(self.app.store.table()).send().await;
+        let streams = streams.map_err(|error| Error::sdk("ListStreams", &error))?;
+        let arn = streams.streams().last().and_then(|stream| stream.stream_arn());
+        let arn = arn.ok_or_else(|| Error::new("the table has no stream"))?.to_owned();
+        if self.checkpoint.arn != arn {
+            self.checkpoint = Checkpoint { arn: arn.clone(), ..Checkpoint::default() };
+            self.iterators.clear();
+        }
+        let mut shards = Vec::new();
+        let mut after = None;
+        loop {
+            let asked = self.client.describe_stream().stream_arn(&arn).set_exclusive_start_shard_id(after).send().await;
+            let Some(found) = asked.map_err(|error| Error::sdk("DescribeStream", &error))?.stream_description else {
+                break;
+            };
+            shards.extend(found.shards.unwrap_or_default());
+            after = found.last_evaluated_shard_id;
+            if after.is_none() {
+                break;
+            }
+        }
+        self.shards = shards;
+        Ok(())
+    }
+
+    /// Looks once at each shard whose parent was read to its end. Returns how many records there were.
+    async fn look(&mut self) -> Result<usize, Error> {
+        let known: BTreeSet<String> = self.shards.iter().filter_map(|shard| shard.shard_id.clone()).collect();
+        let mut seen = 0;
+        for shard in self.shards.clone() {
+            let Some(id) = shard.shard_id else { continue };
+            let waits = shard
+                .parent_shard_id
+                .is_some_and(|parent| known.contains(&parent) && !self.checkpoint.ended.contains(&parent));
+            if !waits && !self.checkpoint.ended.contains(&id) {
+                seen += self.look_at(&id).await?;
+            }
+        }
+        Ok(seen)
+    }
+
+    async fn look_at(&mut self, shard: &str) -> Result<usize, Error> {
+        let iterator = match self.iterators.get(shard) {
+            Some(iterator) => iterator.clone(),
+            None => self.iterator(shard).await?,
+        };
+        let read = self.client.get_records().shard_iterator(iterator).limit(100).send().await;
+        let read = read.map_err(|error| Error::sdk("GetRecords", &error))?;
+        let records = read.records.unwrap_or_default();
+        let count = records.len();
+        let last = records.last().and_then(sequence);
+        let failed = run(&self.app, records.into_iter().filter_map(numbered).collect()).await;
+        if !failed.is_empty() {
+            // They come again from the checkpoint on, with those after them.
+            self.iterators.remove(shard);
+            return Err(Error::new(format!("{} changes could not be dealt with", failed.len())));
+        }
+        match read.next_shard_iterator {
+            Some(next) => drop(self.iterators.insert(shard.to_owned(), next)),
+            None => {
+                self.iterators.remove(shard);
+                self.checkpoint.ended.insert(shard.to_owned());
+            }
+        }
+        if let Some(last) = last {
+            self.checkpoint.shards.insert(shard.to_owned(), last);
+            self.save()?;
+        }
+        Ok(count)
+    }
+
+    async fn iterator(&self, shard: &str) -> Result<String, Error> {
+        let ask = self.client.get_shard_iterator().stream_arn(&self.checkpoint.arn).shard_id(shard);
+        let ask = match self.checkpoint.shards.get(shard) {
+            Some(after) => ask.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(after),
+            None => ask.shard_iterator_type(ShardIteratorType::TrimHorizon),
+        };
+        let answer = ask.send().await.map_err(|error| Error::sdk("GetShardIterator", &error))?;
+        answer.shard_iterator.ok_or_else(|| Error::new("the shard cannot be read"))
+    }
+
+    fn save(&self) -> Result<(), Error> {
+        let text = serde_json::to_vec(&self.checkpoint).map_err(|error| Error::new(error.to_string()))?;
+        let beside = self.file.with_extension("new");
+        std::fs::write(&beside, text)?;
+        Ok(std::fs::rename(&beside, &self.file)?)
+    }
+}
+
+fn sequence(record: &Record) -> Option<String> {
+    record.dynamodb.as_ref().and_then(|change| change.sequence_number.clone())
+}
+
+fn numbered(record: Record) -> Option<Numbered> {
+    let sequence = sequence(&record)?;
+    let change = record.dynamodb?;
+    let change = Change::from_images(change.old_image.and_then(item), item(change.new_image?)?)?;
+    Some(Numbered { sequence, change })
+}
+
+/// The same item in the types of the table's own client.
+fn item(image: std::collections::HashMap<String, AttributeValue>) -> Option<Item> {
+    let image: serde_dynamo::Item = image.into();
+    let item: Item = image.into();
+    (!item.is_empty()).then_some(item)
+}

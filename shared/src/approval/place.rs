@@ -1,0 +1,211 @@
+//! Which node and which seat of it each task belongs to.
+//!
+//! Some platforms say a task's node, some only whose task it is. What is not said is derived from the plan, from all
+//! facts at once, so that the order in which they came makes no difference.
+
+use std::collections::BTreeMap;
+
+use super::event::{TaskFact, TaskOutcome};
+use super::node::{NodeStatus, decide};
+use super::state::{DecidedBy, Person, Stage};
+
+/// Nodes beyond this index are not believed.
+const LAST_NODE: u8 = 63;
+/// Readings of an instance cut times to the minute.
+const MINUTE: i64 = 60_000;
+
+/// A task with its id.
+pub(super) type Task<'a> = (&'a str, &'a TaskFact);
+
+/// One say in a node: a planned approver's, or that of somebody who was added. A transfer hands the seat on.
+#[derive(Debug, Clone)]
+pub(super) struct Seat<'a> {
+    /// The planned approver; `None` for somebody who was added.
+    pub(super) planned: Option<&'a Person>,
+    /// The tasks of the seat, each the successor of the one before; empty while the platform has told of none.
+    pub(super) tasks: Vec<Task<'a>>,
+    /// Whether the node of the last task is known and not guessed.
+    pub(super) sure: bool,
+}
+
+impl<'a> Seat<'a> {
+    /// The task that counts: the last one.
+    pub(super) fn last(&self) -> Option<&'a TaskFact> {
+        self.tasks.last().map(|(_, fact)| *fact)
+    }
+
+    /// Whether it was handed on to somebody that we do not know yet.
+    fn lost(&self) -> bool {
+        self.last().and_then(|fact| fact.end.as_ref()).is_some_and(|end| end.outcome == TaskOutcome::Transferred)
+    }
+}
+
+/// A stage's tasks, placed.
+#[derive(Debug)]
+pub(super) struct Placed<'a> {
+    stage: &'a Stage,
+    /// The seats of each node.
+    pub(super) nodes: Vec<Vec<Seat<'a>>>,
+    /// Tasks of people who are in no node of the plan.
+    pub(super) unplaced: Vec<Task<'a>>,
+}
+
+impl<'a> Placed<'a> {
+    pub(super) fn of(stage: &'a Stage) -> Self {
+        let (by_node, unplaced) = spread(stage);
+        let count = by_node.keys().next_back().map_or(0, |last| usize::from(*last) + 1).max(stage.nodes.len());
+        let nodes = (0..count)
+            .map(|index| {
+                let planned = stage.nodes.get(index).map_or(&[][..], |node| &node.approvers);
+                let tasks = u8::try_from(index).ok().and_then(|index| by_node.get(&index));
+                seats(stage, planned, tasks.map_or(&[][..], Vec::as_slice))
+            })
+            .collect();
+        Self { stage, nodes, unplaced }
+    }
+
+    /// Whether reading the instance would tell more: somebody holds a task and we do not know in which node, or a task
+    /// was handed on to we do not know whom.
+    pub(super) fn is_incomplete(&self) -> bool {
+        !self.unplaced.is_empty() || self.nodes.iter().flatten().any(Seat::lost)
+    }
+
+    /// The status of each node, before the instance's end is looked at.
+    pub(super) fn statuses(&self) -> Vec<NodeStatus> {
+        let reached = self.nodes.iter().rposition(|seats| seats.iter().any(|seat| !seat.tasks.is_empty()));
+        let mut open_before = false;
+        let mut statuses = Vec::with_capacity(self.nodes.len());
+        for (index, seats) in self.nodes.iter().enumerate() {
+            let mode = self.stage.nodes.get(index).map_or(super::Mode::Any, |node| node.mode);
+            let status = if reached.is_some_and(|reached| index < reached) {
+                // A later node has begun, which it does only when this one has passed.
+                NodeStatus::Approved
+            } else if open_before {
+                NodeStatus::Waiting
+            } else {
+                decide(mode, seats, self.stage.decided_by != DecidedBy::Platform)
+            };
+            open_before |= status != NodeStatus::Approved;
+            statuses.push(status);
+        }
+        statuses
+    }
+}
+
+type ByNode<'a> = BTreeMap<u8, Vec<Task<'a>>>;
+
+/// Gives each task its node, and leaves out what a return to an earlier node made void.
+fn spread(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
+    let mut by_node = ByNode::new();
+    let mut pending: BTreeMap<&str, Vec<Task<'_>>> = BTreeMap::new();
+    let mut hinted: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for (id, fact) in &stage.facts.tasks {
+        match fact.node.filter(|node| *node <= LAST_NODE) {
+            Some(node) => {
+                hinted.entry(&fact.assignee).or_default().push(node);
+                by_node.entry(node).or_default().push((id, fact));
+            }
+            None => pending.entry(&fact.assignee).or_default().push((id, fact)),
+        }
+    }
+    let mut left = Vec::new();
+    for (assignee, mut tasks) in pending {
+        tasks.sort_by_key(|(id, fact)| (since(fact), *id));
+        let taken = hinted.get(assignee).map_or(&[][..], Vec::as_slice);
+        let mut free = planned_nodes(stage, assignee).filter(|node| !taken.contains(node));
+        for task in tasks {
+            match free.next() {
+                Some(node) => by_node.entry(node).or_default().push(task),
+                None => left.push(task),
+            }
+        }
+    }
+    let unplaced = follow_transfers(&mut by_node, left);
+    for (node, tasks) in &mut by_node {
+        tasks.retain(|(_, fact)| !is_void(stage, *node, fact));
+        tasks.sort_by_key(|(id, fact)| (since(fact), *id));
+    }
+    by_node.retain(|_, tasks| !tasks.is_empty());
+    (by_node, unplaced)
+}
+
+/// The nodes in which a person is a planned approver, in order.
+fn planned_nodes<'a>(stage: &'a Stage, account: &'a str) -> impl Iterator<Item = u8> + 'a {
+    let listed = |node: &super::Node| node.approvers.iter().any(|person| person.account.as_deref() == Some(account));
+    stage
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(move |(_, node)| listed(node))
+        .filter_map(|(index, _)| u8::try_from(index).ok())
+}
+
+/// Places tasks of people outside the plan in the node from which a transfer names them. Returns the rest.
+fn follow_transfers<'a>(by_node: &mut ByNode<'a>, mut left: Vec<Task<'a>>) -> Vec<Task<'a>> {
+    loop {
+        let found = left.iter().enumerate().find_map(|(position, (_, fact))| {
+            let names = |task: &Task<'_>| {
+                task.1.end.as_ref().is_some_and(|end| end.to.as_deref() == Some(fact.assignee.as_str()))
+            };
+            by_node.iter().find(|(_, tasks)| tasks.iter().any(names)).map(|(node, _)| (position, *node))
+        });
+        let Some((position, node)) = found else { return left };
+        let task = left.remove(position);
+        by_node.entry(node).or_default().push(task);
+    }
+}
+
+fn since(fact: &TaskFact) -> Option<i64> {
+    fact.opened_at.or_else(|| fact.end.as_ref().map(|end| end.at))
+}
+
+/// Whether a return to an earlier node undid this task.
+fn is_void(stage: &Stage, node: u8, fact: &TaskFact) -> bool {
+    let ended_by = |at: i64| fact.end.as_ref().is_some_and(|end| end.at <= at);
+    stage.facts.rollbacks.iter().filter(|rollback| rollback.to_node <= node).any(|rollback| match since(fact) {
+        Some(since) => since < rollback.at || (since == rollback.at && ended_by(rollback.at)),
+        None => false,
+    })
+}
+
+/// Seats a node's tasks: planned approvers first, then whoever a transfer leads to, then those who were added.
+fn seats<'a>(stage: &Stage, planned: &'a [Person], tasks: &[Task<'a>]) -> Vec<Seat<'a>> {
+    let mut rest: Vec<Task<'a>> = tasks.to_vec();
+    let mut seats: Vec<Seat<'a>> = planned
+        .iter()
+        .map(|person| {
+            let own = |task: &Task<'_>| person.account.as_deref() == Some(task.1.assignee.as_str());
+            let first = rest.iter().position(own).map(|position| rest.remove(position));
+            Seat { planned: Some(person), tasks: first.into_iter().collect(), sure: true }
+        })
+        .collect();
+    for seat in &mut seats {
+        hand_on(seat, &mut rest);
+    }
+    while !rest.is_empty() {
+        let mut seat = Seat { planned: None, tasks: vec![rest.remove(0)], sure: true };
+        hand_on(&mut seat, &mut rest);
+        seats.push(seat);
+    }
+    for seat in &mut seats {
+        let known = |fact: &TaskFact| fact.node.is_some() || planned_nodes(stage, &fact.assignee).count() == 1;
+        seat.sure = seat.last().is_none_or(known);
+    }
+    seats
+}
+
+/// Follows a seat's transfers through the tasks that nobody planned.
+fn hand_on<'a>(seat: &mut Seat<'a>, rest: &mut Vec<Task<'a>>) {
+    while let Some(end) = seat.last().and_then(|fact| fact.end.as_ref()) {
+        if end.outcome != TaskOutcome::Transferred {
+            return;
+        }
+        let minute = end.at - end.at.rem_euclid(MINUTE);
+        let successor = rest.iter().position(|(_, fact)| {
+            let named = end.to.as_ref().is_none_or(|to| *to == fact.assignee);
+            named && since(fact).is_none_or(|since| since >= minute)
+        });
+        let Some(position) = successor else { return };
+        seat.tasks.push(rest.remove(position));
+    }
+}

@@ -1,0 +1,318 @@
+//! The plan of an approval, its facts, and the transitions.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Event, Mode, Outcome};
+use super::facts::Facts;
+use super::node::NodeStatus;
+use super::place::Placed;
+
+/// A person, as far as we know them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Our id of the member.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// The platform's id of the person.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Display name.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A planned node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    #[serde(rename = "n")]
+    pub name: String,
+    /// When it has passed.
+    #[serde(rename = "md")]
+    pub mode: Mode,
+    /// Its approvers; empty where an outside system decides who they are.
+    #[serde(rename = "ap", default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<Person>,
+}
+
+/// Whose word counts for a stage and its nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// The platform's: it may hold nodes and added approvers that the plan does not know.
+    #[default]
+    Platform,
+    /// A node is decided by its approvers, the instance by the platform.
+    NodesAndPlatform,
+    /// The nodes alone.
+    Nodes,
+}
+
+impl DecidedBy {
+    fn is_platform(&self) -> bool {
+        *self == Self::Platform
+    }
+}
+
+/// Nodes that run on one connection, as one platform instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The connection's id.
+    #[serde(rename = "c")]
+    pub connection: String,
+    /// The platform.
+    #[serde(rename = "k")]
+    pub kind: String,
+    /// Whose word counts.
+    #[serde(rename = "d", default, skip_serializing_if = "DecidedBy::is_platform")]
+    pub decided_by: DecidedBy,
+    /// The nodes, in order.
+    #[serde(rename = "ns")]
+    pub nodes: Vec<Node>,
+    /// The platform's id of the instance, once it runs.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// Where people see the instance.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// While a start is under way: until when nobody else may try (milliseconds).
+    #[serde(rename = "ls", default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<i64>,
+    /// What was learned of the instance.
+    #[serde(rename = "f", default)]
+    pub facts: Facts,
+}
+
+/// How an approval ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// Every node passed.
+    Approved,
+    /// A node was rejected.
+    Rejected,
+    /// Taken back.
+    Withdrawn,
+    /// The deadline passed.
+    Expired,
+    /// It could not be started.
+    Failed,
+    /// Undone after it had been approved.
+    Revoked,
+}
+
+/// The end of an approval. Once set it stays, except that an approved one may be revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closure {
+    /// How.
+    #[serde(rename = "s")]
+    pub how: Closed,
+    /// When, for an end that we made; `None` where the facts tell it.
+    #[serde(rename = "at", default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
+    /// Who ended it, where it was a person that we know.
+    #[serde(rename = "by", default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
+    /// Why.
+    #[serde(rename = "rm", default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+}
+
+/// A withdrawal that was asked for and that the platform has not taken yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// When it was asked for (milliseconds).
+    pub at: i64,
+    /// Who asked.
+    pub by: Person,
+    /// Why.
+    #[serde(rename = "rm", default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// One approval: plan, facts, intents and, at last, its closure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// When it was submitted (milliseconds).
+    #[serde(rename = "at")]
+    pub submitted_at: i64,
+    /// Who asks.
+    #[serde(rename = "by")]
+    pub applicant: Person,
+    /// The stages, in order.
+    #[serde(rename = "sg")]
+    pub stages: Vec<Stage>,
+    /// How it ended.
+    #[serde(rename = "cl", default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closure>,
+    /// A withdrawal that the platform has not taken yet.
+    #[serde(rename = "wd", default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<Withdrawal>,
+}
+
+/// What a stage has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Open,
+    Approved,
+    Rejected,
+    Withdrawn,
+    Revoked,
+}
+
+impl Approval {
+    /// A new approval; its first stage is to be started under a lease that ends at `lease_until`.
+    #[must_use]
+    pub fn new(submitted_at: i64, applicant: Person, mut stages: Vec<Stage>, lease_until: i64) -> Self {
+        if let Some(first) = stages.first_mut() {
+            first.lease_until = Some(lease_until);
+        }
+        Self { submitted_at, applicant, stages, closed: None, withdrawal: None }
+    }
+
+    /// Applies what happened to a stage's instance. Returns whether anything is new; if not, nothing need be written.
+    pub fn apply(&mut self, stage: usize, event: Event) -> bool {
+        let Some(found) = self.stages.get_mut(stage) else { return false };
+        let before = (found.facts.clone(), self.closed.clone());
+        found.facts.join(event);
+        let facts_changed = found.facts != before.0;
+        self.settle();
+        facts_changed || self.closed != before.1
+    }
+
+    /// The stage that is to be started now, if one is: the earlier ones have passed and it has no instance.
+    #[must_use]
+    pub fn stage_to_start(&self) -> Option<usize> {
+        if self.closed.is_some() {
+            return None;
+        }
+        let current = self.current_stage()?;
+        self.stages[current].instance.is_none().then_some(current)
+    }
+
+    /// The first stage that has not passed.
+    #[must_use]
+    pub fn current_stage(&self) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.verdict() != Verdict::Approved)
+    }
+
+    /// Takes the right to start a stage until `lease_until`. `false` when another holds it at `now`, or when the stage is
+    /// not to be started.
+    pub fn take_lease(&mut self, stage: usize, now: i64, lease_until: i64) -> bool {
+        if self.stage_to_start() != Some(stage) || self.stages[stage].lease_until.is_some_and(|until| until > now) {
+            return false;
+        }
+        self.stages[stage].lease_until = Some(lease_until);
+        true
+    }
+
+    /// Records that the platform runs a stage. The first instance stays: a second start never replaces it.
+    pub fn started(&mut self, stage: usize, instance: String, url: Option<String>, at: i64) {
+        let Some(found) = self.stages.get_mut(stage) else { return };
+        found.lease_until = None;
+        if found.instance.is_none() {
+            found.instance = Some(instance);
+            found.url = url;
+        }
+        found.facts.join(Event::Started { at });
+        self.settle();
+    }
+
+    /// Records that a withdrawal was asked for. `false` when the approval has ended or one was asked for before.
+    pub fn ask_withdrawal(&mut self, withdrawal: Withdrawal) -> bool {
+        if self.closed.is_some() || self.withdrawal.is_some() {
+            return false;
+        }
+        self.withdrawal = Some(withdrawal);
+        true
+    }
+
+    /// Ends an open approval by our own act (withdrawn, expired, failed). `false` when it has ended already.
+    pub fn close(&mut self, closure: Closure) -> bool {
+        if self.closed.is_some() {
+            return false;
+        }
+        self.closed = Some(closure);
+        self.withdrawal = None;
+        for stage in &mut self.stages {
+            stage.lease_until = None;
+        }
+        true
+    }
+
+    /// Lets the facts end the approval, or revoke an approved one.
+    fn settle(&mut self) {
+        let reached = self.reached();
+        let closed = self.closed.as_ref().map(|closure| closure.how);
+        let next = match (closed, reached) {
+            (None, Some(how)) => how,
+            (Some(Closed::Approved), Some(Closed::Revoked)) => Closed::Revoked,
+            _ => return,
+        };
+        let asked = self.withdrawal.take().filter(|_| next == Closed::Withdrawn);
+        let (by, remark) = asked.map_or((None, None), |asked| (Some(asked.by), asked.reason));
+        self.closed = Some(Closure { how: next, at: None, by, remark });
+        for stage in &mut self.stages {
+            stage.lease_until = None;
+        }
+    }
+
+    /// What the facts say the approval has come to.
+    fn reached(&self) -> Option<Closed> {
+        let verdicts: Vec<Verdict> = self.stages.iter().map(Stage::verdict).collect();
+        if verdicts.contains(&Verdict::Revoked) {
+            return Some(Closed::Revoked);
+        }
+        match verdicts.iter().find(|verdict| **verdict != Verdict::Approved) {
+            None => (!verdicts.is_empty()).then_some(Closed::Approved),
+            Some(Verdict::Rejected) => Some(Closed::Rejected),
+            Some(Verdict::Withdrawn) => Some(Closed::Withdrawn),
+            Some(_) => None,
+        }
+    }
+
+    /// The stage whose instance should be read because its events were not enough: a task was handed on to somebody
+    /// unknown, or somebody who is in no node of the plan holds one.
+    #[must_use]
+    pub fn stage_to_read(&self) -> Option<usize> {
+        if self.closed.is_some() {
+            return None;
+        }
+        let current = self.current_stage()?;
+        let stage = &self.stages[current];
+        (stage.instance.is_some() && Placed::of(stage).is_incomplete()).then_some(current)
+    }
+}
+
+impl Stage {
+    /// A stage that has not begun.
+    #[must_use]
+    pub fn new(connection: String, kind: String, decided_by: DecidedBy, nodes: Vec<Node>) -> Self {
+        Self {
+            connection,
+            kind,
+            decided_by,
+            nodes,
+            instance: None,
+            url: None,
+            lease_until: None,
+            facts: Facts::default(),
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.facts.outcome {
+            Some((Outcome::Approved, _)) => return Verdict::Approved,
+            Some((Outcome::Rejected, _)) => return Verdict::Rejected,
+            Some((Outcome::Withdrawn, _)) => return Verdict::Withdrawn,
+            Some((Outcome::Revoked, _)) => return Verdict::Revoked,
+            None => {}
+        }
+        let nodes = Placed::of(self).statuses();
+        if nodes.contains(&NodeStatus::Rejected) {
+            return Verdict::Rejected;
+        }
+        let all_passed = !nodes.is_empty() && nodes.iter().all(|status| *status == NodeStatus::Approved);
+        if self.decided_by == DecidedBy::Nodes && all_passed { Verdict::Approved } else { Verdict::Open }
+    }
+}

@@ -1,0 +1,222 @@
+//! Single cases, among them those that others fell into.
+
+use super::platform::stage;
+use crate::approval::{
+    Action, Approval, Closed, Closure, DecidedBy, Event, Mode, NodeStatus, Outcome, Person, Snapshot, Status, TaskEnd,
+    TaskFact, TaskOutcome, TaskStatus, Withdrawal,
+};
+
+const AT: i64 = 1_790_000_000_000;
+
+fn with(plan: &[(Mode, &[&str])]) -> Approval {
+    decided_by(DecidedBy::Platform, plan)
+}
+
+fn decided_by(decided_by: DecidedBy, plan: &[(Mode, &[&str])]) -> Approval {
+    let plan: Vec<(Mode, Vec<String>)> =
+        plan.iter().map(|(mode, people)| (*mode, people.iter().map(|p| (*p).to_owned()).collect())).collect();
+    Approval::new(AT, Person::default(), vec![stage(&plan, decided_by)], 0)
+}
+
+fn fact(assignee: &str, opened: i64, end: Option<(TaskOutcome, i64)>) -> TaskFact {
+    let end = end.map(|(outcome, at)| TaskEnd { outcome, at: AT + at, remark: None, to: None });
+    TaskFact { assignee: assignee.into(), opened_at: Some(AT + opened), end, ..TaskFact::default() }
+}
+
+fn task(id: &str, fact: TaskFact) -> Event {
+    Event::Task { task: id.into(), fact }
+}
+
+fn finished(outcome: Outcome, at: i64) -> Event {
+    Event::Finished { outcome, at: AT + at }
+}
+
+fn nodes(approval: &Approval) -> Vec<NodeStatus> {
+    approval.view().stages[0].nodes.iter().map(|node| node.status).collect()
+}
+
+#[test]
+fn the_losers_of_an_any_node_are_skipped_and_decide_nothing() {
+    let mut approval = with(&[(Mode::Any, &["a", "b"])]);
+    assert!(approval.apply(0, task("2", fact("b", 1, Some((TaskOutcome::Skipped, 9))))));
+    assert_eq!(nodes(&approval), [NodeStatus::Pending]);
+    assert!(approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 9))))));
+    assert_eq!(nodes(&approval), [NodeStatus::Pending], "somebody may have been added: the platform's word passes it");
+    assert_eq!(approval.status(), Status::Pending);
+    approval.apply(0, finished(Outcome::Approved, 10));
+    let view = approval.view();
+    assert_eq!(view.status, Status::Approved);
+    assert_eq!(view.decided_at, Some(AT + 10));
+    let tasks: Vec<TaskStatus> = view.stages[0].nodes[0].tasks.iter().map(|task| task.status).collect();
+    assert_eq!(tasks, [TaskStatus::Approved, TaskStatus::Skipped]);
+}
+
+#[test]
+fn an_instance_may_end_before_its_last_task() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    approval.apply(0, finished(Outcome::Approved, 390));
+    assert_eq!(approval.status(), Status::Approved);
+    let early = approval.view();
+    assert_eq!(early.stages[0].nodes[0].tasks[0].status, TaskStatus::Pending, "nobody was skipped, as far as we know");
+    assert!(early.lacks_approvers());
+    assert!(approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 427))))));
+    let view = approval.view();
+    assert!(!view.lacks_approvers());
+    assert_eq!(view.decided_at, Some(AT + 390));
+    assert_eq!(view.stages[0].nodes[0].tasks[0].decided_at, Some(AT + 427));
+}
+
+#[test]
+fn a_transfer_is_not_a_decision_and_asks_for_a_reading() {
+    let mut approval = with(&[(Mode::All, &["a", "b"])]);
+    approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Transferred, 50)))));
+    assert_eq!(nodes(&approval), [NodeStatus::Pending]);
+    assert_eq!(approval.stage_to_read(), Some(0));
+    let successor = TaskFact { node: Some(0), ..fact("c", 50, None) };
+    let seen = vec![("1".into(), TaskFact { node: Some(0), ..fact("a", 1, None) }), ("9".into(), successor)];
+    approval.apply(0, Event::Snapshot(Snapshot { tasks: seen, ..Snapshot::default() }));
+    assert_eq!(approval.stage_to_read(), None, "the reading told who holds it");
+    approval.apply(0, task("9", fact("c", 50, Some((TaskOutcome::Approved, 60)))));
+    assert_eq!(nodes(&approval), [NodeStatus::Pending], "b is still asked");
+    approval.apply(0, task("2", fact("b", 1, Some((TaskOutcome::Approved, 70)))));
+    approval.apply(0, finished(Outcome::Approved, 70));
+    assert_eq!(nodes(&approval), [NodeStatus::Approved]);
+    let tasks = &approval.view().stages[0].nodes[0].tasks;
+    let seen: Vec<(&str, TaskStatus)> =
+        tasks.iter().map(|task| (task.assignee.account.as_deref().unwrap_or_default(), task.status)).collect();
+    assert_eq!(
+        seen,
+        [("a", TaskStatus::Transferred), ("c", TaskStatus::Approved), ("b", TaskStatus::Approved)],
+        "the seat is handed on"
+    );
+}
+
+#[test]
+fn an_added_approver_must_approve_too() {
+    let mut approval = with(&[(Mode::All, &["a"])]);
+    approval.apply(0, task("2", fact("x", 5, None)));
+    assert_eq!(approval.stage_to_read(), Some(0), "x is in no node of the plan");
+    let seen = vec![("2".into(), TaskFact { node: Some(0), ..fact("x", 5, None) })];
+    approval.apply(0, Event::Snapshot(Snapshot { tasks: seen, ..Snapshot::default() }));
+    approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 9)))));
+    assert_eq!(nodes(&approval), [NodeStatus::Pending]);
+    assert!(approval.view().history.iter().any(|entry| entry.action == Action::Countersigned));
+    approval.apply(0, task("2", fact("x", 5, Some((TaskOutcome::Approved, 10)))));
+    approval.apply(0, finished(Outcome::Approved, 10));
+    assert_eq!(nodes(&approval), [NodeStatus::Approved]);
+}
+
+#[test]
+fn an_unknown_code_is_recorded_and_closes_nothing() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    assert!(approval.apply(0, Event::Unknown { code: "bpms_task_change/finish/audit".into() }));
+    assert!(!approval.apply(0, Event::Unknown { code: "bpms_task_change/finish/audit".into() }));
+    assert_eq!(approval.status(), Status::Pending);
+    assert!(approval.stages[0].facts.unknown.contains("bpms_task_change/finish/audit"));
+}
+
+#[test]
+fn a_closed_approval_stays_closed() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    let expired = Closure { how: Closed::Expired, at: Some(AT + 5), by: None, remark: None };
+    assert!(approval.close(expired.clone()));
+    assert!(!approval.close(Closure { how: Closed::Failed, ..expired }));
+    assert!(approval.apply(0, finished(Outcome::Approved, 9)), "what the platform says is kept");
+    assert_eq!(approval.status(), Status::Expired);
+    assert_eq!(approval.view().decided_at, Some(AT + 5));
+}
+
+#[test]
+fn only_an_approved_one_is_revoked_and_in_either_order() {
+    for events in [
+        [finished(Outcome::Approved, 1), finished(Outcome::Revoked, 2)],
+        [finished(Outcome::Revoked, 2), finished(Outcome::Approved, 1)],
+    ] {
+        let mut approval = with(&[(Mode::Any, &["a"])]);
+        for event in events {
+            approval.apply(0, event);
+        }
+        assert_eq!(approval.status(), Status::Revoked);
+        assert_eq!(approval.view().decided_at, Some(AT + 2));
+    }
+    let mut rejected = with(&[(Mode::Any, &["a"])]);
+    rejected.apply(0, finished(Outcome::Rejected, 1));
+    rejected.apply(0, finished(Outcome::Revoked, 2));
+    assert_eq!(rejected.status(), Status::Rejected);
+}
+
+#[test]
+fn a_withdrawal_that_was_asked_for_names_who_asked_once_the_platform_takes_it() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    let by = Person { name: Some("Li".into()), ..Person::default() };
+    let asked = Withdrawal { at: AT, by: by.clone(), reason: Some("mistake".into()) };
+    assert!(approval.ask_withdrawal(asked.clone()));
+    assert!(!approval.ask_withdrawal(asked));
+    approval.apply(0, finished(Outcome::Withdrawn, 3));
+    assert_eq!(approval.status(), Status::Withdrawn);
+    let last = approval.view().history.pop().unwrap();
+    assert_eq!((last.action, last.actor, last.remark.as_deref()), (Action::Withdrawn, Some(by), Some("mistake")));
+    assert_eq!(approval.withdrawal, None);
+}
+
+#[test]
+fn a_lease_lets_one_start_at_a_time_and_the_first_instance_stays() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    approval.stages[0].instance = None;
+    assert_eq!(approval.status(), Status::Starting);
+    assert!(approval.take_lease(0, AT, AT + 30_000));
+    assert!(!approval.take_lease(0, AT + 29_999, AT + 60_000));
+    assert!(approval.take_lease(0, AT + 30_000, AT + 60_000));
+    approval.started(0, "first".into(), None, AT);
+    approval.started(0, "second".into(), None, AT);
+    assert_eq!(approval.stages[0].instance.as_deref(), Some("first"));
+    assert!(!approval.take_lease(0, AT + 90_000, AT + 99_000), "it runs");
+}
+
+#[test]
+fn at_least_counts() {
+    let mode = Mode::AtLeast(2);
+    let mut approval = decided_by(DecidedBy::Nodes, &[(mode, &["a", "b", "c"])]);
+    approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Rejected, 2)))));
+    assert_eq!(nodes(&approval), [NodeStatus::Pending], "two can still approve");
+    let mut passed = approval.clone();
+    for (id, who) in [("2", "b"), ("3", "c")] {
+        passed.apply(0, task(id, fact(who, 1, Some((TaskOutcome::Approved, 3)))));
+    }
+    assert_eq!(nodes(&passed), [NodeStatus::Approved]);
+    approval.apply(0, task("2", fact("b", 1, Some((TaskOutcome::Rejected, 3)))));
+    assert_eq!(approval.status(), Status::Rejected);
+}
+
+#[test]
+fn a_later_node_that_begins_tells_that_the_earlier_one_has_passed() {
+    let mut approval = with(&[(Mode::Any, &["a"]), (Mode::Any, &["b"])]);
+    approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 5)))));
+    assert_eq!(nodes(&approval), [NodeStatus::Pending, NodeStatus::Waiting]);
+    approval.apply(0, task("2", fact("b", 6, None)));
+    assert_eq!(nodes(&approval), [NodeStatus::Approved, NodeStatus::Pending]);
+}
+
+#[test]
+fn an_outside_oa_decides_node_by_node_but_ends_by_its_own_word() {
+    let mut approval = decided_by(DecidedBy::NodesAndPlatform, &[(Mode::Any, &[])]);
+    approval.apply(0, task("1", TaskFact { node: Some(0), ..fact("Wang", 1, Some((TaskOutcome::Approved, 5))) }));
+    assert_eq!(nodes(&approval), [NodeStatus::Approved]);
+    assert_eq!(approval.status(), Status::Pending, "it may have more nodes than the plan");
+    approval.apply(0, task("2", TaskFact { node: Some(1), ..fact("Zhao", 6, None) }));
+    assert_eq!(nodes(&approval), [NodeStatus::Approved, NodeStatus::Pending]);
+    approval.apply(0, finished(Outcome::Approved, 9));
+    assert_eq!(approval.status(), Status::Approved);
+}
+
+#[test]
+fn nothing_happens_before_it_was_asked_for() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    approval.submitted_at = AT + 700;
+    approval.apply(0, Event::Started { at: AT });
+    approval.apply(0, finished(Outcome::Approved, 0));
+    let view = approval.view();
+    assert_eq!(view.decided_at, Some(AT + 700));
+    assert!(view.history.iter().all(|entry| entry.at == AT + 700));
+    assert_eq!(view.history[0].action, Action::Submitted);
+}

@@ -1,0 +1,5 @@
+//! What the state machine promises.
+
+mod examples;
+mod platform;
+mod properties;

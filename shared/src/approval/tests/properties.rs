@@ -1,0 +1,207 @@
+//! Any order and any repetition of a platform's events come to one state.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::platform::{Platform, Telling, stage};
+use crate::approval::{
+    Approval, DecidedBy, Event, Mode, NodeStatus, Outcome, Person, Stage, StageStatus, Status, View,
+};
+
+fn modes() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Any), Just(Mode::All), Just(Mode::Sequential), (1..3_u8).prop_map(Mode::AtLeast)]
+}
+
+/// One to four nodes of one to four of six people, who may stand in several nodes.
+fn plans() -> impl Strategy<Value = Vec<(Mode, Vec<String>)>> {
+    let people = prop::sample::subsequence(vec!["a", "b", "c", "d", "e", "f"], 1..=4);
+    let node = (modes(), people).prop_map(|(mode, people)| {
+        let mode = match mode {
+            Mode::AtLeast(needed) => Mode::AtLeast(needed.min(u8::try_from(people.len()).unwrap())),
+            other => other,
+        };
+        (mode, people.into_iter().map(str::to_owned).collect())
+    });
+    prop::collection::vec(node, 1..=4)
+}
+
+fn tellings() -> impl Strategy<Value = Telling> {
+    prop_oneof![Just(Telling::Nodes), Just(Telling::Receivers), Just(Telling::Nothing)]
+}
+
+/// Where to put each event, and which to repeat.
+fn disorders() -> impl Strategy<Value = (Vec<Index>, Vec<Index>)> {
+    (prop::collection::vec(any::<Index>(), 80), prop::collection::vec(any::<Index>(), 0..20))
+}
+
+fn disorder(events: &[Event], (order, repeats): &(Vec<Index>, Vec<Index>)) -> Vec<Event> {
+    let mut left: Vec<Event> = events.to_vec();
+    left.extend(repeats.iter().map(|index| events[index.index(events.len())].clone()));
+    let mut out = Vec::with_capacity(left.len());
+    let mut at = 0;
+    while !left.is_empty() {
+        let index = order[at % order.len()].index(left.len());
+        out.push(left.swap_remove(index));
+        at += 1;
+    }
+    out
+}
+
+fn approval(stage: Stage) -> Approval {
+    Approval::new(1_789_999_999_000, Person::default(), vec![stage], 0)
+}
+
+fn applied(stage: Stage, events: &[Event]) -> Approval {
+    let mut approval = approval(stage);
+    for event in events {
+        approval.apply(0, event.clone());
+    }
+    approval
+}
+
+fn node_statuses(view: &View) -> Vec<NodeStatus> {
+    view.stages.iter().flat_map(|stage| stage.nodes.iter().map(|node| node.status)).collect()
+}
+
+fn is_decided(status: NodeStatus) -> bool {
+    matches!(status, NodeStatus::Approved | NodeStatus::Rejected)
+}
+
+/// What holds for every state that can be seen.
+fn check_invariants(approval: &Approval) {
+    let view = approval.view();
+    let nodes = node_statuses(&view);
+    assert_eq!(
+        view.status == Status::Approved,
+        approval.closed.is_some()
+            && nodes.iter().all(|n| *n == NodeStatus::Approved)
+            && view.status != Status::Withdrawn
+            && view.status != Status::Rejected,
+        "{view:?}"
+    );
+    if nodes.contains(&NodeStatus::Rejected) {
+        assert_eq!(view.status, Status::Rejected, "a rejected node rejects: {view:?}");
+    }
+    let first_open = nodes.iter().position(|node| *node != NodeStatus::Approved).unwrap_or(nodes.len());
+    for node in nodes.iter().skip(first_open + 1) {
+        assert!(!matches!(node, NodeStatus::Pending), "only when a node has passed does the next begin: {view:?}");
+    }
+    for pair in view.history[1..].windows(2) {
+        assert!(pair[0].at <= pair[1].at);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_and_repetition_ends_in_the_same_state(
+        plan in plans(), script in prop::collection::vec(any::<u8>(), 0..40), telling in tellings(), disordered in disorders(),
+    ) {
+        let platform = Platform::run(plan.clone(), &script, telling);
+        let straight = applied(stage(&plan, DecidedBy::Platform), &platform.events);
+        let mixed = applied(stage(&plan, DecidedBy::Platform), &disorder(&platform.events, &disordered));
+        prop_assert_eq!(&mixed, &straight);
+        prop_assert_eq!(mixed.view(), straight.view());
+    }
+
+    #[test]
+    fn the_end_is_what_the_platform_says(
+        plan in plans(), script in prop::collection::vec(any::<u8>(), 0..40), telling in tellings(), disordered in disorders(),
+    ) {
+        let platform = Platform::run(plan.clone(), &script, telling);
+        let view = applied(stage(&plan, DecidedBy::Platform), &disorder(&platform.events, &disordered)).view();
+        let expected = match platform.outcome {
+            Some(Outcome::Approved) => Status::Approved,
+            Some(Outcome::Rejected) => Status::Rejected,
+            Some(Outcome::Withdrawn) => Status::Withdrawn,
+            Some(Outcome::Revoked) => Status::Revoked,
+            None => Status::Pending,
+        };
+        prop_assert_eq!(view.status, expected);
+    }
+
+    /// Where nobody reports the instance's end, the nodes alone come to the same decision. Such events are our own, so they
+    /// come in order; they may come again.
+    #[test]
+    fn nodes_decide_alone_where_nothing_else_does(
+        plan in plans(), script in prop::collection::vec(any::<u8>(), 0..40), repeats in prop::collection::vec(any::<Index>(), 0..20),
+    ) {
+        let platform = Platform::run(plan.clone(), &script, Telling::Nodes);
+        prop_assume!(platform.outcome != Some(Outcome::Withdrawn));
+        let told: Vec<Event> =
+            platform.events.iter().filter(|event| !matches!(event, Event::Finished { .. })).cloned().collect();
+        let mut repeated = told.clone();
+        for index in repeats {
+            let first = index.index(told.len());
+            repeated.insert(first + 1 + index.index(repeated.len() - first), told[first].clone());
+        }
+        let view = applied(stage(&plan, DecidedBy::Nodes), &repeated).view();
+        let expected = match platform.outcome {
+            Some(Outcome::Approved) => Status::Approved,
+            Some(Outcome::Rejected) => Status::Rejected,
+            _ => Status::Pending,
+        };
+        prop_assert_eq!(view.status, expected);
+    }
+
+    #[test]
+    fn every_state_on_the_way_is_sound_and_nothing_decided_opens_again(
+        plan in plans(), script in prop::collection::vec(any::<u8>(), 0..40),
+        telling in prop_oneof![Just(Telling::Nodes), Just(Telling::Receivers)], disordered in disorders(),
+    ) {
+        let platform = Platform::run(plan.clone(), &script, telling);
+        let mut approval = approval(stage(&plan, DecidedBy::Platform));
+        let mut before = node_statuses(&approval.view());
+        let mut ended = None;
+        for event in disorder(&platform.events, &disordered) {
+            let sent_back = matches!(event, Event::RolledBack(_));
+            approval.apply(0, event);
+            check_invariants(&approval);
+            let now = node_statuses(&approval.view());
+            for (was, is) in before.iter().zip(&now) {
+                prop_assert!(sent_back || !is_decided(*was) || is_decided(*is), "{was:?} became {is:?}");
+            }
+            if let Some(ended) = ended {
+                prop_assert_eq!(approval.status(), ended);
+            }
+            ended = approval.closed.is_some().then(|| approval.status());
+            before = now;
+        }
+    }
+
+    #[test]
+    fn a_repeated_event_changes_nothing(
+        plan in plans(), script in prop::collection::vec(any::<u8>(), 0..40), telling in tellings(),
+    ) {
+        let platform = Platform::run(plan.clone(), &script, telling);
+        let mut approval = applied(stage(&plan, DecidedBy::Platform), &platform.events);
+        let before = approval.clone();
+        for event in platform.events {
+            prop_assert!(!approval.apply(0, event));
+        }
+        prop_assert_eq!(approval, before);
+    }
+
+    #[test]
+    fn the_next_stage_begins_only_when_the_one_before_has_passed(
+        plan in plans(), script in prop::collection::vec(any::<u8>(), 0..40), telling in tellings(), disordered in disorders(),
+    ) {
+        let platform = Platform::run(plan.clone(), &script, telling);
+        let mut second = stage(&plan, DecidedBy::Platform);
+        second.instance = None;
+        let mut approval = Approval::new(0, Person::default(), vec![stage(&plan, DecidedBy::Platform), second], 0);
+        for event in disorder(&platform.events, &disordered) {
+            prop_assert!(approval.stage_to_start().is_none());
+            approval.apply(0, event);
+            if approval.stage_to_start().is_some() {
+                break;
+            }
+        }
+        prop_assert_eq!(approval.stage_to_start(), (platform.outcome == Some(Outcome::Approved)).then_some(1));
+        prop_assert!(approval.status() != Status::Approved);
+        if approval.closed.is_none() && platform.outcome.is_none() {
+            prop_assert_eq!(approval.view().stages[1].status, StageStatus::Waiting);
+        }
+    }
+}

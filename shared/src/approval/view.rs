@@ -1,0 +1,266 @@
+//! What an approval looks like from outside: every status derived from plan, facts and closure.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Mode, Outcome, TaskFact, TaskOutcome};
+use super::history::{Entry, history};
+use super::node::NodeStatus;
+use super::place::{Placed, Seat};
+use super::state::{Approval, Closed, Person, Stage, Verdict};
+
+/// Where an approval stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The platform has not answered yet.
+    Starting,
+    /// People are asked.
+    Pending,
+    /// Every node passed.
+    Approved,
+    /// A node was rejected.
+    Rejected,
+    /// Taken back.
+    Withdrawn,
+    /// The deadline passed.
+    Expired,
+    /// It could not be started.
+    Failed,
+    /// Undone after approval.
+    Revoked,
+}
+
+/// Where a stage stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageStatus {
+    /// An earlier stage has not passed.
+    Waiting,
+    /// The platform has not answered yet.
+    Starting,
+    /// People are asked.
+    Pending,
+    /// Passed.
+    Approved,
+    /// Rejected.
+    Rejected,
+    /// Taken back on the platform.
+    Withdrawn,
+    /// Undone after approval.
+    Revoked,
+    /// The approval ended without it.
+    Skipped,
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// Open, or not given out yet.
+    Pending,
+    /// Approved.
+    Approved,
+    /// Rejected.
+    Rejected,
+    /// Handed to somebody else.
+    Transferred,
+    /// Closed because its node closed without it.
+    Skipped,
+}
+
+/// An approval, as seen from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// Where it stands.
+    pub status: Status,
+    /// When it ended (milliseconds).
+    pub decided_at: Option<i64>,
+    /// The stages, in order.
+    pub stages: Vec<StageView>,
+    /// What happened, in order of time.
+    pub history: Vec<Entry>,
+}
+
+impl View {
+    /// Whether a node has passed of which nobody's approval is known yet: its event is on its way.
+    #[must_use]
+    pub fn lacks_approvers(&self) -> bool {
+        let nodes = self.stages.iter().flat_map(|stage| &stage.nodes);
+        let mut passed = nodes.filter(|node| node.status == NodeStatus::Approved);
+        passed.any(|node| node.tasks.iter().all(|task| task.status != TaskStatus::Approved))
+    }
+}
+
+/// A stage, as seen from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageView {
+    /// Where it stands.
+    pub status: StageStatus,
+    /// Its nodes, in order.
+    pub nodes: Vec<NodeView>,
+}
+
+/// A node, as seen from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeView {
+    /// Its name.
+    pub name: String,
+    /// Its mode.
+    pub mode: Mode,
+    /// Where it stands.
+    pub status: NodeStatus,
+    /// Its tasks.
+    pub tasks: Vec<TaskView>,
+}
+
+/// A task, as seen from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskView {
+    /// Whose it is.
+    pub assignee: Person,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// What the assignee wrote.
+    pub remark: Option<String>,
+    /// When it ended (milliseconds).
+    pub decided_at: Option<i64>,
+}
+
+impl Approval {
+    /// Where it stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.closed.as_ref().map(|closure| closure.how) {
+            Some(Closed::Approved) => Status::Approved,
+            Some(Closed::Rejected) => Status::Rejected,
+            Some(Closed::Withdrawn) => Status::Withdrawn,
+            Some(Closed::Expired) => Status::Expired,
+            Some(Closed::Failed) => Status::Failed,
+            Some(Closed::Revoked) => Status::Revoked,
+            None if self.stages.iter().any(|stage| stage.instance.is_some()) => Status::Pending,
+            None => Status::Starting,
+        }
+    }
+
+    /// All of it, as seen from outside.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let current = self.current_stage();
+        let stages: Vec<StageView> =
+            self.stages.iter().enumerate().map(|(index, stage)| self.stage_view(index, stage, current)).collect();
+        let decided_at = self.decided_at();
+        View { status: self.status(), decided_at, history: history(self, decided_at), stages }
+    }
+
+    /// When it ended: our own time for an end that we made, else what the facts tell.
+    #[must_use]
+    pub fn decided_at(&self) -> Option<i64> {
+        let closure = self.closed.as_ref()?;
+        let told = || {
+            let outcomes = self.stages.iter().filter_map(|stage| stage.facts.outcome);
+            let ends = self.stages.iter().flat_map(|stage| stage.facts.tasks.values());
+            outcomes
+                .map(|(_, at)| at)
+                .max()
+                .or_else(|| ends.filter_map(|fact| fact.end.as_ref()).map(|end| end.at).max())
+        };
+        // A platform's clock may be behind ours, or tell whole seconds.
+        closure.at.or_else(told).map(|at| at.max(self.submitted_at))
+    }
+
+    fn stage_view(&self, index: usize, stage: &Stage, current: Option<usize>) -> StageView {
+        let closed = self.closed.is_some();
+        let status = match stage.verdict() {
+            Verdict::Approved => StageStatus::Approved,
+            Verdict::Rejected => StageStatus::Rejected,
+            Verdict::Withdrawn => StageStatus::Withdrawn,
+            Verdict::Revoked => StageStatus::Revoked,
+            Verdict::Open if closed => StageStatus::Skipped,
+            Verdict::Open if current != Some(index) => StageStatus::Waiting,
+            Verdict::Open if stage.instance.is_none() => StageStatus::Starting,
+            Verdict::Open => StageStatus::Pending,
+        };
+        let begun = current.is_none_or(|current| index <= current);
+        StageView { status, nodes: stage.node_views(begun, closed) }
+    }
+}
+
+impl Stage {
+    /// The status of each node, as seen from outside.
+    fn node_statuses(&self, placed: &Placed<'_>, begun: bool, closed: bool) -> Vec<NodeStatus> {
+        let approved = matches!(self.facts.outcome, Some((Outcome::Approved | Outcome::Revoked, _)));
+        let ended = closed || self.verdict() != Verdict::Open;
+        let seen = |status: NodeStatus| match status {
+            _ if approved => NodeStatus::Approved,
+            NodeStatus::Waiting | NodeStatus::Pending if ended => NodeStatus::Skipped,
+            NodeStatus::Pending if !begun => NodeStatus::Waiting,
+            other => other,
+        };
+        placed.statuses().into_iter().map(seen).collect()
+    }
+
+    fn node_views(&self, begun: bool, closed: bool) -> Vec<NodeView> {
+        let placed = Placed::of(self);
+        let statuses = self.node_statuses(&placed, begun, closed);
+        let views = placed.nodes.iter().zip(statuses).enumerate().map(|(index, (seats, status))| {
+            let planned = self.nodes.get(index);
+            // The platform may say that a node has passed before it says who approved: then nobody was skipped yet.
+            let told = status != NodeStatus::Approved || seats.iter().any(Seat::approved);
+            let open = matches!(status, NodeStatus::Waiting | NodeStatus::Pending) || !told;
+            let rest = if open { TaskStatus::Pending } else { TaskStatus::Skipped };
+            NodeView {
+                name: planned.map_or_else(|| format!("Node {}", index + 1), |node| node.name.clone()),
+                mode: planned.map_or(Mode::Any, |node| node.mode),
+                status,
+                tasks: seats.iter().flat_map(|seat| seat.views(rest)).collect(),
+            }
+        });
+        views.collect()
+    }
+
+    /// The planned person with this account, or what the fact itself tells.
+    pub(super) fn person(&self, fact: &TaskFact) -> Person {
+        let known = self.nodes.iter().flat_map(|node| &node.approvers);
+        known.into_iter().find(|person| person.account.as_deref() == Some(fact.assignee.as_str())).map_or_else(
+            || Person { member: None, account: Some(fact.assignee.clone()), name: fact.name.clone() },
+            |person| Person { name: person.name.clone().or_else(|| fact.name.clone()), ..person.clone() },
+        )
+    }
+}
+
+impl Seat<'_> {
+    fn approved(&self) -> bool {
+        self.last().and_then(|fact| fact.end.as_ref()).is_some_and(|end| end.outcome == TaskOutcome::Approved)
+    }
+
+    /// Its tasks; those that have not ended are seen as `rest`.
+    fn views(&self, rest: TaskStatus) -> Vec<TaskView> {
+        let unasked = (self.tasks.is_empty()).then(|| TaskView {
+            assignee: self.planned.cloned().unwrap_or_default(),
+            status: rest,
+            remark: None,
+            decided_at: None,
+        });
+        let told = self.tasks.iter().map(|(_, fact)| {
+            let own = self.planned.filter(|person| person.account.as_deref() == Some(fact.assignee.as_str()));
+            let told = Person { member: None, account: Some(fact.assignee.clone()), name: fact.name.clone() };
+            TaskView {
+                assignee: own.cloned().unwrap_or(told),
+                status: task_status(fact, rest),
+                remark: fact.end.as_ref().and_then(|end| end.remark.clone()),
+                decided_at: fact.end.as_ref().map(|end| end.at),
+            }
+        });
+        unasked.into_iter().chain(told).collect()
+    }
+}
+
+fn task_status(fact: &TaskFact, rest: TaskStatus) -> TaskStatus {
+    match fact.end.as_ref().map(|end| end.outcome) {
+        Some(TaskOutcome::Approved) => TaskStatus::Approved,
+        Some(TaskOutcome::Rejected) => TaskStatus::Rejected,
+        Some(TaskOutcome::Transferred) => TaskStatus::Transferred,
+        Some(TaskOutcome::Skipped) => TaskStatus::Skipped,
+        None => rest,
+    }
+}

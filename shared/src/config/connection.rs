@@ -1,0 +1,162 @@
+//! Connections: approval platforms that we reach with credentials.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::address;
+use super::secret::SealedSecret;
+use crate::crypto::envelope::Keys;
+use crate::http::FieldErrors;
+use crate::http::fields::step;
+use crate::ids::{ConnectionId, OrgId};
+use crate::providers::outbound::AddressPolicy;
+use crate::providers::{Account, Field, Provider, Secrets, Shape, by_kind};
+use crate::store::{DataKey, Error, Resource};
+
+/// A connection as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Its organisation.
+    pub org: OrgId,
+    /// Which platform.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The settings, by name.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// The secrets, by name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SealedSecret>,
+    /// Earlier secrets that callbacks may still use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub old_secrets: BTreeMap<String, SealedSecret>,
+    /// The platform's code of our template, if it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Platform account in whose name we ask when the applicant has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_applicant: Option<String>,
+    /// When it was made, milliseconds.
+    pub created_at: i64,
+}
+
+super::resource!(Connection, "CON");
+
+impl Connection {
+    /// The platform.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when it is one that this version does not know.
+    pub fn provider(&self) -> Result<&'static dyn Provider, Error> {
+        by_kind(&self.kind).ok_or_else(|| Error::Corrupt { key: self.key().to_string() })
+    }
+
+    /// What the platform's code needs: settings, and the secrets opened.
+    ///
+    /// # Errors
+    /// As [`DataKey::sealer`]; [`Error::Corrupt`] when a secret does not open.
+    pub async fn account(&self, data_key: &DataKey, public_url: &str) -> Result<Account, Error> {
+        let secrets = self.open(&self.secrets, data_key).await?;
+        let old_secrets = if self.old_secrets.is_empty() {
+            None
+        } else {
+            let mut old = secrets.clone();
+            old.extend(self.open(&self.old_secrets, data_key).await?);
+            Some(old)
+        };
+        Ok(Account {
+            connection: self.id.as_str().to_owned(),
+            settings: self.settings.clone(),
+            secrets,
+            old_secrets,
+            template: self.template.clone(),
+            public_url: public_url.to_owned(),
+        })
+    }
+
+    async fn open(&self, sealed: &BTreeMap<String, SealedSecret>, data_key: &DataKey) -> Result<Secrets, Error> {
+        if sealed.is_empty() {
+            return Ok(Secrets::new());
+        }
+        let (sealer, key) = (data_key.sealer().await?, self.key());
+        sealed.iter().map(|(name, secret)| Ok((name.clone(), secret.open(sealer, &key, name)?))).collect()
+    }
+}
+
+/// Settings and secrets as they came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// All settings that are to be stored.
+    pub settings: &'a Map<String, Value>,
+    /// The secrets that are new.
+    pub secrets: &'a BTreeMap<String, SecretString>,
+    /// Names of the secrets that stay as they are.
+    pub kept: &'a [&'a str],
+}
+
+/// Checks settings and secrets against what the platform wants. Pointers go into `/settings` and `/secrets`.
+pub fn check_fields(provider: &dyn Provider, given: &Given<'_>, policy: &AddressPolicy, errors: &mut FieldErrors) {
+    let fields = provider.fields();
+    let known = |name: &str, secret| fields.iter().any(|field| field.secret == secret && field.name == name);
+    for name in given.settings.keys().filter(|name| !known(name, false)) {
+        errors.push_unknown(format!("/settings/{}", step(name)), unknown(fields, false));
+    }
+    for name in given.secrets.keys().filter(|name| !known(name, true)) {
+        errors.push_unknown(format!("/secrets/{}", step(name)), unknown(fields, true));
+    }
+    for field in fields {
+        let pointer = format!("/{}/{}", if field.secret { "secrets" } else { "settings" }, field.name);
+        let text = if field.secret {
+            given.secrets.get(field.name).map(|secret| Some(secret.expose_secret()))
+        } else {
+            given.settings.get(field.name).map(Value::as_str)
+        };
+        match text {
+            None if field.required && !given.kept.contains(&field.name) => errors.push(pointer, "is required"),
+            None => {}
+            Some(None) => errors.push(pointer, "must be a text"),
+            Some(Some(text)) => {
+                if let Err(detail) = check_shape(field.shape, text, policy) {
+                    errors.push(pointer, detail);
+                }
+            }
+        }
+    }
+}
+
+fn unknown(fields: &[Field], secret: bool) -> String {
+    let names: Vec<_> = fields.iter().filter(|field| field.secret == secret).map(|field| field.name).collect();
+    if names.is_empty() {
+        "unknown; there are none".to_owned()
+    } else {
+        format!("unknown; there are {}", names.join(", "))
+    }
+}
+
+fn check_shape(shape: Shape, text: &str, policy: &AddressPolicy) -> Result<(), String> {
+    match shape {
+        Shape::Text(longest) => {
+            let length = text.chars().count();
+            if length == 0 || length > longest || text.chars().any(char::is_control) {
+                return Err(format!("must have 1 to {longest} characters, none of them a control character"));
+            }
+        }
+        Shape::Url => drop(address::check(policy, text)?),
+        Shape::OneOf(words) => {
+            if !words.contains(&text) {
+                return Err(format!("must be one of {}", words.join(", ")));
+            }
+        }
+        Shape::AesKey => {
+            Keys::new(&SecretString::from(""), &text.into())
+                .map_err(|_| "must be 43 letters and digits that decode to 32 bytes")?;
+        }
+    }
+    Ok(())
+}

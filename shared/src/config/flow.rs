@@ -1,0 +1,198 @@
+//! Flows: named stages of nodes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::approval::Mode;
+use crate::http::FieldErrors;
+use crate::ids::{ConnectionId, FlowId, MemberId, OrgId};
+use crate::providers::Provider;
+
+mod approver;
+
+pub use approver::Approver;
+
+/// Most stages of a flow.
+pub const MOST_STAGES: usize = 5;
+/// Most nodes of a stage.
+pub const MOST_NODES: usize = 5;
+/// Most approvers of a node.
+pub const MOST_APPROVERS: usize = 50;
+/// Longest deadline: a year, in hours.
+pub const LONGEST_DEADLINE: u16 = 8760;
+/// Longest name, in characters.
+const LONGEST_NAME: usize = 128;
+
+/// What happens when a deadline has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDeadline {
+    /// The approval expires.
+    #[default]
+    Expire,
+    /// It is rejected.
+    Reject,
+    /// It goes on to somebody else.
+    Escalate,
+}
+
+/// One node of a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSpec {
+    /// Its name.
+    pub name: String,
+    /// When it has passed.
+    pub mode: Mode,
+    /// Who is asked.
+    #[serde(default)]
+    pub approvers: Vec<Approver>,
+}
+
+/// Nodes that run on one connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageSpec {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// A template of the customer's on that platform; else ours is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// The nodes, in order.
+    #[serde(default)]
+    pub nodes: Vec<NodeSpec>,
+}
+
+/// A flow as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Its id.
+    pub id: FlowId,
+    /// Its organisation.
+    pub org: OrgId,
+    /// Its name.
+    pub name: String,
+    /// The stages, in order.
+    pub stages: Vec<StageSpec>,
+    /// Hours from the submission until the deadline; `None` for no deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_hours: Option<u16>,
+    /// What happens then.
+    #[serde(default)]
+    pub on_deadline: OnDeadline,
+    /// Whether a request may bring nodes of its own, for the first stage.
+    #[serde(default)]
+    pub nodes_from_request: bool,
+    /// When it was made, milliseconds.
+    pub created_at: i64,
+}
+
+super::resource!(Flow, "FLOW");
+
+impl Flow {
+    /// Checks what can be seen in the flow alone.
+    pub fn check(&self, errors: &mut FieldErrors) {
+        errors.text("/name", &self.name, LONGEST_NAME);
+        if self.stages.is_empty() || self.stages.len() > MOST_STAGES {
+            errors.push("/stages", format!("must have 1 to {MOST_STAGES} stages"));
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            if let Some(template) = &stage.template {
+                errors.text(format!("/stages/{index}/template"), template, LONGEST_NAME);
+            }
+        }
+        if self.deadline_hours.is_some_and(|hours| !(1..=LONGEST_DEADLINE).contains(&hours)) {
+            errors.push("/deadline_hours", format!("must be from 1 to {LONGEST_DEADLINE}"));
+        }
+    }
+
+    /// Whether the stage of this index may be without nodes of its own.
+    #[must_use]
+    pub fn may_be_empty(&self, index: usize, provider: &dyn Provider) -> bool {
+        (self.nodes_from_request && index == 0) || !provider.needs_approvers()
+    }
+}
+
+/// Checks nodes against the platform that is to run them. `pointer` leads to the list of nodes. What is wrong by itself
+/// goes to `errors`, what is fine but cannot be done goes to `unsupported`.
+pub fn check_nodes(
+    nodes: &[NodeSpec],
+    provider: &dyn Provider,
+    pointer: &str,
+    may_be_empty: bool,
+    errors: &mut FieldErrors,
+    unsupported: &mut Unsupported,
+) {
+    if nodes.len() > MOST_NODES || (nodes.is_empty() && !may_be_empty) {
+        errors.push(pointer, format!("must have 1 to {MOST_NODES} nodes"));
+    }
+    for (index, node) in nodes.iter().enumerate() {
+        let pointer = format!("{pointer}/{index}");
+        errors.text(format!("{pointer}/name"), &node.name, LONGEST_NAME);
+        check_approvers(node, provider, &pointer, errors, unsupported);
+        check_mode(node, &pointer, errors);
+        if let Some(why) = provider.refuses(node.mode, node.approvers.len()) {
+            unsupported.modes.push(format!("{pointer}/mode"), why);
+        }
+    }
+}
+
+fn check_approvers(
+    node: &NodeSpec,
+    provider: &dyn Provider,
+    pointer: &str,
+    errors: &mut FieldErrors,
+    unsupported: &mut Unsupported,
+) {
+    let least = usize::from(provider.needs_approvers());
+    if !(least..=MOST_APPROVERS).contains(&node.approvers.len()) {
+        errors.push(format!("{pointer}/approvers"), format!("must have {least} to {MOST_APPROVERS} approvers"));
+    }
+    for (index, approver) in node.approvers.iter().enumerate() {
+        let pointer = format!("{pointer}/approvers/{index}");
+        if node.approvers[..index].contains(approver) {
+            errors.push(&pointer, "is named twice in this node");
+        }
+        match approver {
+            Approver::Account(text) | Approver::Mobile(text) | Approver::Email(text) => {
+                errors.text(pointer, text, LONGEST_NAME);
+            }
+            Approver::Role(_) => unsupported.approvers.push(pointer, "`role` cannot be resolved yet"),
+            Approver::Supervisor(_) => unsupported.approvers.push(pointer, "`supervisor` cannot be resolved yet"),
+            Approver::Member(_) | Approver::WorkspaceAdministrators => {}
+        }
+    }
+}
+
+/// `at_least` more people than are asked could never pass. Administrators count as any number.
+fn check_mode(node: &NodeSpec, pointer: &str, errors: &mut FieldErrors) {
+    let Mode::AtLeast(needed) = node.mode else { return };
+    let open_ended = node.approvers.is_empty() || node.approvers.iter().any(Approver::is_several);
+    if needed == 0 {
+        errors.push(format!("{pointer}/mode"), "`at_least` must be 1 or more");
+    } else if !open_ended && usize::from(needed) > node.approvers.len() {
+        errors.push(format!("{pointer}/mode"), "`at_least` is more than there are approvers");
+    }
+}
+
+/// What is well-formed, but cannot be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unsupported {
+    /// Modes that the platform lacks.
+    pub modes: FieldErrors,
+    /// Approvers that cannot be resolved.
+    pub approvers: FieldErrors,
+}
+
+/// The members that these nodes name, with pointers to where.
+#[must_use]
+pub fn members_named(nodes: &[NodeSpec], pointer: &str) -> Vec<(String, MemberId)> {
+    let mut named = Vec::new();
+    for (n, node) in nodes.iter().enumerate() {
+        for (a, approver) in node.approvers.iter().enumerate() {
+            if let Approver::Member(member) = approver {
+                named.push((format!("{pointer}/{n}/approvers/{a}/member"), member.clone()));
+            }
+        }
+    }
+    named
+}

@@ -1,0 +1,37 @@
+//! Members: the people of an organisation.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ConnectionId, MemberId, OrgId, WorkspaceId};
+
+/// A person, with an account per connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Id.
+    pub id: MemberId,
+    /// Organisation.
+    pub org: OrgId,
+    /// Name.
+    pub name: String,
+    /// Mobile number, as the platforms know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mobile: Option<String>,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The person's account on each connection.
+    #[serde(default)]
+    pub accounts: BTreeMap<ConnectionId, String>,
+    /// Names of roles, for approvers that are named by role.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Workspaces that the person belongs to.
+    #[serde(default)]
+    pub workspaces: Vec<WorkspaceId>,
+    /// When it was made, milliseconds.
+    pub created_at: i64,
+}
+
+super::resource!(Member, "MEM");

@@ -1,0 +1,201 @@
+//! An approval as the public contract shows it, in answers and in deliveries.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::approval::{self, Action, Mode, NodeStatus, StageStatus, Status, TaskStatus};
+use crate::store::approvals::{Failure, Record};
+
+/// RFC 3339 in UTC, from milliseconds since the Unix epoch.
+#[must_use]
+pub fn rfc3339(at: i64) -> String {
+    Timestamp::from_millisecond(at).unwrap_or_default().to_string()
+}
+
+/// An approval.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Document {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Title.
+    pub title: String,
+    /// The source that asked.
+    pub source: String,
+    /// The workspace it belongs to.
+    pub workspace: Option<String>,
+    /// The flow it follows.
+    pub flow: Option<String>,
+    /// Who asks.
+    pub applicant: Person,
+    /// Grows with every change.
+    pub version: u64,
+    /// When it was submitted.
+    pub created_at: String,
+    /// When it was last changed.
+    pub updated_at: String,
+    /// When it ended.
+    pub decided_at: Option<String>,
+    /// Whether a withdrawal was asked for that the platform has not taken yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawing: bool,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureView>,
+    /// The stages, in order.
+    pub stages: Vec<Stage>,
+    /// What happened, in order of time.
+    pub history: Vec<Entry>,
+}
+
+/// Why an approval failed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FailureView {
+    /// Our code.
+    pub code: String,
+    /// The platform's code.
+    pub provider_code: Option<String>,
+    /// The platform's text.
+    pub detail: String,
+}
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Person {
+    /// Our id of the member.
+    pub member: Option<String>,
+    /// The platform's id of the person.
+    pub account: Option<String>,
+    /// Display name.
+    pub name: Option<String>,
+}
+
+/// A stage.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stage {
+    /// The connection.
+    pub connection: String,
+    /// The platform.
+    pub kind: String,
+    /// The platform's id of the instance.
+    pub instance: Option<String>,
+    /// Where people see the instance.
+    pub url: Option<String>,
+    /// Where it stands.
+    pub status: StageStatus,
+    /// The nodes, in order.
+    pub nodes: Vec<Node>,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its mode.
+    pub mode: Mode,
+    /// Where it stands.
+    pub status: NodeStatus,
+    /// Its tasks.
+    pub tasks: Vec<Task>,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Task {
+    /// Whose it is.
+    pub assignee: Person,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// What the assignee wrote.
+    pub remark: Option<String>,
+    /// When it ended.
+    pub decided_at: Option<String>,
+}
+
+/// A line of the history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// When.
+    pub at: String,
+    /// What.
+    pub action: Action,
+    /// Who.
+    pub actor: Option<Person>,
+    /// In which node.
+    pub node: Option<String>,
+    /// What they wrote.
+    pub remark: Option<String>,
+}
+
+impl From<&Record> for Document {
+    fn from(record: &Record) -> Self {
+        let view = record.state.view();
+        let stages = record.state.stages.iter().zip(view.stages).map(|(stage, seen)| Stage {
+            connection: stage.connection.clone(),
+            kind: stage.kind.clone(),
+            instance: stage.instance.clone(),
+            url: stage.url.clone(),
+            status: seen.status,
+            nodes: seen.nodes.into_iter().map(Node::from).collect(),
+        });
+        Self {
+            id: record.id.to_string(),
+            status: view.status,
+            title: record.title.clone(),
+            source: record.source.to_string(),
+            workspace: record.workspace.as_ref().map(ToString::to_string),
+            flow: record.flow.as_ref().map(ToString::to_string),
+            applicant: record.state.applicant.clone().into(),
+            version: record.version,
+            created_at: rfc3339(record.state.submitted_at),
+            updated_at: rfc3339(record.updated_at),
+            decided_at: view.decided_at.map(rfc3339),
+            withdrawing: record.state.withdrawal.is_some(),
+            failure: record.failure.as_ref().map(FailureView::from),
+            stages: stages.collect(),
+            history: view.history.into_iter().map(Entry::from).collect(),
+        }
+    }
+}
+
+impl From<&Failure> for FailureView {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            code: failure.code.clone(),
+            provider_code: failure.provider_code.clone(),
+            detail: failure.message.clone(),
+        }
+    }
+}
+
+impl From<approval::Person> for Person {
+    fn from(person: approval::Person) -> Self {
+        Self { member: person.member, account: person.account, name: person.name }
+    }
+}
+
+impl From<approval::NodeView> for Node {
+    fn from(node: approval::NodeView) -> Self {
+        let tasks = node.tasks.into_iter().map(|task| Task {
+            assignee: task.assignee.into(),
+            status: task.status,
+            remark: task.remark,
+            decided_at: task.decided_at.map(rfc3339),
+        });
+        Self { name: node.name, mode: node.mode, status: node.status, tasks: tasks.collect() }
+    }
+}
+
+impl From<approval::Entry> for Entry {
+    fn from(entry: approval::Entry) -> Self {
+        Self {
+            at: rfc3339(entry.at),
+            action: entry.action,
+            actor: entry.actor.map(Person::from),
+            node: entry.node,
+            remark: entry.remark,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Which events a change of an approval is, and the body that tells of each.
+
+use serde::{Deserialize, Serialize};
+
+use super::document::{Document, rfc3339};
+use crate::approval::{NodeStatus, Status, View};
+use crate::store::approvals::Record;
+
+/// Kinds of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum EventType {
+    /// The source asked.
+    #[serde(rename = "approval.submitted")]
+    Submitted,
+    /// The first platform runs it.
+    #[serde(rename = "approval.started")]
+    Started,
+    /// A node was approved or rejected.
+    #[serde(rename = "approval.node_decided")]
+    NodeDecided,
+    /// Every node passed.
+    #[serde(rename = "approval.approved")]
+    Approved,
+    /// A node was rejected.
+    #[serde(rename = "approval.rejected")]
+    Rejected,
+    /// It was taken back.
+    #[serde(rename = "approval.withdrawn")]
+    Withdrawn,
+    /// The deadline passed.
+    #[serde(rename = "approval.expired")]
+    Expired,
+    /// It could not be started.
+    #[serde(rename = "approval.failed")]
+    Failed,
+    /// It was undone after approval.
+    #[serde(rename = "approval.revoked")]
+    Revoked,
+}
+
+impl EventType {
+    /// Every kind, in the order in which an approval meets them.
+    pub const ALL: [Self; 9] = [
+        Self::Submitted,
+        Self::Started,
+        Self::NodeDecided,
+        Self::Approved,
+        Self::Rejected,
+        Self::Withdrawn,
+        Self::Expired,
+        Self::Failed,
+        Self::Revoked,
+    ];
+
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Submitted => "approval.submitted",
+            Self::Started => "approval.started",
+            Self::NodeDecided => "approval.node_decided",
+            Self::Approved => "approval.approved",
+            Self::Rejected => "approval.rejected",
+            Self::Withdrawn => "approval.withdrawn",
+            Self::Expired => "approval.expired",
+            Self::Failed => "approval.failed",
+            Self::Revoked => "approval.revoked",
+        }
+    }
+
+    const fn of_end(status: Status) -> Option<Self> {
+        match status {
+            Status::Starting | Status::Pending => None,
+            Status::Approved => Some(Self::Approved),
+            Status::Rejected => Some(Self::Rejected),
+            Status::Withdrawn => Some(Self::Withdrawn),
+            Status::Expired => Some(Self::Expired),
+            Status::Failed => Some(Self::Failed),
+            Status::Revoked => Some(Self::Revoked),
+        }
+    }
+}
+
+/// Events of one change at most; the sequence of a delivery is the approval's version times this, and its place.
+const MOST_EVENTS: u32 = 100;
+
+/// An event to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its kind.
+    pub event: EventType,
+    /// Place among the events of its approval: the same for the same change, whoever works it out.
+    pub sequence: u32,
+    /// The JSON to send.
+    pub body: String,
+}
+
+/// The node that a `node_decided` event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct DecidedNode {
+    stage: usize,
+    node: usize,
+    status: NodeStatus,
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    r#type: EventType,
+    timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<DecidedNode>,
+    data: &'a Document,
+}
+
+/// The events that a change of an approval is; `old` is `None` for a new one. The same change gives the same events with the
+/// same sequences. The bodies show `shown`, a later state of it, if there is one.
+#[must_use]
+pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<Told> {
+    let before = old.map(|record| record.state.view());
+    let after = new.state.view();
+    let mut kinds: Vec<(EventType, Option<DecidedNode>)> = Vec::new();
+    if old.is_none() {
+        kinds.push((EventType::Submitted, None));
+    }
+    let runs = |record: &Record| record.state.stages.iter().any(|stage| stage.instance.is_some());
+    if runs(new) && !old.is_some_and(runs) {
+        kinds.push((EventType::Started, None));
+    }
+    kinds.extend(newly_decided(before.as_ref(), &after).map(|node| (EventType::NodeDecided, Some(node))));
+    if before.as_ref().map(|view| view.status) != Some(after.status) {
+        kinds.extend(EventType::of_end(after.status).map(|event| (event, None)));
+    }
+    let document = Document::from(shown.unwrap_or(new));
+    let version = u32::try_from(new.version).unwrap_or(u32::MAX / MOST_EVENTS);
+    let told = (0..MOST_EVENTS).zip(kinds).map(|(place, (event, node))| {
+        let payload = Payload { r#type: event, timestamp: rfc3339(new.updated_at), node, data: &document };
+        let body = serde_json::to_string(&payload).unwrap_or_default();
+        Told { event, sequence: version * MOST_EVENTS + place, body }
+    });
+    told.collect()
+}
+
+/// The nodes that are decided now and were not before.
+fn newly_decided<'a>(before: Option<&'a View>, after: &'a View) -> impl Iterator<Item = DecidedNode> + 'a {
+    let is_decided = |status: NodeStatus| matches!(status, NodeStatus::Approved | NodeStatus::Rejected);
+    let was_decided = move |stage: usize, node: usize| {
+        let nodes = before.and_then(|view| view.stages.get(stage)).map(|stage| &stage.nodes);
+        nodes.and_then(|nodes| nodes.get(node)).is_some_and(|node| is_decided(node.status))
+    };
+    after.stages.iter().enumerate().flat_map(move |(stage, seen)| {
+        let decided = seen.nodes.iter().enumerate().filter(move |(_, node)| is_decided(node.status));
+        decided.filter(move |(node, _)| !was_decided(stage, *node)).map(move |(node, seen)| DecidedNode {
+            stage,
+            node,
+            status: seen.status,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::{Approval, DecidedBy, Event, Mode, Node, Outcome, Person, Stage};
+
+    fn record() -> Record {
+        let node = |name: &str| Node { name: name.into(), mode: Mode::Any, approvers: vec![] };
+        let nodes = vec![node("one"), node("two")];
+        let stage = Stage::new("con_1".into(), "dingtalk".into(), DecidedBy::Platform, nodes);
+        Record {
+            id: "apr_1".parse().unwrap(),
+            org: "org_1".parse().unwrap(),
+            source: "src_1".parse().unwrap(),
+            workspace: None,
+            flow: None,
+            title: "t".into(),
+            updated_at: 1_790_000_000_000,
+            due_at: None,
+            failure: None,
+            version: 1,
+            state: Approval::new(1_790_000_000_000, Person::default(), vec![stage], 0),
+        }
+    }
+
+    fn kinds(old: Option<&Record>, new: &Record) -> Vec<EventType> {
+        told(old, new, None).iter().map(|told| told.event).collect()
+    }
+
+    #[test]
+    fn each_change_tells_what_is_new_and_nothing_twice() {
+        let first = record();
+        assert_eq!(kinds(None, &first), [EventType::Submitted]);
+        let mut started = first.clone();
+        started.version = 2;
+        started.state.started(0, "i".into(), None, 1_790_000_000_500);
+        assert_eq!(kinds(Some(&first), &started), [EventType::Started]);
+        let mut ended = started.clone();
+        ended.version = 3;
+        ended.state.apply(0, Event::Finished { outcome: Outcome::Approved, at: 1_790_000_001_000 });
+        assert_eq!(
+            kinds(Some(&started), &ended),
+            [EventType::NodeDecided, EventType::NodeDecided, EventType::Approved]
+        );
+        assert_eq!(kinds(Some(&ended), &ended), []);
+        assert_eq!(told(Some(&started), &ended, None)[2].sequence, 302);
+    }
+
+    #[test]
+    fn a_change_that_skips_steps_tells_them_all_in_order() {
+        let mut ended = record();
+        ended.state.started(0, "i".into(), None, 0);
+        ended.state.apply(0, Event::Finished { outcome: Outcome::Withdrawn, at: 1 });
+        assert_eq!(kinds(None, &ended), [EventType::Submitted, EventType::Started, EventType::Withdrawn]);
+    }
+
+    #[test]
+    fn the_body_is_the_contracts() {
+        let body: serde_json::Value = serde_json::from_str(&told(None, &record(), None)[0].body).unwrap();
+        assert_eq!(body["type"], "approval.submitted");
+        assert_eq!(body["timestamp"], "2026-09-21T14:13:20Z");
+        assert_eq!(body["data"]["id"], "apr_1");
+        assert_eq!(body["data"]["stages"][0]["nodes"][1]["status"], "waiting");
+        assert_eq!(body["data"]["history"][0]["action"], "submitted");
+    }
+}

@@ -1,0 +1,86 @@
+//! What a platform's callback says, applied to the approval it belongs to.
+
+use sha2::{Digest, Sha256};
+
+use super::transition::{Transition, transition};
+use crate::approval::Event;
+use crate::http::App;
+use crate::ids::ConnectionId;
+use crate::providers::Notice;
+use crate::store::Error;
+use crate::store::approvals::Record;
+use crate::store::references::Reference;
+
+/// What became of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// The approval has changed.
+    Applied,
+    /// It told nothing new.
+    Unchanged,
+    /// Its instance is not known yet: it is kept until it is.
+    Parked,
+    /// Its instance is not ours. Nothing was written.
+    NotOurs,
+}
+
+/// Takes in what a callback says of one instance. `ours` tells whether a template is one that this connection starts
+/// instances of: a callback of another template is never ours, so that nothing is written for it.
+///
+/// # Errors
+/// The table's own; the platform should then send the callback again.
+pub async fn receive(
+    app: &App,
+    connection: &ConnectionId,
+    notice: &Notice,
+    ours: impl Fn(&str) -> bool,
+) -> Result<Received, Error> {
+    if let Some(reference) = app.store.reference(connection, &notice.instance).await? {
+        return applied(app, &reference, notice).await;
+    }
+    if !notice.template.as_deref().is_some_and(ours) {
+        return Ok(Received::NotOurs);
+    }
+    park(app, connection, notice).await?;
+    // The reference may have been stored between the first look and the parking, after its writer had looked for parked
+    // callbacks: then nobody else takes this one up.
+    match app.store.reference(connection, &notice.instance).await? {
+        Some(reference) => applied(app, &reference, notice).await,
+        None => Ok(Received::Parked),
+    }
+}
+
+async fn park(app: &App, connection: &ConnectionId, notice: &Notice) -> Result<(), Error> {
+    let text = serde_json::to_vec(&notice.events).unwrap_or_default();
+    let name: String = Sha256::digest(&text).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    app.store.park(connection, &notice.instance, &name, &notice.events, app.world.now()).await
+}
+
+async fn applied(app: &App, reference: &Reference, notice: &Notice) -> Result<Received, Error> {
+    let change = |record: &mut Record| apply(record, reference.stage, &notice.instance, &notice.events);
+    let Transition { record, changed } = match transition(app, &reference.approval, change).await {
+        Ok(done) => done,
+        Err(Error::NotFound) => return Ok(Received::NotOurs),
+        Err(error) => return Err(error),
+    };
+    tracing::info!(
+        approval.id = %record.id,
+        approval.version = record.version,
+        approval.status = ?record.state.status(),
+        changed,
+        "callback applied"
+    );
+    Ok(if changed { Received::Applied } else { Received::Unchanged })
+}
+
+/// Applies events to a record's stage. A stage that does not know its instance yet learns it: its reference was stored, and
+/// the writer died before the state was.
+pub(super) fn apply(record: &mut Record, stage: usize, instance: &str, events: &[Event]) -> bool {
+    let Some(found) = record.state.stages.get(stage) else { return false };
+    let unknown = found.instance.is_none() && record.state.closed.is_none();
+    if unknown {
+        let at = record.updated_at;
+        record.state.started(stage, instance.to_owned(), None, at);
+    }
+    events.iter().fold(unknown, |changed, event| record.state.apply(stage, event.clone()) | changed)
+}

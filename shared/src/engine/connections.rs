@@ -1,0 +1,142 @@
+//! Connections as a process keeps them between requests: settings and opened secrets.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::{Connection, Source};
+use crate::crypto::webhook::WebhookSecret;
+use crate::http::App;
+use crate::ids::ConnectionId;
+use crate::providers::{Account, Provider};
+use crate::store::{Error, keys};
+
+/// How long a connection is used without looking whether it has changed, in milliseconds.
+const KEEP: i64 = 30_000;
+/// A callback that cannot be verified makes us look again at once, but no more often than this (milliseconds): anybody
+/// may send one.
+const LOOK_AGAIN: i64 = 1_000;
+/// Most connections that are kept.
+const MOST: usize = 1_000;
+
+/// A connection, ready for use.
+#[derive(Debug)]
+pub struct OpenConnection {
+    /// As stored.
+    pub connection: Connection,
+    /// With its secrets opened.
+    pub account: Account,
+    /// Its platform.
+    pub provider: &'static dyn Provider,
+    read_at: i64,
+}
+
+/// The connections that this process has read lately.
+#[derive(Debug, Default)]
+pub struct Connections(Mutex<HashMap<ConnectionId, Arc<OpenConnection>>>);
+
+impl Connections {
+    fn get(&self, id: &ConnectionId, now: i64) -> Option<Arc<OpenConnection>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(id).filter(|open| now - open.read_at < KEEP).cloned()
+    }
+
+    fn keep(&self, open: &Arc<OpenConnection>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MOST {
+            kept.clear();
+        }
+        kept.insert(open.connection.id.clone(), Arc::clone(open));
+    }
+
+    fn forget(&self, id: &ConnectionId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+impl App {
+    /// A connection of any organisation, for its callbacks: at most half a minute old. `None` when there is none.
+    ///
+    /// # Errors
+    /// The table's own; [`Error::Corrupt`] when its secrets do not open.
+    pub async fn connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
+        match self.connections.get(id, self.world.now()) {
+            Some(open) => Ok(Some(open)),
+            None => self.read_connection(id).await,
+        }
+    }
+
+    /// The same connection as it is stored now, unless it was read a moment ago.
+    ///
+    /// # Errors
+    /// As [`App::connection`].
+    pub async fn connection_afresh(&self, known: &Arc<OpenConnection>) -> Result<Option<Arc<OpenConnection>>, Error> {
+        if self.world.now() - known.read_at < LOOK_AGAIN {
+            return Ok(Some(Arc::clone(known)));
+        }
+        self.read_connection(&known.connection.id).await
+    }
+
+    async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
+        let connection = match self.store.get_unscoped::<Connection>(id.as_str()).await {
+            Ok(stored) => stored.value,
+            Err(Error::NotFound) => {
+                self.connections.forget(id);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let open = Arc::new(OpenConnection {
+            account: self.account(&connection).await?,
+            provider: connection.provider()?,
+            connection,
+            read_at: self.world.now(),
+        });
+        self.connections.keep(&open);
+        Ok(Some(open))
+    }
+
+    /// What the platform's code needs of a connection.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when its secrets do not open; the data key's own.
+    pub async fn account(&self, connection: &Connection) -> Result<Account, Error> {
+        connection.account(&self.data_key, &self.settings.public_url).await
+    }
+
+    /// The secret that a source's deliveries are signed with.
+    ///
+    /// # Errors
+    /// As [`App::account`].
+    pub async fn webhook_secret(&self, source: &Source) -> Result<WebhookSecret, Error> {
+        let secret = source.webhook_secret(&self.data_key).await?;
+        let corrupt = |_| Error::Corrupt { key: keys::resource("SRC", source.id.as_str()).to_string() };
+        WebhookSecret::parse(&secret).map_err(corrupt)
+    }
+
+    /// The external OAs that a call back may come from: the one with this access id, else those with this organisation id.
+    ///
+    /// # Errors
+    /// As [`App::connection`].
+    pub async fn external_connections(
+        &self,
+        access_id: Option<&str>,
+        organization_id: Option<&str>,
+    ) -> Result<Vec<Arc<OpenConnection>>, Error> {
+        let ids = match (access_id, organization_id) {
+            (Some(access_id), _) => self.store.connection_by_access_id(access_id).await?.into_iter().collect(),
+            (None, Some(organization_id)) => self.store.connections_by_organization_id(organization_id).await?,
+            (None, None) => Vec::new(),
+        };
+        let mut open = Vec::new();
+        for id in ids {
+            open.extend(self.connection(&id).await?);
+        }
+        // The ways here may be older than the connection's settings.
+        let still = |open: &Arc<OpenConnection>| {
+            access_id.is_none_or(|id| open.account.setting("access_id") == Some(id))
+                && (access_id.is_some() || open.account.setting("organization_id") == organization_id)
+        };
+        open.retain(still);
+        Ok(open)
+    }
+}

@@ -1,0 +1,117 @@
+//! What follows from a change of an approval: deliveries, the next stage, a reading of the instance, a withdrawal.
+//!
+//! The table's stream wakes it. A change may be handed to it again, so each step here may be repeated.
+
+use super::deliver::{attempt, create};
+use super::start::start_stage;
+use super::transition::transition;
+use super::{Error, withdraw};
+use crate::config::{Connection, Source};
+use crate::delivery::told;
+use crate::http::App;
+use crate::providers;
+use crate::store::approvals::{APPROVAL, Record};
+use crate::store::deliveries::DeliveryStatus;
+use crate::store::schema::TYPE;
+use crate::store::{Error as StoreError, Item};
+
+/// A change of an approval's state item, out of the stream.
+#[derive(Debug)]
+pub struct Change {
+    /// The item before; `None` when it is new.
+    pub old: Option<Record>,
+    /// The item after.
+    pub new: Record,
+}
+
+impl Change {
+    /// The change that two images of an item are, if they are of an approval's state that can be read.
+    #[must_use]
+    pub fn from_images(old: Option<Item>, new: Item) -> Option<Self> {
+        let is_state = new.get(TYPE).and_then(|kind| kind.as_s().ok()).is_some_and(|kind| kind == APPROVAL);
+        if !is_state {
+            return None;
+        }
+        let new = Record::from_item(new).ok()?;
+        Some(Self { old: old.and_then(|old| Record::from_item(old).ok()), new })
+    }
+}
+
+/// Does what follows from a change.
+///
+/// # Errors
+/// The table's own: the change should be handed in again. A receiver or a platform that fails is no error: its row says
+/// when it is tried next.
+pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
+    deliver(app, change).await?;
+    let Change { new, .. } = change;
+    let waiting = new.state.stage_to_start();
+    if waiting.is_some_and(|stage| new.state.stages[stage].lease_until.is_none()) {
+        start_stage(app, &new.id).await?;
+    }
+    let just_started = change.old.as_ref().is_some_and(|old| old.state.stage_to_start() != waiting);
+    if new.state.withdrawal.is_some() && just_started {
+        withdraw::carry_out(app, new.clone(), false).await?;
+    }
+    if let Some(stage) = new.state.stage_to_read() {
+        read(app, new, stage).await?;
+    }
+    Ok(())
+}
+
+/// Makes the rows of all events first, then sends each in order, so that a crash while sending loses none.
+async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
+    let fuller = fuller(app, &change.new).await?;
+    let events = told(change.old.as_ref(), &change.new, fuller.as_ref());
+    if events.is_empty() {
+        return Ok(());
+    }
+    let source = match app.store.get::<Source>(&change.new.org, change.new.source.as_str()).await {
+        Ok(stored) => stored.value,
+        Err(StoreError::NotFound) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut rows = Vec::new();
+    for told in events.into_iter().filter(|told| source.wants(told.event.name())) {
+        rows.push(create(app, &change.new, told).await?);
+    }
+    for mut row in rows {
+        // A row that was there before is somebody else's, or the sweep's.
+        if row.status == DeliveryStatus::Pending && row.version == 1 {
+            attempt(app, &mut row).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The approval as it is now, where the change told that a node has passed but not by whom: that event comes a moment later,
+/// and is likely to be there by now.
+async fn fuller(app: &App, new: &Record) -> Result<Option<Record>, StoreError> {
+    if new.state.closed.is_none() || !new.state.view().lacks_approvers() {
+        return Ok(None);
+    }
+    app.store.approval(&new.id).await.map(Some)
+}
+
+/// Reads an instance and merges what it tells. A platform that fails now is asked again by the sweep.
+///
+/// # Errors
+/// The table's own.
+pub async fn read(app: &App, record: &Record, stage: usize) -> Result<(), Error> {
+    let Some(found) = record.state.stages.get(stage) else { return Ok(()) };
+    let Some(instance) = found.instance.clone() else { return Ok(()) };
+    let connection = match app.store.get::<Connection>(&record.org, &found.connection).await {
+        Ok(stored) => stored.value,
+        Err(StoreError::NotFound) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(provider) = providers::by_kind(&connection.kind) else { return Ok(()) };
+    let account = app.account(&connection).await?;
+    match provider.fetch(&account, &instance, &app.calls()).await {
+        Ok(snapshot) => {
+            transition(app, &record.id, |record| record.state.apply(stage, snapshot.clone())).await?;
+        }
+        Err(error) => tracing::warn!(approval.id = %record.id, stage, %error, "the instance could not be read"),
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! Starting a stage on its platform: never lost, never twice.
+//!
+//! The right to start is a lease in the state item. Whoever holds it calls the platform, stores the reverse reference, then
+//! the instance in the state. If it dies in between, the lease runs out, and the next one looks for the instance on the
+//! platform before it makes one.
+
+use super::Error;
+use super::callback::apply;
+use super::template::create_template;
+use super::transition::{Transition, continue_from, transition};
+use crate::approval::{Approval, Closed, Closure};
+use crate::config::Connection;
+use crate::http::App;
+use crate::ids::{ApprovalId, ConnectionId};
+use crate::providers::{self, Account, NodePlan, Provider, Start, Started};
+use crate::store::Error as StoreError;
+use crate::store::approvals::{Failure, Record};
+use crate::store::references::Reference;
+use crate::store::requests::Request;
+
+/// How long one start may take before another may try, in milliseconds. Longer than any function's time limit.
+pub const LEASE: i64 = 60_000;
+
+/// What a start came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The platform runs it.
+    Started(Box<Record>),
+    /// The platform has not answered, or somebody else is at it: it goes on by itself.
+    Starting(Box<Record>),
+    /// The platform refused for good: the approval has failed.
+    Failed(Box<Record>, providers::Error),
+    /// There was nothing to start.
+    NothingToDo(Box<Record>),
+}
+
+/// Starts the stage of an approval that is to be started, if there is one and nobody else is at it.
+///
+/// # Errors
+/// The table's own. What the platform says is an [`Outcome`].
+pub async fn start_stage(app: &App, id: &ApprovalId) -> Result<Outcome, Error> {
+    let now = app.world.now();
+    let mut held = None;
+    // A stage that was tried before may have its instance already.
+    let mut tried = false;
+    let Transition { record, .. } = transition(app, id, |record| {
+        held = record.state.stage_to_start();
+        tried = held.is_some_and(|stage| record.state.stages[stage].lease_until.is_some());
+        let taken = held.is_some_and(|stage| record.state.take_lease(stage, now, now + LEASE));
+        if taken {
+            record.due_at = Some(now + LEASE);
+        } else {
+            held = None;
+        }
+        taken
+    })
+    .await?;
+    match held {
+        Some(stage) => start_held(app, record, stage, tried).await,
+        None if record.state.stage_to_start().is_some() => Ok(Outcome::Starting(Box::new(record))),
+        None => Ok(Outcome::NothingToDo(Box::new(record))),
+    }
+}
+
+/// Starts a stage whose lease the caller holds. `tried` says that an earlier try may have reached the platform.
+///
+/// # Errors
+/// The table's own.
+pub async fn start_held(app: &App, record: Record, stage: usize, tried: bool) -> Result<Outcome, Error> {
+    let request = app.store.request(&record.id).await?.request;
+    start_with(app, record, stage, tried, &request).await
+}
+
+/// Like [`start_held`], with the request at hand.
+///
+/// # Errors
+/// The table's own.
+pub async fn start_with(
+    app: &App,
+    record: Record,
+    stage: usize,
+    tried: bool,
+    request: &Request,
+) -> Result<Outcome, Error> {
+    let Some(planned) = record.state.stages.get(stage) else { return Ok(Outcome::NothingToDo(Box::new(record))) };
+    let connection = match app.store.get::<Connection>(&record.org, &planned.connection).await {
+        Ok(stored) => stored.value,
+        Err(StoreError::NotFound) => {
+            let message = format!("connection {} was deleted", planned.connection);
+            let error = providers::Error::NotFound { code: "connection_missing".into(), message };
+            return fail(app, record, error).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(provider) = providers::by_kind(&connection.kind) else {
+        let what = "be used: this version does not know the platform";
+        return fail(app, record, providers::Error::Unsupported { platform: "this deployment", what }).await;
+    };
+    let account = app.account(&connection).await?;
+    let start = plan(&record, stage, request);
+    match call(app, provider, &connection, account, &start, tried).await {
+        Ok(started) => keep(app, record, stage, &connection.id, started).await,
+        Err(Error::Provider(error)) if is_final(&error) => fail(app, record, error).await,
+        Err(Error::Provider(error)) => {
+            tracing::warn!(approval.id = %record.id, stage, %error, "the platform has not started it yet");
+            Ok(Outcome::Starting(Box::new(record)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks for the instance where an earlier try may have made it, else makes it.
+async fn call(
+    app: &App,
+    provider: &dyn Provider,
+    connection: &Connection,
+    mut account: Account,
+    start: &Start,
+    tried: bool,
+) -> Result<Started, Error> {
+    if tried && let Some(found) = provider.find(&account, start, &app.calls()).await? {
+        return Ok(found);
+    }
+    match provider.start(&account, start, &app.calls()).await {
+        Err(providers::Error::NotFound { code, .. }) if code == TEMPLATE_MISSING => {
+            create_template(app, provider, connection, &mut account).await?;
+            Ok(provider.start(&account, start, &app.calls()).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// The code by which a provider says that our template is not there yet.
+pub const TEMPLATE_MISSING: &str = "template_missing";
+
+/// Whether trying again cannot help.
+fn is_final(error: &providers::Error) -> bool {
+    use providers::Error as E;
+    match error {
+        E::Unsupported { .. }
+        | E::Permission { .. }
+        | E::Credentials { .. }
+        | E::NotFound { .. }
+        | E::Refused { .. } => true,
+        E::Throttled { .. } | E::QuotaExhausted { .. } | E::NotYet { .. } | E::Unavailable { .. } => false,
+    }
+}
+
+/// What the platform is asked to start.
+fn plan(record: &Record, stage: usize, request: &Request) -> Start {
+    let Approval { applicant, stages, submitted_at, .. } = &record.state;
+    let accounts =
+        |node: &crate::approval::Node| node.approvers.iter().filter_map(|person| person.account.clone()).collect();
+    let nodes = stages[stage].nodes.iter();
+    let mut details = request.contact.clone();
+    details.name = details.name.or_else(|| applicant.name.clone());
+    Start {
+        approval: record.id.to_string(),
+        stage,
+        submitted_at: *submitted_at,
+        title: record.title.clone(),
+        reason: request.reason.clone(),
+        applicant: request.applicant_accounts.get(stage).cloned().flatten(),
+        applicant_details: details,
+        fields: request.fields.clone(),
+        resource: request.resource.clone(),
+        starts_at: request.starts_at,
+        ends_at: request.ends_at,
+        nodes: nodes
+            .map(|node| NodePlan { name: node.name.clone(), mode: node.mode, approvers: accounts(node) })
+            .collect(),
+        template: request.templates.get(stage).cloned().flatten(),
+    }
+}
+
+/// Stores a started instance: the way back first, so that a callback finds it, then the state, then what was parked.
+async fn keep(
+    app: &App,
+    record: Record,
+    stage: usize,
+    connection: &ConnectionId,
+    started: Started,
+) -> Result<Outcome, Error> {
+    let reference = Reference { approval: record.id.clone(), stage };
+    app.store.create_reference(connection, &started.instance, &reference).await?;
+    let at = app.world.now();
+    let parked = app.store.parked(connection, &started.instance).await?;
+    let Transition { record, .. } = continue_from(app, record, |record| {
+        let before = record.state.clone();
+        record.state.started(stage, started.instance.clone(), started.url.clone(), at);
+        apply(record, stage, &started.instance, &parked);
+        record.state != before
+    })
+    .await?;
+    Ok(Outcome::Started(Box::new(record)))
+}
+
+/// Ends an approval that cannot be started.
+async fn fail(app: &App, record: Record, error: providers::Error) -> Result<Outcome, Error> {
+    let at = app.world.now();
+    let failure = failure(&error);
+    tracing::warn!(approval.id = %record.id, code = failure.code, %error, "the platform refused to start it");
+    let Transition { record, .. } = continue_from(app, record, |record| {
+        let closure = Closure { how: Closed::Failed, at: Some(at), by: None, remark: Some(failure.message.clone()) };
+        record.failure = Some(failure.clone());
+        record.state.close(closure)
+    })
+    .await?;
+    Ok(Outcome::Failed(Box::new(record), error))
+}
+
+/// How a refusal is told.
+#[must_use]
+pub fn failure(error: &providers::Error) -> Failure {
+    use providers::Error as E;
+    let (code, provider_code, fix) = match error {
+        E::Unsupported { .. } => ("provider_cannot", None, None),
+        E::Permission { code, fix, .. } => ("provider_permission", Some(code), Some(fix.clone())),
+        E::Credentials { code, .. } => ("provider_credentials", Some(code), None),
+        E::Throttled { code, .. } => ("provider_throttled", Some(code), None),
+        E::QuotaExhausted { code, .. } => ("quota_exhausted", Some(code), None),
+        E::NotFound { code, .. } | E::Refused { code, .. } | E::NotYet { code, .. } => {
+            ("provider_refused", Some(code), None)
+        }
+        E::Unavailable { .. } => ("provider_unavailable", None, None),
+    };
+    let message = error.to_string().chars().take(500).collect();
+    Failure { code: code.into(), provider_code: provider_code.cloned(), message, fix }
+}

@@ -1,0 +1,137 @@
+//! Taking an approval back, on the platform too.
+
+use super::Error;
+use super::transition::{Transition, continue_from, transition};
+use crate::approval::{Closed, Closure, Person, Withdrawal};
+use crate::config::Connection;
+use crate::http::App;
+use crate::ids::ApprovalId;
+use crate::providers;
+use crate::store::Error as StoreError;
+use crate::store::approvals::Record;
+
+/// A platform refuses a withdrawal right after the start; this is when it is tried again (milliseconds).
+const RETRY: i64 = 16_000;
+
+/// What a withdrawal came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is withdrawn; `note` says what the platform would not do, where it was forced.
+    Withdrawn {
+        /// The approval.
+        record: Box<Record>,
+        /// What is to be known of it.
+        note: Option<String>,
+    },
+    /// The platform takes it only later: it is tried again until it is done.
+    Later(Box<Record>),
+    /// It had ended before.
+    Ended(Box<Record>),
+    /// The platform cannot, or will not.
+    Refused(Box<Record>, providers::Error),
+}
+
+/// Takes an approval back. `force` closes it on our side even where the platform cannot or will not.
+///
+/// # Errors
+/// The table's own.
+pub async fn withdraw(
+    app: &App,
+    id: &ApprovalId,
+    by: Person,
+    reason: Option<String>,
+    force: bool,
+) -> Result<Outcome, Error> {
+    let asked = Withdrawal { at: app.world.now(), by, reason };
+    // The wish is stored before the platform hears of it, so that a crash in between does not lose it.
+    let Transition { record, .. } = transition(app, id, |record| {
+        let due = app.world.now() + RETRY;
+        let new = record.state.ask_withdrawal(asked.clone());
+        if new {
+            record.due_at = Some(due);
+        }
+        new
+    })
+    .await?;
+    if record.state.closed.is_some() {
+        return Ok(Outcome::Ended(Box::new(record)));
+    }
+    carry_out(app, record, force).await
+}
+
+/// Carries out a withdrawal that was asked for.
+///
+/// # Errors
+/// The table's own.
+pub async fn carry_out(app: &App, record: Record, force: bool) -> Result<Outcome, Error> {
+    use providers::Error as E;
+    match cancel(app, &record).await {
+        Ok(()) => close(app, record, None).await,
+        Err(Error::Provider(error)) if force => {
+            let note = format!("The platform was not told: {error}.");
+            close(app, record, Some(note)).await
+        }
+        Err(Error::Provider(
+            E::NotYet { .. } | E::Throttled { .. } | E::QuotaExhausted { .. } | E::Unavailable { .. },
+        )) => Ok(Outcome::Later(Box::new(record))),
+        Err(Error::Provider(error)) => refuse(app, record, error).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends the instance on its platform, if one runs.
+async fn cancel(app: &App, record: &Record) -> Result<(), Error> {
+    let Some(current) = record.state.current_stage() else { return Ok(()) };
+    let stage = &record.state.stages[current];
+    let Some(instance) = &stage.instance else {
+        // A start is under way: its instance must be known before it can be ended.
+        let under_way = stage.lease_until.is_some();
+        let not_yet = || providers::Error::NotYet { code: "starting".into(), message: "the start is under way".into() };
+        return if under_way { Err(not_yet().into()) } else { Ok(()) };
+    };
+    let connection = match app.store.get::<Connection>(&record.org, &stage.connection).await {
+        Ok(stored) => stored.value,
+        Err(StoreError::NotFound) => {
+            let message = "the connection was deleted".to_owned();
+            return Err(providers::Error::NotFound { code: "connection_missing".into(), message }.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(provider) = providers::by_kind(&connection.kind) else {
+        let (platform, what) = ("this deployment", "be used: this version does not know the platform");
+        return Err(providers::Error::Unsupported { platform, what }.into());
+    };
+    let account = app.account(&connection).await?;
+    let accounts = app.store.request(&record.id).await?.request.applicant_accounts;
+    let applicant = accounts.get(current).cloned().flatten().unwrap_or_default();
+    let reason = record.state.withdrawal.as_ref().and_then(|asked| asked.reason.clone()).unwrap_or_default();
+    Ok(provider.cancel(&account, instance, &applicant, &reason, &app.calls()).await?)
+}
+
+async fn close(app: &App, record: Record, note: Option<String>) -> Result<Outcome, Error> {
+    let at = app.world.now();
+    let Transition { record, changed } = continue_from(app, record, |record| {
+        let asked = record.state.withdrawal.clone();
+        let (by, remark) = asked.map_or((None, None), |asked| (Some(asked.by), asked.reason));
+        record.state.close(Closure { how: Closed::Withdrawn, at: Some(at), by, remark })
+    })
+    .await?;
+    // The platform's own callback may have been faster: it says the same.
+    let withdrawn = record.state.closed.as_ref().is_some_and(|closure| closure.how == Closed::Withdrawn);
+    Ok(if changed || withdrawn {
+        Outcome::Withdrawn { record: Box::new(record), note }
+    } else {
+        Outcome::Ended(Box::new(record))
+    })
+}
+
+/// The wish is dropped where it cannot come true, so that nobody waits for it.
+async fn refuse(app: &App, record: Record, error: providers::Error) -> Result<Outcome, Error> {
+    let Transition { record, .. } =
+        continue_from(app, record, |record| record.state.withdrawal.take().is_some()).await?;
+    Ok(if record.state.closed.is_some() {
+        Outcome::Ended(Box::new(record))
+    } else {
+        Outcome::Refused(Box::new(record), error)
+    })
+}

@@ -1,0 +1,107 @@
+//! Answers of configuration resources: entity tags and the envelope of lists.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{ETAG, IF_MATCH, LOCATION};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use crate::store::Page;
+
+/// 200 with a resource and its `ETag`.
+#[derive(Debug)]
+pub struct Tagged<T> {
+    /// Its version.
+    pub version: u64,
+    /// What is shown of it.
+    pub body: T,
+}
+
+impl<T: Serialize> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        let mut response = axum::Json(self.body).into_response();
+        tag(&mut response, self.version);
+        response
+    }
+}
+
+/// 201 with a new resource, its `ETag` and its `Location`.
+#[derive(Debug)]
+pub struct Created<T> {
+    /// Its version.
+    pub version: u64,
+    /// Its path.
+    pub location: String,
+    /// What is shown of it.
+    pub body: T,
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, axum::Json(self.body)).into_response();
+        tag(&mut response, self.version);
+        if let Ok(location) = HeaderValue::from_str(&self.location) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
+    }
+}
+
+fn tag(response: &mut Response, version: u64) {
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+}
+
+/// The envelope of a list.
+pub fn list<T: Serialize>(page: &Page<T>) -> axum::Json<Value> {
+    axum::Json(json!({ "items": page.items, "next_cursor": page.next_cursor }))
+}
+
+/// A time (milliseconds since the Unix epoch) as RFC 3339 in UTC.
+#[must_use]
+pub fn time(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+}
+
+/// The `If-Match` of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfMatch {
+    /// None was sent, or `*`.
+    Any,
+    /// One of these tags, as sent.
+    OneOf(Vec<String>),
+}
+
+impl IfMatch {
+    /// Refuses a version that is not among those that were sent.
+    ///
+    /// # Errors
+    /// 412 `precondition_failed`.
+    pub fn check(&self, version: u64) -> Result<(), Problem> {
+        let tag = format!("\"{version}\"");
+        match self {
+            Self::Any => Ok(()),
+            Self::OneOf(tags) if tags.contains(&tag) => Ok(()),
+            Self::OneOf(_) => Err(Problem::precondition_failed()),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let mut tags = Vec::new();
+        for header in parts.headers.get_all(IF_MATCH) {
+            // A header that is not text names no version of ours: it matches nothing.
+            let text = header.to_str().unwrap_or("unreadable");
+            tags.extend(text.split(',').map(|tag| tag.trim().to_owned()));
+        }
+        let any = tags.is_empty() || tags.iter().any(|tag| tag == "*");
+        Ok(if any { Self::Any } else { Self::OneOf(tags) })
+    }
+}

@@ -1,0 +1,46 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use crate::clock::World;
+use crate::config::Settings;
+use crate::engine::connections::Connections;
+use crate::providers::outbound::Outbound;
+use crate::providers::{Calls, TokenStore};
+use crate::store::tokens::Tokens;
+use crate::store::{DataKey, Store};
+
+/// What handlers share; clones are cheap and share everything.
+#[derive(Clone)]
+pub struct App {
+    /// The table.
+    pub store: Store,
+    /// Where the sealer of secrets comes from.
+    pub data_key: DataKey,
+    /// Clock and randomness.
+    pub world: World,
+    /// What the environment said.
+    pub settings: Arc<Settings>,
+    /// The one client for calls that leave us.
+    pub outbound: Outbound,
+    /// Access tokens of platforms.
+    pub tokens: Arc<dyn TokenStore>,
+    /// Connections that were read lately.
+    pub connections: Arc<Connections>,
+}
+
+impl App {
+    /// What handlers share, over this table.
+    #[must_use]
+    pub fn new(store: Store, data_key: DataKey, world: World, settings: Settings, outbound: Outbound) -> Self {
+        let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
+        let settings = Arc::new(settings);
+        Self { store, data_key, world, settings, outbound, tokens, connections: Arc::default() }
+    }
+
+    /// What providers need of the outside.
+    #[must_use]
+    pub fn calls(&self) -> Calls<'_> {
+        Calls { http: &self.outbound, tokens: &*self.tokens, world: &self.world }
+    }
+}

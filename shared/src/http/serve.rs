@@ -1,0 +1,44 @@
+//! From routes to a running function.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+
+use super::app::App;
+use super::trace;
+use crate::clock::World;
+use crate::config::{Settings, clients};
+
+/// Largest body that is read, in bytes.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// Puts around these routes what every endpoint needs: trace ids, problems, the body limit, and an answer when a handler
+/// panics. Routers that went through here can be merged.
+pub fn ok_router(router: Router, world: &World) -> Router {
+    router.layer(DefaultBodyLimit::max(MAX_BODY)).layer(from_fn_with_state(world.clone(), trace::layer))
+}
+
+/// Why a function could not run.
+pub type Failure = lambda_http::Error;
+
+/// Runs a function's routes on Lambda, with everything that the environment describes, until the runtime ends it.
+///
+/// # Errors
+/// When a setting is missing, or the runtime cannot be reached.
+pub async fn function(routes: impl FnOnce(App) -> Router) -> Result<(), Failure> {
+    init_log();
+    serve_lambda(routes(clients::app(Settings::from_env()?).await)).await
+}
+
+/// Runs routes as a Lambda function.
+///
+/// # Errors
+/// When the runtime cannot be reached.
+pub async fn serve_lambda(router: Router) -> Result<(), Failure> {
+    lambda_http::run(router).await
+}
+
+/// Sets up the log: JSON where the function's configuration says so, at the level it says.
+pub fn init_log() {
+    lambda_http::tracing::init_default_subscriber();
+}

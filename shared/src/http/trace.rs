@@ -1,0 +1,150 @@
+//! One trace id per request: on every answer, in every problem, in the span of every log line.
+
+use std::fmt;
+
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CONTENT_LENGTH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+
+use super::problem::Problem;
+use super::serve::MAX_BODY;
+use crate::clock::World;
+
+/// The header that every answer carries.
+pub const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
+/// Where the Lambda runtime puts the trace of the gateway.
+const XRAY_HEADER: &str = "x-amzn-trace-id";
+/// Longest trace id that is taken from outside, in bytes.
+const LONGEST: usize = 64;
+
+/// The id of one request's trace; handlers find it among the request's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceId(String);
+
+impl TraceId {
+    /// The one that came with the request, if it is fit to be repeated; else a random one.
+    fn of(headers: &HeaderMap, world: &World) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let root = text(XRAY_HEADER)
+            .and_then(|value| value.split(';').find_map(|part| part.trim().strip_prefix("Root=").map(str::trim)));
+        match root.or_else(|| text(TRACE_HEADER.as_str())).filter(|id| fit(id)) {
+            Some(id) => Self(id.to_owned()),
+            None => Self(format!("{:032x}", u128::from_be_bytes(world.random()))),
+        }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Letters, digits, `-` and `_` only: it goes into headers and logs.
+fn fit(id: &str) -> bool {
+    (8..=LONGEST).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// The layer around every handler: trace id and span, a body limit, a problem for what no handler answered, and an
+/// answer even when a handler panics.
+pub(super) async fn layer(State(world): State<World>, mut request: Request, next: Next) -> Response {
+    let trace = TraceId::of(request.headers(), &world);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = tracing::info_span!("request", trace_id = %trace, %method, path);
+    let began = world.now();
+    request.extensions_mut().insert(trace.clone());
+    let response = if announces_too_much(request.headers()) {
+        too_large().into_response()
+    } else {
+        // In a task of its own, so that a panic ends this request only, and a client that hangs up does not cut a
+        // change in half.
+        match tokio::spawn(next.run(request).instrument(span.clone())).await {
+            Ok(response) => response,
+            Err(error) => {
+                let what = if error.is_panic() { "a handler panicked" } else { "the handler was stopped" };
+                Problem::internal(what).into_response()
+            }
+        }
+    };
+    span.in_scope(|| {
+        let response = finish(response, &trace);
+        tracing::info!(status = response.status().as_u16(), duration_ms = world.now() - began, "answered");
+        response
+    })
+}
+
+/// The answer for a body that is too large.
+pub(super) fn too_large() -> Problem {
+    let detail = format!("the body must not be larger than {MAX_BODY} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
+fn announces_too_much(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > MAX_BODY as u64)
+}
+
+/// Puts the trace id into the answer, and turns the router's own bare refusals into problems.
+fn finish(mut response: Response, trace: &TraceId) -> Response {
+    let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_refusal(&response));
+    if let Some(problem) = problem {
+        problem.log();
+        let allow = response.headers_mut().remove(ALLOW);
+        response = problem.render(Some(trace.as_str()));
+        if let Some(allow) = allow {
+            response.headers_mut().insert(ALLOW, allow);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(trace.as_str()) {
+        response.headers_mut().insert(TRACE_HEADER, value);
+    }
+    response
+}
+
+/// No route, or no such method on it: the router answers with no body.
+fn bare_refusal(response: &Response) -> Option<Problem> {
+    use axum::body::HttpBody;
+    if response.body().size_hint().exact() != Some(0) {
+        return None;
+    }
+    match response.status() {
+        StatusCode::NOT_FOUND => Some(Problem::not_found()),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let detail = "this address does not take this method";
+            Some(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn id(pairs: &[(&'static str, &str)]) -> String {
+        let headers =
+            pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
+        TraceId::of(&headers, &World::system()).0
+    }
+
+    #[test]
+    fn the_trace_of_the_gateway_comes_first_and_unfit_ones_are_replaced() {
+        let xray = ("x-amzn-trace-id", "Self=1-a;Root=1-67891233-abcdef012345678912345678;Sampled=1");
+        assert_eq!(id(&[xray, ("x-trace-id", "mine-0001")]), "1-67891233-abcdef012345678912345678");
+        assert_eq!(id(&[("x-trace-id", "mine-0001")]), "mine-0001");
+        for bad in ["short", "with space inside", "<script>alert</script>", &"a".repeat(65)] {
+            assert_eq!(id(&[("x-trace-id", bad)]).len(), 32, "{bad}");
+        }
+        assert_ne!(id(&[]), id(&[]));
+    }
+}

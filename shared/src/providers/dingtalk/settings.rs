@@ -1,0 +1,138 @@
+//! What a DingTalk connection is made of.
+
+use std::fmt::Write as _;
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::providers::{Account, Error, Field, Shape};
+
+/// Host of the newer API.
+const ENDPOINT: &str = "https://api.dingtalk.com";
+/// Host of the older API, which contacts still need.
+const LEGACY_ENDPOINT: &str = "https://oapi.dingtalk.com";
+
+/// The settings and secrets of a connection.
+pub(super) const FIELDS: &[Field] = &[
+    setting("endpoint", false, Shape::Url),
+    setting("legacy_endpoint", false, Shape::Url),
+    setting("app_key", true, Shape::Text(64)),
+    setting("agent_id", false, Shape::Text(20)),
+    setting("corp_id", false, Shape::Text(64)),
+    secret("app_secret", Shape::Text(128)),
+    secret("token", Shape::Text(64)),
+    secret("aes_key", Shape::AesKey),
+];
+
+const fn setting(name: &'static str, required: bool, shape: Shape) -> Field {
+    Field { name, secret: false, required, shape }
+}
+
+const fn secret(name: &'static str, shape: Shape) -> Field {
+    Field { name, secret: true, required: true, shape }
+}
+
+/// A connection's settings, read for calls.
+#[derive(Debug, Clone)]
+pub(super) struct Settings<'a> {
+    pub(super) connection: &'a str,
+    pub(super) app_key: &'a str,
+    pub(super) app_secret: &'a SecretString,
+    pub(super) agent_id: Option<i64>,
+    pub(super) corp_id: Option<&'a str>,
+    endpoint: &'a str,
+    legacy_endpoint: &'a str,
+}
+
+impl<'a> Settings<'a> {
+    /// Reads a connection's settings.
+    pub(super) fn of(account: &'a Account) -> Result<Self, Error> {
+        let filled = |name| account.setting(name).filter(|text| !text.is_empty());
+        let agent_id = filled("agent_id").map(|text| text.parse().map_err(|_| missing("agent_id")));
+        Ok(Self {
+            connection: &account.connection,
+            app_key: filled("app_key").ok_or_else(|| missing("app_key"))?,
+            app_secret: account.secrets.get("app_secret").ok_or_else(|| missing("app_secret"))?,
+            agent_id: agent_id.transpose()?,
+            corp_id: filled("corp_id"),
+            endpoint: filled("endpoint").unwrap_or(ENDPOINT),
+            legacy_endpoint: filled("legacy_endpoint").unwrap_or(LEGACY_ENDPOINT),
+        })
+    }
+
+    /// The address of a call of the newer API.
+    pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
+        join(self.endpoint, path).ok_or_else(|| missing("endpoint"))
+    }
+
+    /// The address of a call of the older API.
+    pub(super) fn legacy_url(&self, path: &str) -> Result<Url, Error> {
+        join(self.legacy_endpoint, path).ok_or_else(|| missing("legacy_endpoint"))
+    }
+
+    /// Under what the access token is kept. Another connection, host, corporation or secret has another token: who does
+    /// not know an app's secret must not be served from its cache.
+    pub(super) fn token_key(&self) -> String {
+        let mut hash = Sha256::new();
+        let parts = [self.endpoint, self.app_key, self.corp_id.unwrap_or_default(), self.app_secret.expose_secret()];
+        for part in parts {
+            hash.update(part);
+            hash.update([0]);
+        }
+        let mut key = format!("dingtalk/{}/", self.connection);
+        for byte in &hash.finalize()[..16] {
+            // Writing to a `String` cannot fail.
+            let _ = write!(key, "{byte:02x}");
+        }
+        key
+    }
+
+    /// The page where an administrator grants the app a permission.
+    pub(super) fn grant_page(&self, scope: &str) -> String {
+        let content = format!("{}#{scope}", self.app_key);
+        let content: String = url::form_urlencoded::byte_serialize(content.as_bytes()).collect();
+        format!("https://open-dev.dingtalk.com/appscope/apply?content={content}")
+    }
+}
+
+fn join(endpoint: &str, path: &str) -> Option<Url> {
+    Url::parse(&format!("{}{path}", endpoint.trim_end_matches('/'))).ok()
+}
+
+fn missing(name: &str) -> Error {
+    let message = format!("the connection's `{name}` is missing or cannot be read");
+    Error::Refused { code: "invalid_settings".to_owned(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::providers::dingtalk::tests::account;
+
+    #[test]
+    fn tokens_are_never_shared() {
+        let one = account("https://api.example");
+        let key = |change: &dyn Fn(&mut Account)| {
+            let mut other = one.clone();
+            change(&mut other);
+            Settings::of(&other).unwrap().token_key()
+        };
+        let own = key(&|_| {});
+        assert_eq!(own, key(&|_| {}));
+        assert!(!own.contains("the-app-secret"));
+        assert_ne!(own, key(&|other| other.connection = "con_2".into()));
+        assert_ne!(own, key(&|other| _ = other.settings.insert("corp_id".into(), "ding2".into())));
+        assert_ne!(own, key(&|other| _ = other.settings.insert("endpoint".into(), "https://b.example".into())));
+        assert_ne!(own, key(&|other| _ = other.secrets.insert("app_secret".into(), "guessed".into())));
+    }
+
+    #[test]
+    fn endpoints_may_have_a_path() {
+        let account = account("http://127.0.0.1:3000/sandbox/dingtalk/");
+        let settings = Settings::of(&account).unwrap();
+        assert_eq!(settings.url("/v1.0/x").unwrap().as_str(), "http://127.0.0.1:3000/sandbox/dingtalk/v1.0/x");
+    }
+}

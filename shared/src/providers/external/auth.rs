@@ -1,0 +1,133 @@
+//! Who may call back: three ways, by the connection's setting `auth`.
+//!
+//! * `access_id` (default): the form's `accessId` is the connection's, as in the vendor's own sample request. Where an
+//!   `accessKey` is sent too, it must be right as well. A call that names only its `organizationId` must send the key.
+//! * `open_platform`: the query carries `appId`, `accessKey` and `timestamp` (milliseconds), the header `Authorization`
+//!   the MD5 of the sorted parameters with the secret among them, in lower-case hex.
+//! * `none`: anybody who knows the address and the form's id, for an OA behind a gateway that checks by itself.
+
+use md5::{Digest, Md5};
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+
+use crate::providers::Account;
+
+/// How far a signed call's time may be from ours, in milliseconds. Not documented by the vendor.
+const TOLERANCE: i64 = 5 * 60 * 1000;
+
+/// What a call back shows of who sends it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// `accessId`.
+    pub access_id: Option<&'a str>,
+    /// `accessKey`, from the form or the query.
+    pub access_key: Option<&'a str>,
+    /// `appId` of the query.
+    pub app_id: Option<&'a str>,
+    /// `timestamp` of the query, milliseconds.
+    pub timestamp: Option<&'a str>,
+    /// The header `Authorization`.
+    pub authorization: Option<&'a str>,
+}
+
+/// Whether the call back comes from this connection's OA. `now` is in milliseconds.
+#[must_use]
+pub fn authenticate(account: &Account, shown: &Credentials<'_>, now: i64) -> bool {
+    match account.setting("auth").unwrap_or("access_id") {
+        "none" => true,
+        "open_platform" => signed(account, shown, now),
+        _ => {
+            let id = shown.access_id.map(|id| same(account.setting("access_id").unwrap_or_default(), id));
+            let key = shown.access_key.map(|key| secrets(account).any(|secret| same(&secret, key)));
+            // What is shown must be right, and something must be shown.
+            id.unwrap_or(true) && key.unwrap_or(true) && (id.is_some() || key.is_some())
+        }
+    }
+}
+
+fn same(ours: &str, theirs: &str) -> bool {
+    !ours.is_empty() && bool::from(ours.as_bytes().ct_eq(theirs.as_bytes()))
+}
+
+/// The key now, and the one before while keys are being rotated.
+fn secrets(account: &Account) -> impl Iterator<Item = String> + '_ {
+    let sets = [Some(&account.secrets), account.old_secrets.as_ref()];
+    sets.into_iter().flatten().filter_map(|set| set.get("access_key")).map(|key| key.expose_secret().to_owned())
+}
+
+fn signed(account: &Account, shown: &Credentials<'_>, now: i64) -> bool {
+    let (Some(app_id), Some(timestamp), Some(authorization)) = (shown.app_id, shown.timestamp, shown.authorization)
+    else {
+        return false;
+    };
+    let fresh = timestamp.parse::<i64>().is_ok_and(|at| at.abs_diff(now) <= TOLERANCE.unsigned_abs());
+    let access_key = shown.access_key.unwrap_or_default();
+    let is_ours = account.setting("app_id").is_none_or(|ours| same(ours, app_id))
+        && same(account.setting("access_id").unwrap_or_default(), access_key);
+    fresh
+        && is_ours
+        && secrets(account).any(|secret| same(&signature(access_key, &secret, app_id, timestamp), authorization))
+}
+
+/// The MD5 that the vendor's open platform asks for: names in order, `name=value` joined by `&`.
+fn signature(access_key: &str, access_secret: &str, app_id: &str, timestamp: &str) -> String {
+    let text = format!("accessKey={access_key}&accessSecret={access_secret}&appId={app_id}&timestamp={timestamp}");
+    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn account(auth: &str) -> Account {
+        let settings = json!({"access_id": "xxxx", "app_id": "tttt", "auth": auth});
+        Account {
+            connection: "con_1".into(),
+            settings: settings.as_object().cloned().unwrap_or_default(),
+            secrets: [("access_key".to_owned(), "yyyy".into())].into(),
+            old_secrets: None,
+            template: None,
+            public_url: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_worked_example_of_the_open_platform() {
+        assert_eq!(signature("xxxx", "yyyy", "tttt", "1708235644862"), "482898c9c725580c190c4df6b806f59e");
+        let shown = Credentials {
+            access_key: Some("xxxx"),
+            app_id: Some("tttt"),
+            timestamp: Some("1708235644862"),
+            authorization: Some("482898c9c725580c190c4df6b806f59e"),
+            ..Credentials::default()
+        };
+        let account = account("open_platform");
+        assert!(authenticate(&account, &shown, 1_708_235_644_862 + TOLERANCE));
+        assert!(!authenticate(&account, &shown, 1_708_235_644_863 + TOLERANCE), "stale");
+        for wrong in [
+            Credentials { authorization: Some("482898c9c725580c190c4df6b806f59f"), ..shown },
+            Credentials { authorization: None, ..shown },
+            Credentials { app_id: Some("other"), ..shown },
+            Credentials { access_key: Some("other"), ..shown },
+            Credentials { timestamp: Some("now"), ..shown },
+        ] {
+            assert!(!authenticate(&account, &wrong, 1_708_235_644_862), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_must_be_right_and_something_must_be_shown() {
+        let account = account("access_id");
+        let shown = |access_id, access_key| Credentials { access_id, access_key, ..Credentials::default() };
+        assert!(authenticate(&account, &shown(Some("xxxx"), None), 0));
+        assert!(authenticate(&account, &shown(Some("xxxx"), Some("yyyy")), 0));
+        assert!(authenticate(&account, &shown(None, Some("yyyy")), 0));
+        for (id, key) in
+            [(None, None), (Some("x"), None), (Some(""), None), (Some("xxxx"), Some("x")), (None, Some(""))]
+        {
+            assert!(!authenticate(&account, &shown(id, key), 0), "{id:?} {key:?}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+#![doc = include_str!("docs.md")]
+
+mod auth;
+mod callback;
+mod notice;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use auth::{Credentials, authenticate};
+pub use callback::{Decision, FieldError, parse};
+
+use super::{
+    Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Shape, Start, Started,
+};
+use crate::approval::{DecidedBy, Event, Mode};
+use crate::clock::World;
+
+/// The platform's name.
+pub const KIND: &str = "external";
+
+/// An external OA.
+#[derive(Debug)]
+pub struct External;
+
+const fn text(name: &'static str, required: bool) -> Field {
+    Field { name, secret: false, required, shape: Shape::Text(128) }
+}
+
+const FIELDS: &[Field] = &[
+    Field { name: "url", secret: false, required: true, shape: Shape::Url },
+    text("access_id", true),
+    text("organization_id", false),
+    text("workspace_id", false),
+    text("app_id", false),
+    Field { name: "content_type", secret: false, required: false, shape: Shape::OneOf(&["json", "form"]) },
+    Field {
+        name: "auth",
+        secret: false,
+        required: false,
+        shape: Shape::OneOf(&["access_id", "open_platform", "none"]),
+    },
+    Field { name: "access_key", secret: true, required: false, shape: Shape::Text(256) },
+];
+
+fn cannot<'a, T: Send + 'a>(what: &'static str) -> Call<'a, T> {
+    Box::pin(async move { Err(Error::Unsupported { platform: "an external OA", what }) })
+}
+
+impl Provider for External {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        FIELDS
+    }
+
+    fn has_callbacks(&self) -> bool {
+        false
+    }
+
+    fn decided_by(&self) -> DecidedBy {
+        DecidedBy::NodesAndPlatform
+    }
+
+    fn needs_approvers(&self) -> bool {
+        false
+    }
+
+    fn refuses(&self, mode: Mode, _approvers: usize) -> Option<&'static str> {
+        (mode != Mode::Any).then_some("an external OA decides by itself who approves: only the mode `any` can be kept")
+    }
+
+    fn open(&self, _: &Account, _: &RawCallback, _: &World) -> Result<Opened, CallbackError> {
+        Err(CallbackError::Malformed)
+    }
+
+    fn start<'a>(&'a self, account: &'a Account, start: &'a Start, calls: &'a Calls<'a>) -> Call<'a, Started> {
+        Box::pin(notice::send(account, start, calls))
+    }
+
+    /// A form cannot be looked up; the notice carries our own id, so sending it again makes no second form.
+    fn find<'a>(&'a self, _: &'a Account, _: &'a Start, _: &'a Calls<'a>) -> Call<'a, Option<Started>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn fetch<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a Calls<'a>) -> Call<'a, Event> {
+        cannot("be asked how a form stands")
+    }
+
+    fn cancel<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a str, _: &'a str, _: &'a Calls<'a>) -> Call<'a, ()> {
+        cannot("be told of a withdrawal")
+    }
+
+    fn create_template<'a>(&'a self, _: &'a Account, _: &'a Calls<'a>) -> Call<'a, String> {
+        cannot("take a template")
+    }
+
+    fn account_by_mobile<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a Calls<'a>) -> Call<'a, String> {
+        cannot("find members by mobile number")
+    }
+
+    fn account_by_email<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a Calls<'a>) -> Call<'a, String> {
+        cannot("find members by e-mail")
+    }
+
+    fn test_connection<'a>(
+        &'a self,
+        account: &'a Account,
+        calls: &'a Calls<'a>,
+    ) -> Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>> {
+        Box::pin(async move { vec![notice::reachable(account, calls).await] })
+    }
+}

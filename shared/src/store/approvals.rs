@@ -1,0 +1,196 @@
+//! The state of an approval: one small item, so that one transition is one conditional write.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::query::{Page, Query, Range};
+use super::schema::{APPLICANT, DUE, LIST};
+use super::{Consistency, Error, Item, Store, blank, corrupt, version};
+use crate::approval::Approval;
+use crate::ids::{ApprovalId, FlowId, OrgId, SourceId, WorkspaceId};
+
+/// Type of a state item.
+pub const APPROVAL: &str = "approval";
+
+/// Why a stage could not be started, as the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Our code, as in `provider_refused`.
+    #[serde(rename = "c")]
+    pub code: String,
+    /// The platform's code.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub provider_code: Option<String>,
+    /// The platform's text.
+    #[serde(rename = "m")]
+    pub message: String,
+    /// Where to mend it.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// An approval as stored. Attribute names are short because every write pays for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its id.
+    pub id: ApprovalId,
+    /// The organisation it belongs to.
+    #[serde(rename = "og")]
+    pub org: OrgId,
+    /// The source that asked.
+    #[serde(rename = "sr")]
+    pub source: SourceId,
+    /// The workspace it belongs to.
+    #[serde(rename = "ws", default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceId>,
+    /// The flow it follows.
+    #[serde(rename = "fl", default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowId>,
+    /// Title.
+    #[serde(rename = "tt")]
+    pub title: String,
+    /// When it was last changed (milliseconds).
+    #[serde(rename = "up")]
+    pub updated_at: i64,
+    /// When the sweep is to look at it next (milliseconds); `None` once it has ended.
+    #[serde(skip)]
+    pub due_at: Option<i64>,
+    /// Why it failed, if it did.
+    #[serde(rename = "fa", default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Grows by one with every write; set by the store.
+    #[serde(skip)]
+    pub version: u64,
+    /// Plan, facts, closure.
+    #[serde(rename = "st")]
+    pub state: Approval,
+}
+
+impl Record {
+    /// Reads a stored item, also one out of the table's stream.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn from_item(item: Item) -> Result<Self, Error> {
+        let version = version(&item)?;
+        let due_at = item.get(DUE.sk).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
+        let key = item.clone();
+        let mut record: Self = serde_dynamo::from_item(item).map_err(|_| corrupt(&key))?;
+        record.version = version;
+        record.due_at = due_at;
+        Ok(record)
+    }
+
+    fn item(&self, version: u64) -> Result<Item, Error> {
+        let key = keys::approval(&self.id);
+        let body: Item = serde_dynamo::to_item(self).map_err(|_| Error::Corrupt { key: key.to_string() })?;
+        let mut item = blank(&key, APPROVAL, version);
+        item.extend(body);
+        let place = keys::by_time(self.state.submitted_at, &self.id);
+        item.insert(LIST.pk.into(), AttributeValue::S(keys::approvals(&self.org)));
+        item.insert(LIST.sk.into(), AttributeValue::S(place.clone()));
+        let applicant = &self.state.applicant;
+        if let Some(who) = applicant.member.as_ref().or(applicant.account.as_ref()) {
+            item.insert(APPLICANT.pk.into(), AttributeValue::S(keys::applicant(&self.org, who)));
+            item.insert(APPLICANT.sk.into(), AttributeValue::S(place));
+        }
+        if let Some(at) = self.due_at {
+            item.insert(DUE.pk.into(), AttributeValue::S(keys::due_of(self.id.as_str())));
+            item.insert(DUE.sk.into(), AttributeValue::N(at.to_string()));
+        }
+        Ok(item)
+    }
+}
+
+/// A write of an approval that came too late.
+#[derive(Debug)]
+pub enum Lost {
+    /// Somebody else was faster; this is what is there now.
+    Race(Box<Record>),
+    /// The store failed.
+    Failed(Error),
+}
+
+impl From<Error> for Lost {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Store {
+    /// Writes a new approval; its version becomes 1.
+    ///
+    /// # Errors
+    /// [`Lost::Race`] with the one that is there.
+    pub async fn create_approval(&self, record: &mut Record) -> Result<(), Lost> {
+        match self.put_new(record.item(1)?).await {
+            Ok(()) => {
+                record.version = 1;
+                Ok(())
+            }
+            Err(Error::AlreadyExists { current }) => Err(self.raced(&record.id, current.into_item()).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads an approval as the last answered write left it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Corrupt`], or the table's own.
+    pub async fn approval(&self, id: &ApprovalId) -> Result<Record, Error> {
+        let item = self.get_item(&keys::approval(id), Consistency::Strong).await?;
+        Record::from_item(item.ok_or(Error::NotFound)?)
+    }
+
+    /// Replaces an approval that is still at the version it was read at. One transition is one call of this.
+    ///
+    /// # Errors
+    /// [`Lost::Race`] with what is there now; nothing was written.
+    pub async fn update_approval(&self, record: &mut Record) -> Result<(), Lost> {
+        let next = record.version + 1;
+        match self.put_if_version(record.item(next)?, record.version).await {
+            Ok(()) => {
+                record.version = next;
+                Ok(())
+            }
+            Err(Error::Conflict { current }) => Err(self.raced(&record.id, current.into_item()).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The record that was faster, from the refused write's answer, or read where the answer does not hold it.
+    async fn raced(&self, id: &ApprovalId, current: Option<Item>) -> Lost {
+        let read = match current {
+            Some(item) => Record::from_item(item),
+            None => self.approval(id).await,
+        };
+        match read {
+            Ok(record) => Lost::Race(Box::new(record)),
+            Err(error) => Lost::Failed(error),
+        }
+    }
+
+    /// A page of an organisation's approvals, the newest first; those of one applicant only, if one is named.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`], or the table's own.
+    pub async fn list_approvals(
+        &self,
+        org: &OrgId,
+        applicant: Option<&str>,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<Page<Record>, Error> {
+        let (index, pk) = match applicant {
+            Some(who) => (APPLICANT, keys::applicant(org, who)),
+            None => (LIST, keys::approvals(org)),
+        };
+        let query = Query { index: Some(index), pk: &pk, range: Range::All, limit, cursor, forward: false };
+        let page = self.query(&query).await?;
+        let found: Vec<keys::Key> = page.items.iter().filter_map(keys::Key::of).collect();
+        let items = self.batch_get(&found, Consistency::Eventual).await?;
+        let records: Result<Vec<Record>, Error> = items.into_iter().map(Record::from_item).collect();
+        Ok(page.with(records?))
+    }
+}

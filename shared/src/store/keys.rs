@@ -1,0 +1,220 @@
+//! Every key of the table is built here and nowhere else.
+//!
+//! | item | `pk` | `sk` | in indexes |
+//! |---|---|---|---|
+//! | configuration resource | `<KIND>#<id>` | `<KIND>` | list: `ORG#<org>#<KIND>`, `<id>` |
+//! | approval, state | `APR#<id>` | `STATE` | list: `ORG#<org>#APR`, `<created, 13 digits>#<id>`; applicant: `ORG#<org>#APPLICANT#<who>`, the same; due |
+//! | approval, request | `APR#<id>` | `REQUEST` | |
+//! | delivery | `APR#<id>` | `DLV#<sequence, 8 digits>` | due: `DUE#<shard>`, milliseconds |
+//! | reverse reference of an instance | `REF#<connection>#<instance>` | `REF` | |
+//! | callback that came before it | `REF#<connection>#<instance>` | `PARKED#<n>` | |
+//! | sealed access token of a platform | `TOKEN#<hash>` | `TOKEN` | |
+//! | external OA by its access id, which only one may have | `EXTERNAL#access_id#<value>` | `CLAIM` | |
+//! | external OA by its organisation id | `EXTERNAL#organization_id#<value>` | connection id | |
+//! | the data key that seals secrets | `DATAKEY` | `DATAKEY` | |
+//!
+//! Kinds of resources: `ORG`, `WS`, `MEM`, `CON`, `FLOW`, `SRC`, `KEY`. Ids hold no `#`; what comes from outside
+//! (instances, accounts, values of an external OA) is always the last part of a key.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Item;
+use super::schema::{DUE_SHARDS, PK, SK};
+use crate::ids::{ApprovalId, ConnectionId, OrgId};
+
+/// Longest partition key, in bytes.
+pub const LONGEST_PK: usize = 2048;
+/// Longest sort key, in bytes.
+pub const LONGEST_SK: usize = 1024;
+
+/// Where one item is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    /// What a secret of this item is sealed for: it opens nowhere else.
+    #[must_use]
+    pub fn aad(&self, field: &str) -> String {
+        format!("{}|{}|{field}", self.pk, self.sk)
+    }
+
+    /// The key as the SDK wants it.
+    #[must_use]
+    pub fn item(&self) -> Item {
+        Item::from([
+            (PK.to_owned(), AttributeValue::S(self.pk.clone())),
+            (SK.to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+
+    /// The key of a stored item, if it has one.
+    #[must_use]
+    pub fn of(item: &Item) -> Option<Self> {
+        Some(Self::new(item.get(PK)?.as_s().ok()?, item.get(SK)?.as_s().ok()?))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}|{}", self.pk, self.sk)
+    }
+}
+
+/// A configuration resource.
+#[must_use]
+pub fn resource(kind: &str, id: &str) -> Key {
+    Key::new(format!("{kind}#{id}"), kind)
+}
+
+/// The list of an organisation's resources of a kind, or of its approvals (`APR`).
+#[must_use]
+pub fn list(org: &OrgId, kind: &str) -> String {
+    format!("ORG#{org}#{kind}")
+}
+
+/// The state of an approval.
+#[must_use]
+pub fn approval(id: &ApprovalId) -> Key {
+    Key::new(format!("APR#{id}"), "STATE")
+}
+
+/// What was submitted.
+#[must_use]
+pub fn request(id: &ApprovalId) -> Key {
+    Key::new(format!("APR#{id}"), "REQUEST")
+}
+
+/// A delivery of an approval, in order of its sequence.
+#[must_use]
+pub fn delivery(id: &ApprovalId, sequence: u32) -> Key {
+    Key::new(format!("APR#{id}"), format!("DLV#{sequence:08}"))
+}
+
+/// What the sort keys of all deliveries of an approval start with.
+pub const DELIVERIES: &str = "DLV#";
+
+/// The list of an organisation's approvals.
+#[must_use]
+pub fn approvals(org: &OrgId) -> String {
+    list(org, "APR")
+}
+
+/// Place of an approval in a list: by time of creation (milliseconds), then by id.
+#[must_use]
+pub fn by_time(created_at: i64, id: &ApprovalId) -> String {
+    format!("{:013}#{id}", created_at.max(0))
+}
+
+/// The approvals of one applicant: a member's id, or a platform account where no member is known.
+#[must_use]
+pub fn applicant(org: &OrgId, who: &str) -> String {
+    format!("ORG#{org}#APPLICANT#{who}")
+}
+
+/// One of the partitions of what is due.
+#[must_use]
+pub fn due(shard: u8) -> String {
+    format!("DUE#{}", shard % DUE_SHARDS)
+}
+
+/// The partition of what is due that a thing with this id goes to: always the same.
+#[must_use]
+pub fn due_of(id: &str) -> String {
+    let sum = id.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+    due(sum % DUE_SHARDS)
+}
+
+/// The way from a platform's instance back to our approval.
+#[must_use]
+pub fn reference(connection: &ConnectionId, instance: &str) -> Key {
+    Key::new(format!("REF#{connection}#{instance}"), "REF")
+}
+
+/// A callback that came before the reference.
+#[must_use]
+pub fn parked(connection: &ConnectionId, instance: &str, n: &str) -> Key {
+    Key::new(format!("REF#{connection}#{instance}"), format!("PARKED#{n}"))
+}
+
+/// What the sort keys of parked callbacks start with.
+pub const PARKED: &str = "PARKED#";
+
+/// An access token of a platform, by the hash of what it belongs to.
+#[must_use]
+pub fn token(hash: &str) -> Key {
+    Key::new(format!("TOKEN#{hash}"), "TOKEN")
+}
+
+/// The claim of one external OA's connection on its `accessId`: no other connection may have the same.
+#[must_use]
+pub fn external_access(access_id: &str) -> Key {
+    Key::new(format!("EXTERNAL#access_id#{access_id}"), "CLAIM")
+}
+
+/// The way from an external OA's `organizationId` to one of the connections that have it.
+#[must_use]
+pub fn external_organization(organization_id: &str, connection: &ConnectionId) -> Key {
+    Key::new(external_organizations(organization_id), connection.as_str())
+}
+
+/// The partition of the connections that have this `organizationId`.
+#[must_use]
+pub fn external_organizations(organization_id: &str) -> String {
+    format!("EXTERNAL#organization_id#{organization_id}")
+}
+
+/// The sealed data key.
+#[must_use]
+pub fn data_key() -> Key {
+    Key::new("DATAKEY", "DATAKEY")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn keys_are_as_stored() {
+        let (org, con, apr): (OrgId, ConnectionId, ApprovalId) =
+            ("org_1".parse().unwrap(), "con_1".parse().unwrap(), "apr_1".parse().unwrap());
+        let key = |pk: &str, sk: &str| Key::new(pk, sk);
+        assert_eq!(resource("CON", "con_1"), key("CON#con_1", "CON"));
+        assert_eq!(list(&org, "CON"), "ORG#org_1#CON");
+        assert_eq!(approval(&apr), key("APR#apr_1", "STATE"));
+        assert_eq!(request(&apr), key("APR#apr_1", "REQUEST"));
+        assert_eq!(delivery(&apr, 7), key("APR#apr_1", "DLV#00000007"));
+        assert_eq!(approvals(&org), "ORG#org_1#APR");
+        assert_eq!(by_time(1_700_000_000_000, &apr), "1700000000000#apr_1");
+        assert_eq!(by_time(5, &apr), "0000000000005#apr_1");
+        assert_eq!(applicant(&org, "mem_1"), "ORG#org_1#APPLICANT#mem_1");
+        assert_eq!(due(15), "DUE#15");
+        assert_eq!(due(16), "DUE#0");
+        assert_eq!(due_of("dlv_1"), due_of("dlv_1"));
+        assert_eq!(reference(&con, "a#b"), key("REF#con_1#a#b", "REF"));
+        assert_eq!(parked(&con, "a", "01"), key("REF#con_1#a", "PARKED#01"));
+        assert_eq!(token("ff"), key("TOKEN#ff", "TOKEN"));
+        assert_eq!(external_access("x"), key("EXTERNAL#access_id#x", "CLAIM"));
+        assert_eq!(external_organization("x", &con), key("EXTERNAL#organization_id#x", "con_1"));
+        assert_eq!(data_key(), key("DATAKEY", "DATAKEY"));
+        assert_eq!(resource("CON", "con_1").aad("app_secret"), "CON#con_1|CON|app_secret");
+    }
+
+    #[test]
+    fn a_key_reads_back_from_its_item() {
+        let key = resource("CON", "con_1");
+        assert_eq!(Key::of(&key.item()), Some(key));
+        assert_eq!(Key::of(&Item::new()), None);
+    }
+}

@@ -1,0 +1,208 @@
+//! Reading ranges of a partition, page by page.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::keys::{LONGEST_PK, LONGEST_SK};
+use super::schema::{Index, PK, SK};
+use super::{Error, Item, Store};
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// How to get the next one; `None` on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The same page with other contents.
+    #[must_use]
+    pub fn with<U>(self, items: Vec<U>) -> Page<U> {
+        Page { items, next_cursor: self.next_cursor }
+    }
+}
+
+/// Which sort keys are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Range {
+    /// All.
+    All,
+    /// Text that starts so.
+    StartsWith(String),
+    /// Numbers up to this one, itself included.
+    UpTo(i64),
+}
+
+/// A question to the table or one of its indexes.
+#[derive(Debug, Clone)]
+pub struct Query<'a> {
+    /// The index; `None` for the table itself, which is then read consistently. An index answers with keys only.
+    pub index: Option<Index>,
+    /// The partition.
+    pub pk: &'a str,
+    /// Which sort keys.
+    pub range: Range,
+    /// Most items on the page.
+    pub limit: u16,
+    /// Where the page before ended, as it said.
+    pub cursor: Option<&'a str>,
+    /// Smallest first; else largest first.
+    pub forward: bool,
+}
+
+impl Query<'_> {
+    fn names(&self) -> (&'static str, &'static str) {
+        self.index.map_or((PK, SK), |index| (index.pk, index.sk))
+    }
+
+    /// One more than the page holds is read, so that a last page that is full does not promise another.
+    fn read_limit(&self) -> i32 {
+        i32::from(self.limit).saturating_add(1)
+    }
+
+    fn condition(&self) -> &'static str {
+        match self.range {
+            Range::All => "#pk = :pk",
+            Range::StartsWith(_) => "#pk = :pk AND begins_with(#sk, :sk)",
+            Range::UpTo(_) => "#pk = :pk AND #sk <= :sk",
+        }
+    }
+
+    fn attribute_names(&self) -> HashMap<String, String> {
+        let (pk, sk) = self.names();
+        let mut names = HashMap::from([("#pk".to_owned(), pk.to_owned())]);
+        if self.range != Range::All {
+            names.insert("#sk".to_owned(), sk.to_owned());
+        }
+        names
+    }
+
+    fn attribute_values(&self) -> Item {
+        let mut values = Item::from([(":pk".to_owned(), AttributeValue::S(self.pk.to_owned()))]);
+        match &self.range {
+            Range::All => {}
+            Range::StartsWith(text) => drop(values.insert(":sk".to_owned(), AttributeValue::S(text.clone()))),
+            Range::UpTo(number) => drop(values.insert(":sk".to_owned(), AttributeValue::N(number.to_string()))),
+        }
+        values
+    }
+
+    /// The key after which the page starts.
+    fn start(&self) -> Result<Option<Item>, Error> {
+        let Some(cursor) = self.cursor else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Error::InvalidCursor)?;
+        let [index_pk, index_sk, pk, sk]: [String; 4] =
+            serde_json::from_slice(&bytes).map_err(|_| Error::InvalidCursor)?;
+        let fits = |text: &str, longest| !text.is_empty() && text.len() <= longest;
+        let numeric = self.index.is_some_and(|index| index.numeric);
+        if index_pk != self.pk
+            || !fits(&index_sk, LONGEST_SK)
+            || !fits(&pk, LONGEST_PK)
+            || !fits(&sk, LONGEST_SK)
+            || (numeric && index_sk.parse::<i64>().is_err())
+        {
+            return Err(Error::InvalidCursor);
+        }
+        let (pk_name, sk_name) = self.names();
+        let index_sk = if numeric { AttributeValue::N(index_sk) } else { AttributeValue::S(index_sk) };
+        Ok(Some(Item::from([
+            (PK.to_owned(), AttributeValue::S(pk)),
+            (SK.to_owned(), AttributeValue::S(sk)),
+            (pk_name.to_owned(), AttributeValue::S(index_pk)),
+            (sk_name.to_owned(), index_sk),
+        ])))
+    }
+
+    /// The cursor that continues after this item.
+    fn cursor_after(&self, item: &Item) -> Option<String> {
+        let (pk_name, sk_name) = self.names();
+        let text = |name: &str| match item.get(name)? {
+            AttributeValue::S(text) | AttributeValue::N(text) => Some(text.as_str()),
+            _ => None,
+        };
+        let parts = [text(pk_name)?, text(sk_name)?, text(PK)?, text(SK)?];
+        Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&parts).ok()?))
+    }
+}
+
+impl Store {
+    /// Reads one page of a partition.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`] when the cursor was not handed out for this partition; [`Error::Throttled`] or
+    /// [`Error::Unavailable`].
+    pub async fn query(&self, query: &Query<'_>) -> Result<Page<Item>, Error> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .set_index_name(query.index.map(|index| index.name.to_owned()))
+            .consistent_read(query.index.is_none())
+            .key_condition_expression(query.condition())
+            .set_expression_attribute_names(Some(query.attribute_names()))
+            .set_expression_attribute_values(Some(query.attribute_values()))
+            .set_exclusive_start_key(query.start()?)
+            .scan_index_forward(query.forward)
+            .limit(query.read_limit())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::from_sdk("Query", error))?;
+        self.meter.read(answer.consumed_capacity.as_slice());
+        let cut = answer.last_evaluated_key.is_some();
+        let mut items = answer.items.unwrap_or_default();
+        // A page of 1 MB may be cut before the limit is reached: then its last item is where to go on.
+        let more = items.len() > usize::from(query.limit) || cut;
+        items.truncate(usize::from(query.limit));
+        let next_cursor = if more { items.last().and_then(|item| query.cursor_after(item)) } else { None };
+        Ok(Page { items, next_cursor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::schema::{DUE, LIST};
+    use super::*;
+
+    fn query<'a>(index: Index, pk: &'a str, cursor: Option<&'a str>) -> Query<'a> {
+        Query { index: Some(index), pk, range: Range::All, limit: 1, cursor, forward: true }
+    }
+
+    fn item(parts: [(&str, AttributeValue); 4]) -> Item {
+        parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    #[test]
+    fn a_cursor_reads_back_for_its_own_partition_only() {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let last =
+            item([(PK, text("CON#a")), (SK, text("CON")), ("list_pk", text("ORG#1#CON")), ("list_sk", text("a"))]);
+        let cursor = query(LIST, "ORG#1#CON", None).cursor_after(&last).unwrap();
+        assert_eq!(query(LIST, "ORG#1#CON", Some(&cursor)).start().unwrap(), Some(last));
+        assert!(matches!(query(LIST, "ORG#2#CON", Some(&cursor)).start(), Err(Error::InvalidCursor)));
+        for bad in ["", "!", "e30", &cursor[1..], &format!("{cursor}A")] {
+            assert!(matches!(query(LIST, "ORG#1#CON", Some(bad)).start(), Err(Error::InvalidCursor)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_stay_numbers() {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let last = item([
+            (PK, text("p")),
+            (SK, text("s")),
+            ("due_pk", text("DUE#1")),
+            ("due_at", AttributeValue::N("7".into())),
+        ]);
+        let cursor = query(DUE, "DUE#1", None).cursor_after(&last).unwrap();
+        assert_eq!(query(DUE, "DUE#1", Some(&cursor)).start().unwrap(), Some(last));
+        let forged = URL_SAFE_NO_PAD.encode(r#"["DUE#1","x","p","s"]"#);
+        assert!(query(DUE, "DUE#1", Some(&forged)).start().is_err());
+    }
+}

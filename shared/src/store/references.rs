@@ -1,0 +1,104 @@
+//! The way back from a platform's instance to our approval, and callbacks that came before it was known.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::query::{Query, Range};
+use super::schema::TTL;
+use super::{Consistency, Error, Item, Store, blank, corrupt, keys};
+use crate::approval::Event;
+use crate::ids::{ApprovalId, ConnectionId};
+
+/// Where an instance belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The approval.
+    #[serde(rename = "ap")]
+    pub approval: ApprovalId,
+    /// Index of the stage.
+    #[serde(rename = "sg")]
+    pub stage: usize,
+}
+
+/// How long a parked callback waits for its reference, in seconds.
+pub const PARKED_FOR: i64 = 24 * 60 * 60;
+/// Most parked callbacks of one instance that are taken up.
+const MOST_PARKED: u16 = 200;
+const EVENTS: &str = "ev";
+
+impl Store {
+    /// Remembers where an instance belongs. Doing it again is the same.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when it belongs to another approval; or the table's own.
+    pub async fn create_reference(
+        &self,
+        connection: &ConnectionId,
+        instance: &str,
+        reference: &Reference,
+    ) -> Result<(), Error> {
+        let key = keys::reference(connection, instance);
+        let body: Item = serde_dynamo::to_item(reference).map_err(|_| Error::Corrupt { key: key.to_string() })?;
+        let mut item = blank(&key, "reference", 1);
+        item.extend(body);
+        match self.put_new(item).await {
+            Err(Error::AlreadyExists { current }) => match current.clone().into_item().map(read) {
+                Some(Ok(known)) if known == *reference => Ok(()),
+                _ => Err(Error::AlreadyExists { current }),
+            },
+            other => other,
+        }
+    }
+
+    /// Where an instance belongs, as the last answered write left it; `None` when it is not ours, or not yet.
+    ///
+    /// # Errors
+    /// The table's own.
+    pub async fn reference(&self, connection: &ConnectionId, instance: &str) -> Result<Option<Reference>, Error> {
+        let item = self.get_item(&keys::reference(connection, instance), Consistency::Strong).await?;
+        item.map(read).transpose()
+    }
+
+    /// Keeps the events of a callback whose instance is not known yet, for a day. `name` tells callbacks apart: the same one
+    /// is kept once.
+    ///
+    /// # Errors
+    /// The table's own.
+    pub async fn park(
+        &self,
+        connection: &ConnectionId,
+        instance: &str,
+        name: &str,
+        events: &[Event],
+        now: i64,
+    ) -> Result<(), Error> {
+        let key = keys::parked(connection, instance, name);
+        let body = serde_json::to_string(events).map_err(|_| Error::Corrupt { key: key.to_string() })?;
+        let mut item = blank(&key, "parked", 1);
+        item.insert(EVENTS.into(), AttributeValue::S(body));
+        item.insert(TTL.into(), AttributeValue::N((now / 1000 + PARKED_FOR).to_string()));
+        self.put_item(item).await
+    }
+
+    /// The parked events of an instance.
+    ///
+    /// # Errors
+    /// The table's own.
+    pub async fn parked(&self, connection: &ConnectionId, instance: &str) -> Result<Vec<Event>, Error> {
+        let pk = keys::reference(connection, instance).pk;
+        let range = Range::StartsWith(keys::PARKED.to_owned());
+        let query = Query { index: None, pk: &pk, range, limit: MOST_PARKED, cursor: None, forward: true };
+        let page = self.query(&query).await?;
+        let mut events = Vec::new();
+        for item in &page.items {
+            let text = item.get(EVENTS).and_then(|value| value.as_s().ok()).ok_or_else(|| corrupt(item))?;
+            events.extend(serde_json::from_str::<Vec<Event>>(text).map_err(|_| corrupt(item))?);
+        }
+        Ok(events)
+    }
+}
+
+fn read(item: Item) -> Result<Reference, Error> {
+    let key = item.clone();
+    serde_dynamo::from_item(item).map_err(|_| corrupt(&key))
+}

@@ -1,0 +1,116 @@
+//! Access tokens of platforms: in this process, and sealed in the table for the others.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+
+use super::schema::TTL;
+use super::{Consistency, DataKey, Error, Key, Store, blank, corrupt, keys};
+use crate::clock::World;
+use crate::providers::TokenStore;
+
+/// How long a token must be good for to be handed out, in milliseconds.
+const MARGIN: i64 = 10 * 60 * 1000;
+const SEALED: &str = "sealed";
+const EXPIRES: &str = "expires_at";
+
+/// Tokens that processes share through the table. What the table holds is sealed for its own item.
+#[derive(Debug)]
+pub struct Tokens {
+    store: Store,
+    data_key: DataKey,
+    world: World,
+    /// The table's ways are slow compared to a look here.
+    here: Mutex<HashMap<String, (SecretString, i64)>>,
+}
+
+impl Tokens {
+    /// Tokens kept in this table.
+    #[must_use]
+    pub fn new(store: Store, data_key: DataKey, world: World) -> Self {
+        Self { store, data_key, world, here: Mutex::default() }
+    }
+
+    fn here(&self) -> std::sync::MutexGuard<'_, HashMap<String, (SecretString, i64)>> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<(SecretString, i64)>, Error> {
+        let at = place(key);
+        let Some(item) = self.store.get_item(&at, Consistency::Strong).await? else { return Ok(None) };
+        let sealed = item.get(SEALED).and_then(|value| value.as_s().ok()).ok_or_else(|| corrupt(&item))?;
+        let expires = item.get(EXPIRES).and_then(|value| value.as_n().ok()).and_then(|at| at.parse().ok());
+        // Sealed with another data key, after a restore perhaps: the next refresh replaces it.
+        let token = self.data_key.sealer().await?.open(sealed, &at.aad(SEALED)).ok();
+        Ok(token.zip(expires))
+    }
+
+    async fn write(&self, key: &str, token: &SecretString, expires_at: i64) -> Result<(), Error> {
+        let at = place(key);
+        let unsealed = || Error::Corrupt { key: at.to_string() };
+        let sealer = self.data_key.sealer().await?;
+        let sealed = sealer.seal(token, &at.aad(SEALED), &self.world).map_err(|_| unsealed())?;
+        let mut item = blank(&at, "token", 1);
+        item.insert(SEALED.into(), AttributeValue::S(sealed));
+        item.insert(EXPIRES.into(), AttributeValue::N(expires_at.to_string()));
+        item.insert(TTL.into(), AttributeValue::N((expires_at / 1000).to_string()));
+        self.store.put_item(item).await
+    }
+}
+
+/// Hashed: what a token belongs to may be longer than a key, and is nobody's business.
+fn place(key: &str) -> Key {
+    let hash: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    keys::token(&hash)
+}
+
+impl TokenStore for Tokens {
+    fn get<'a>(&'a self, key: &'a str, now: i64) -> Pin<Box<dyn Future<Output = Option<SecretString>> + Send + 'a>> {
+        Box::pin(async move {
+            let good = |(token, until): (SecretString, i64)| (until - now >= MARGIN).then_some((token, until));
+            let known = self.here().get(key).cloned().and_then(good);
+            if let Some((token, _)) = known {
+                return Some(token);
+            }
+            match self.read(key).await {
+                Ok(found) => {
+                    let (token, until) = found.and_then(good)?;
+                    self.here().insert(key.to_owned(), (token.clone(), until));
+                    Some(token)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a kept token could not be read");
+                    None
+                }
+            }
+        })
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        token: &'a SecretString,
+        expires_at: i64,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async move {
+            self.here().insert(key.to_owned(), (token.clone(), expires_at));
+            if let Err(error) = self.write(key, token, expires_at).await {
+                tracing::warn!(%error, "a token could not be kept");
+            }
+        })
+    }
+
+    fn forget<'a>(&'a self, key: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async move {
+            self.here().remove(key);
+            if let Err(error) = self.store.delete_item(&place(key)).await {
+                tracing::warn!(%error, "a refused token could not be removed");
+            }
+        })
+    }
+}
