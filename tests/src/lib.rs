@@ -1,4 +1,6 @@
-//! What the tests of the whole share: a table of their own.
+//! What the tests of the whole share: a table of their own, the functions' routes without a network, and a clock.
+
+pub mod http;
 
 use std::sync::Arc;
 

@@ -112,14 +112,14 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             }
             None => {
                 code.get_or_insert("invalid_request");
-                errors.push(&pointer, message);
+                errors.push(&pointer, without_value(&message));
                 break;
             }
         }
     }
     if errors.is_empty() {
         // Only the text itself was wrong, as with the same field twice.
-        errors.push(pointer(error.path()), error.inner().to_string());
+        errors.push(pointer(error.path()), without_value(&error.inner().to_string()));
     }
     Err(errors.into_problem(StatusCode::BAD_REQUEST, code.unwrap_or("invalid_request")))
 }
@@ -132,6 +132,16 @@ fn not_json(error: &serde_json::Error) -> Problem {
 /// The name in serde's message of an unknown field.
 fn unknown_field(message: &str) -> Option<&str> {
     message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+/// serde's message without the text that was sent: it may be a secret in the wrong place.
+fn without_value(message: &str) -> String {
+    for start in ["invalid type: string", "invalid value: string"] {
+        if let Some((_, expected)) = message.strip_prefix(start).and_then(|rest| rest.rsplit_once(", expected ")) {
+            return format!("{start}, expected {expected}");
+        }
+    }
+    message.to_owned()
 }
 
 fn pointer(path: &ErrorPath) -> String {
@@ -168,7 +178,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             let message = error.inner().to_string();
             match unknown_field(&message) {
                 Some(name) => Problem::bad_field("unknown_field", format!("/{}", step(name)), message.as_str()),
-                None => Problem::bad_field("invalid_request", pointer(error.path()), message),
+                None => Problem::bad_field("invalid_request", pointer(error.path()), without_value(&message)),
             }
         })
     }
@@ -265,6 +275,13 @@ mod tests {
         let (code, text) = refusal(r#"{"extra": 1, "name": 5}"#);
         assert_eq!(code, "unknown_field");
         assert!(text.contains("\"/extra\"") && text.contains("\"/name\""), "{text}");
+    }
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        let (code, text) = refusal(r#"{"name": "a", "inner": "hunter2, expected x"}"#);
+        assert_eq!(code, "invalid_request");
+        assert!(!text.contains("hunter2") && text.contains("invalid type: string, expected a sequence"), "{text}");
     }
 
     #[test]

@@ -1,0 +1,95 @@
+//! The data key that KMS protects: made once, decrypted once per process, the same for all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use aws_sdk_kms::Client as Kms;
+use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use countersign::clock::World;
+use countersign::store::DataKey;
+use countersign_tests::test_store;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+/// Plays KMS: "encrypts" by turning the bytes round, and refuses another encryption context.
+#[derive(Default)]
+struct FakeKms {
+    generated: AtomicUsize,
+    decrypted: AtomicUsize,
+    down: AtomicBool,
+}
+
+async fn answer(State(kms): State<Arc<FakeKms>>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+    let request: Value = serde_json::from_str(&body).unwrap();
+    if kms.down.load(Ordering::SeqCst) || request["EncryptionContext"] != json!({"countersign": "data-key"}) {
+        return (StatusCode::BAD_REQUEST, json!({"__type": "AccessDeniedException", "message": "no"}).to_string());
+    }
+    let target = headers["x-amz-target"].to_str().unwrap();
+    let answer = if target.ends_with("GenerateDataKey") {
+        kms.generated.fetch_add(1, Ordering::SeqCst);
+        let key: [u8; 32] = World::system().random();
+        let wrapped: Vec<u8> = key.iter().rev().copied().collect();
+        json!({"KeyId": "k", "Plaintext": STANDARD.encode(key), "CiphertextBlob": STANDARD.encode(wrapped)})
+    } else {
+        kms.decrypted.fetch_add(1, Ordering::SeqCst);
+        let mut key = STANDARD.decode(request["CiphertextBlob"].as_str().unwrap()).unwrap();
+        key.reverse();
+        json!({"KeyId": "k", "Plaintext": STANDARD.encode(key)})
+    };
+    (StatusCode::OK, answer.to_string())
+}
+
+async fn kms() -> (Kms, Arc<FakeKms>) {
+    let fake = Arc::new(FakeKms::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/", post(answer)).with_state(fake.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let config = aws_sdk_kms::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .build();
+    (Kms::from_conf(config), fake)
+}
+
+#[tokio::test]
+async fn all_processes_share_one_data_key() {
+    let (store, (client, fake)) = (test_store().await, kms().await);
+    let world = World::system();
+    let processes: Vec<DataKey> = (0..4).map(|_| DataKey::kms(client.clone(), "k", store.clone())).collect();
+    let started: Vec<_> =
+        processes.iter().cloned().map(|key| tokio::spawn(async move { key.sealer().await.map(|_| ()) })).collect();
+    for process in started {
+        process.await.unwrap().unwrap();
+    }
+    let sealed = processes[0].sealer().await.unwrap().seal(&"secret".into(), "place", &world).unwrap();
+    for process in &processes {
+        let opened = process.sealer().await.unwrap().open(&sealed, "place").unwrap();
+        assert_eq!(opened.expose_secret(), "secret");
+    }
+    let late = DataKey::kms(client, "k", store);
+    assert!(late.sealer().await.unwrap().open(&sealed, "place").is_ok());
+    let before = fake.decrypted.load(Ordering::SeqCst);
+    assert!(late.sealer().await.unwrap().open(&sealed, "place").is_ok());
+    assert_eq!(fake.decrypted.load(Ordering::SeqCst), before, "decrypted once per process");
+}
+
+#[tokio::test]
+async fn a_failure_is_tried_again_by_the_next_call() {
+    let (store, (client, fake)) = (test_store().await, kms().await);
+    let key = DataKey::kms(client, "k", store);
+    fake.down.store(true, Ordering::SeqCst);
+    assert!(key.sealer().await.is_err());
+    fake.down.store(false, Ordering::SeqCst);
+    assert!(key.sealer().await.is_ok());
+    assert_eq!(fake.generated.load(Ordering::SeqCst), 1);
+    assert!(DataKey::absent().sealer().await.is_err());
+}
