@@ -77,7 +77,7 @@ fn faults(state: &State) -> String {
         let mut options = vec![("false", "off"), ("1", "the next one"), ("3", "the next 3"), ("true", "all")];
         options.extend_from_slice(more);
         let now = faults[name].to_string();
-        let now = if now == "null" || now == "0" { "false".to_owned() } else { now };
+        let now = if now == "0" { "false".to_owned() } else { now };
         let known = options.iter().any(|(value, _)| *value == now);
         let mut html: String = options
             .iter()

@@ -35,6 +35,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use axum::response::Redirect;
 use axum::routing::{any, get, post};
 use countersign::clock::World;
 
@@ -72,6 +73,7 @@ impl DingTalk {
     pub(super) fn router(&self) -> Router {
         Router::new()
             .route(BASE, get(page::page))
+            .route(&format!("{BASE}/"), get(async || Redirect::permanent(BASE)))
             .route(&format!("{BASE}/_/people"), get(act::people))
             .route(&format!("{BASE}/_/instances"), get(act::instances))
             .route(&format!("{BASE}/_/instances/{{id}}"), get(act::instance))

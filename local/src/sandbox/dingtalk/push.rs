@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::DingTalk;
 use super::app::App;
-use super::state::{Batch, State};
+use super::state::Batch;
 use crate::sandbox::platform::outbox::{self, Answer, Attempt, CallbackState};
 use crate::sandbox::platform::text::random_name;
 
@@ -49,7 +49,8 @@ pub(super) async fn push(
     let query = [("signature", &signature), ("timestamp", &timestamp), ("nonce", &nonce)];
     url.query_pairs_mut().extend_pairs(query);
     let body = json!({"encrypt": encrypt}).to_string();
-    let answer = outbox::post(client, url.as_str(), body, DEADLINE).await?;
+    let answer = outbox::post(client, url.as_str(), body, DEADLINE).await;
+    let answer = answer.map_err(|error| format!("访问 URL 失败: {error}"))?;
     judge(&keys, &app.app_key, &answer)
 }
 
@@ -87,7 +88,7 @@ struct Outgoing {
 }
 
 impl DingTalk {
-    /// Sends a batch, one after the other.
+    /// Sends a claimed batch, one after the other.
     pub(super) async fn deliver(&self, batch: &Batch) {
         for number in &batch.numbers {
             self.deliver_one(&batch.instance, *number).await;
@@ -96,18 +97,7 @@ impl DingTalk {
 
     /// Sends every callback that is due, those of different instances at once, and waits for the answers.
     pub(in crate::sandbox) async fn deliver_due(&self) {
-        let due: Vec<Batch> = {
-            let state = self.state();
-            let now = state.now();
-            let batch = |instance: &super::model::Instance| {
-                let due = instance
-                    .callbacks
-                    .iter()
-                    .filter(|callback| callback.state == CallbackState::Pending && callback.due_at <= now);
-                Batch { instance: instance.id.clone(), numbers: due.map(|callback| callback.number).collect() }
-            };
-            state.instances.values().map(batch).filter(|batch| !batch.numbers.is_empty()).collect()
-        };
+        let due = self.state().claim_due();
         let mut sending = tokio::task::JoinSet::new();
         for batch in due {
             let platform = self.clone();
@@ -117,7 +107,9 @@ impl DingTalk {
     }
 
     async fn deliver_one(&self, instance: &str, number: u32) {
-        let Some(outgoing) = self.take(instance, number) else { return };
+        let Some(outgoing) = self.outgoing(instance, number) else {
+            return self.state().release(instance, number);
+        };
         for copy in 0..=outgoing.copies {
             let (at, began) = (self.inner.world.now(), std::time::Instant::now());
             let outcome = match &outgoing.url {
@@ -129,39 +121,36 @@ impl DingTalk {
                 Ok(detail) => (true, detail),
                 Err(detail) => (false, detail),
             };
-            self.record(instance, number, Attempt { at, took_ms, ok, detail, copy: copy > 0 });
+            let attempt = Attempt { at, took_ms, ok, detail, copy: copy > 0 };
+            self.record(instance, number, attempt, copy == outgoing.copies);
         }
-        self.state().in_flight.remove(&(instance.to_owned(), number));
     }
 
-    /// Takes a pending callback for sending, unless somebody else is at it.
-    fn take(&self, instance: &str, number: u32) -> Option<Outgoing> {
-        let mut state = self.state();
+    /// A callback that is still to be sent.
+    fn outgoing(&self, instance: &str, number: u32) -> Option<Outgoing> {
+        let state = self.state();
         let callback = state.instances.get(instance)?.callbacks.iter().find(|callback| callback.number == number)?;
-        if callback.state != CallbackState::Pending {
-            return None;
-        }
+        let pending = callback.state == CallbackState::Pending;
         let copies = if callback.attempts.is_empty() { callback.copies } else { 0 };
-        let event = callback.event.clone();
         let app = state.app.clone();
-        let free = state.in_flight.insert((instance.to_owned(), number));
-        free.then(|| Outgoing { url: app.subscription.url.clone(), app, event, copies })
+        pending.then(|| Outgoing { url: app.subscription.url.clone(), app, event: callback.event.clone(), copies })
     }
 
-    fn record(&self, instance: &str, number: u32, attempt: Attempt) {
+    /// Keeps what came of an attempt. A result that cannot be kept is not lost for good: the callback stays pending and
+    /// goes out again.
+    fn record(&self, instance: &str, number: u32, attempt: Attempt, last: bool) {
         let mut state = self.state();
         let now = state.now();
-        let Some(mut instance) = state.instances.get(instance).cloned() else { return };
-        if let Some(callback) = instance.callbacks.iter_mut().find(|callback| callback.number == number) {
-            callback.record(attempt, now, &RETRIES);
+        if let Some(mut changed) = state.instances.get(instance).cloned() {
+            if let Some(callback) = changed.callbacks.iter_mut().find(|callback| callback.number == number) {
+                callback.record(attempt, now, &RETRIES);
+            }
+            if let Err(error) = state.put_instance(changed) {
+                tracing::error!(%error, "the DingTalk sandbox cannot keep the result of a callback");
+            }
         }
-        keep(&mut state, instance);
-    }
-}
-
-/// A result that cannot be kept is not lost for good: the callback stays pending and goes out again.
-fn keep(state: &mut State, instance: super::model::Instance) {
-    if let Err(error) = state.put_instance(instance) {
-        tracing::error!(%error, "the DingTalk sandbox cannot keep the result of a callback");
+        if last {
+            state.release(instance, number);
+        }
     }
 }

@@ -29,8 +29,8 @@ pub(super) struct State {
     pub(super) instances: BTreeMap<String, Instance>,
     pub(super) notices: Vec<Notice>,
     pub(super) faults: Faults,
-    /// Callbacks that are being sent at this moment.
-    pub(super) in_flight: BTreeSet<(String, u32)>,
+    /// Callbacks that somebody is about to send or is sending: nobody else does.
+    claimed: BTreeSet<(String, u32)>,
     /// Counts changes, so that pages know when to look again.
     pub(super) version: u64,
     last_task: i64,
@@ -71,7 +71,7 @@ impl State {
             instances: instances.into_iter().map(|instance| (instance.id.clone(), instance)).collect(),
             notices,
             faults: Faults::default(),
-            in_flight: BTreeSet::new(),
+            claimed: BTreeSet::new(),
             version: 0,
             last_task,
         })
@@ -112,7 +112,8 @@ impl State {
         Ok(())
     }
 
-    /// Keeps an instance together with the callbacks of what happened to it.
+    /// Keeps an instance together with the callbacks of what happened to it. The caller has to deliver the batch: nobody
+    /// else may until it has.
     pub(super) fn commit(&mut self, mut instance: Instance, happened: &[Happening]) -> Result<Batch, Error> {
         let now = self.now();
         let tell = |happening| events::event(&instance, &self.app.corp_id, happening, now);
@@ -124,7 +125,32 @@ impl State {
         let batch = Batch { instance: instance.id.clone(), numbers: pending.map(|callback| callback.number).collect() };
         instance.callbacks.extend(callbacks);
         self.put_instance(instance)?;
+        self.claim(&batch);
         Ok(batch)
+    }
+
+    /// The callbacks that are due and nobody is sending; the caller has to deliver them.
+    pub(super) fn claim_due(&mut self) -> Vec<Batch> {
+        let now = self.now();
+        let batch = |instance: &Instance| {
+            let pending = instance.callbacks.iter().filter(|callback| callback.state == CallbackState::Pending);
+            let free = pending.filter(|callback| {
+                callback.due_at <= now && !self.claimed.contains(&(instance.id.clone(), callback.number))
+            });
+            Batch { instance: instance.id.clone(), numbers: free.map(|callback| callback.number).collect() }
+        };
+        let due: Vec<Batch> = self.instances.values().map(batch).filter(|batch| !batch.numbers.is_empty()).collect();
+        due.iter().for_each(|batch| self.claim(batch));
+        due
+    }
+
+    fn claim(&mut self, batch: &Batch) {
+        self.claimed.extend(batch.numbers.iter().map(|number| (batch.instance.clone(), *number)));
+    }
+
+    /// Lets go of a callback.
+    pub(super) fn release(&mut self, instance: &str, number: u32) {
+        self.claimed.remove(&(instance.to_owned(), number));
     }
 
     /// Keeps a work notice, and forgets the oldest ones.

@@ -8,16 +8,19 @@ const LONGEST_DELAY: u64 = 60_000;
 const MOST_COPIES: u32 = 20;
 
 /// How many more times a fault strikes: `false`, `true` (until told otherwise) or a number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Times {
     /// The next so many times.
     Next(u32),
     /// Always or never.
     Switch(bool),
-    /// Never.
-    #[default]
-    Never,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self::Switch(false)
+    }
 }
 
 impl Times {
@@ -25,7 +28,7 @@ impl Times {
     pub(crate) fn strike(&mut self) -> bool {
         match self {
             Self::Switch(on) => *on,
-            Self::Next(0) | Self::Never => false,
+            Self::Next(0) => false,
             Self::Next(left) => {
                 *left -= 1;
                 true
@@ -35,7 +38,7 @@ impl Times {
 
     /// Whether it would strike.
     pub(crate) fn armed(self) -> bool {
-        !matches!(self, Self::Next(0) | Self::Never | Self::Switch(false))
+        !matches!(self, Self::Next(0) | Self::Switch(false))
     }
 }
 
@@ -59,7 +62,7 @@ pub(crate) enum AfterEffect {
 
 impl Default for Failure {
     fn default() -> Self {
-        Self::Before(Times::Never)
+        Self::Before(Times::default())
     }
 }
 

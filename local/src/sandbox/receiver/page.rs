@@ -25,9 +25,12 @@ pub(super) async fn page(Shared(receiver): Shared<Receiver>) -> Response {
     let body = format!(
         "<main><div id=\"live\" data-follow=\"/sandbox/receiver/_/version\" data-version=\"{version}\"><section class=\"card detail\">\
          <h1>Receiver</h1><p class=\"soft\">What <code>POST /sandbox/receiver</code> received, newest first. Signatures (Standard Webhooks) are \
-         checked with {secrets} trusted secret(s), by the crate <code>standardwebhooks</code>.</p>{table}</section></div>{boxes}</main>",
+         checked with {secrets}, by the crate <code>standardwebhooks</code>.</p>{table}</section></div>{boxes}</main>",
         version = memory.version,
-        secrets = memory.secrets.len(),
+        secrets = match memory.secrets.len() {
+            1 => "1 trusted secret".to_owned(),
+            count => format!("{count} trusted secrets"),
+        },
         boxes = boxes(&memory),
     );
     shell("Receiver", "/sandbox/receiver", &body)
@@ -54,7 +57,7 @@ fn row(memory: &Memory, delivery: &Delivery) -> String {
         status = Esc(&text(&data["status"])),
         answered = delivery.answered,
         number = delivery.number,
-        id = Esc(&delivery.webhook_id),
+        id = Esc(if delivery.webhook_id.is_empty() { "no id" } else { &delivery.webhook_id }),
         again = if again { " <span class=\"pill wait\">again</span>" } else { "" },
         signature = Esc(&format!(
             "webhook-timestamp: {}\nwebhook-signature: {}\n",

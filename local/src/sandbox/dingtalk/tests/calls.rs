@@ -343,7 +343,7 @@ async fn calls_can_be_throttled_failed_and_forbidden() {
     assert!(answer["errmsg"].as_str().unwrap().ends_with("{requiredScopes=[qyapi_get_member]}]"), "{answer}");
 
     let (_, healthy) = sandbox.send(Method::DELETE, "/_/faults", None, None).await;
-    assert_eq!((&healthy["throttle"], &healthy["missing_scopes"]), (&Value::Null, &json!([])));
+    assert_eq!((&healthy["throttle"], &healthy["missing_scopes"]), (&json!(false), &json!([])));
     fault(json!({"fail": "after_effect"})).await;
     let approvers = json!([{"actionType": "NONE", "userIds": ["manager4220"]}]);
     assert_eq!(sandbox.get(todo).await, (200, json!({"result": 0})), "reading has no effect to lose the answer of");
