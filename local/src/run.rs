@@ -23,7 +23,7 @@ use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::{Error, banner, dynamodb, seed, stream};
 
 /// Pause between two looks at what is due.
-const TICK: Duration = Duration::from_secs(2);
+const TICK: Duration = Duration::from_secs(1);
 
 /// How the local run is started.
 #[derive(Debug, Clone)]

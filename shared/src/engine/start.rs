@@ -21,6 +21,10 @@ use crate::store::requests::Request;
 /// How long one start may take before another may try, in milliseconds. Longer than any function's time limit.
 pub const LEASE: i64 = 60_000;
 
+/// Shortest and longest wait before a start that the platform did not answer is tried again, in milliseconds.
+const AGAIN_AT_LEAST: i64 = 2_000;
+const AGAIN_AT_MOST: i64 = 15 * 60 * 1000;
+
 /// What a start came to.
 #[derive(Debug)]
 pub enum Outcome {
@@ -101,12 +105,31 @@ pub async fn start_with(
     match call(app, provider, &connection, account, &start, tried).await {
         Ok(started) => keep(app, record, stage, &connection.id, started).await,
         Err(Error::Provider(error)) if is_final(&error) => fail(app, record, error).await,
-        Err(Error::Provider(error)) => {
-            tracing::warn!(approval.id = %record.id, stage, %error, "the platform has not started it yet");
-            Ok(Outcome::Starting(Box::new(record)))
-        }
+        Err(Error::Provider(error)) => again_later(app, record, stage, &error).await,
         Err(error) => Err(error),
     }
+}
+
+/// Gives the lease back until the start is to be tried again: soon at first, then less and less often.
+async fn again_later(app: &App, record: Record, stage: usize, error: &providers::Error) -> Result<Outcome, Error> {
+    let now = app.world.now();
+    let asked = match error {
+        providers::Error::Throttled { retry_after_ms: Some(wait), .. } => i64::try_from(*wait).unwrap_or(AGAIN_AT_MOST),
+        _ => 0,
+    };
+    let wait = ((now - record.state.submitted_at) / 2).max(asked).clamp(AGAIN_AT_LEAST, AGAIN_AT_MOST);
+    tracing::warn!(approval.id = %record.id, stage, %error, wait_ms = wait, "the platform has not started it yet");
+    let held = record.state.stages.get(stage).and_then(|stage| stage.lease_until);
+    let Transition { record, .. } = continue_from(app, record, |record| {
+        let still = record.state.stage_to_start() == Some(stage) && record.state.stages[stage].lease_until == held;
+        if still {
+            record.state.stages[stage].lease_until = Some(now + wait);
+            record.due_at = Some(now + wait);
+        }
+        still
+    })
+    .await?;
+    Ok(Outcome::Starting(Box::new(record)))
 }
 
 /// Looks for the instance where an earlier try may have made it, else makes it.
