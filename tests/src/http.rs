@@ -1,6 +1,5 @@
 //! The functions' routes, called without a network.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +9,6 @@ use countersign::clock::World;
 use countersign::config::{Settings, bootstrap};
 use countersign::crypto::seal::Sealer;
 use countersign::http::App;
-use countersign::http::app::ProcessTokens;
 use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::store::{DataKey, Store};
 use secrecy::ExposeSecret;
@@ -27,14 +25,8 @@ pub fn test_app(store: Store, world: World) -> App {
         addresses: AddressPolicy::AllowAll,
         owner_key: None,
     };
-    App {
-        store,
-        data_key: DataKey::ready(Sealer::new(&[7; 32])),
-        world,
-        outbound: Outbound::new(settings.addresses.clone(), Duration::from_secs(5)),
-        settings: Arc::new(settings),
-        tokens: Arc::new(ProcessTokens::default()),
-    }
+    let outbound = Outbound::new(settings.addresses.clone(), Duration::from_secs(5));
+    App::new(store, DataKey::ready(Sealer::new(&[7; 32])), world, settings, outbound)
 }
 
 /// The key of the deployment's owner, made for this table.
