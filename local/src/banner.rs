@@ -5,9 +5,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::run::Running;
 
-/// Sets up the log: warnings, unless `RUST_LOG` asks for more.
+/// Sets up the log: warnings (the embedded DynamoDB warns of every lost race), unless `RUST_LOG` asks for more.
 pub fn init_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,dynoxide=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
@@ -43,7 +43,8 @@ pub fn lines(url: &str) -> [String; 3] {
     let json = "-H 'content-type: application/json'";
     let key = "-H \"Authorization: Bearer $KEY\"";
     let body = r#"{"title":"Read access to orders","reason":"monthly report","applicant":{"account":"0123456789"}}"#;
-    let field = |name: &str, value: &str| format!("$(echo \"$A\" | sed 's/.*\"{name}\":\"\\({value}[^\"]*\\)\".*/\\1/')");
+    let field =
+        |name: &str, value: &str| format!("$(echo \"$A\" | sed 's/.*\"{name}\":\"\\({value}[^\"]*\\)\".*/\\1/')");
     let approval = "$(echo \"$A\" | sed 's/^{\"id\":\"\\([^\"]*\\)\".*/\\1/')";
     let instance = field("instance", "");
     let act = r#"{"user":"manager4220","action":"approve","remark":"fine"}"#;

@@ -105,7 +105,9 @@ async fn app(options: &Options, aws: &aws_config::SdkConfig, url: &str) -> Resul
     let world = World::system();
     let store = Store::new(aws_sdk_dynamodb::Client::new(aws), settings.table.clone());
     let client = aws_sdk_dynamodb::Client::new(aws);
-    create_table(&client, &settings.table).await.map_err(|error| Error::new(format!("cannot make the table: {error}")))?;
+    create_table(&client, &settings.table)
+        .await
+        .map_err(|error| Error::new(format!("cannot make the table: {error}")))?;
     let sealer = key_file::open(&options.data_dir.join("data.key"), &world).map_err(told)?;
     let outbound = Outbound::new(settings.addresses.clone(), Duration::from_secs(5));
     Ok(App::new(store, DataKey::ready(sealer), world, settings, outbound))
@@ -117,8 +119,7 @@ fn told(error: impl std::fmt::Display) -> Error {
 }
 
 fn sandbox(options: &Options, app: &App) -> Result<Sandbox, Error> {
-    let config =
-        SandboxConfig { data_dir: options.data_dir.clone(), public_url: app.settings.public_url.clone() };
+    let config = SandboxConfig { data_dir: options.data_dir.clone(), public_url: app.settings.public_url.clone() };
     Sandbox::open(&config, app.world.clone()).map_err(|error| Error::new(format!("the sandbox: {error}")))
 }
 

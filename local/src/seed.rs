@@ -49,15 +49,22 @@ struct Seeder<'a> {
 /// When a step is refused.
 pub async fn seed(app: &App, sandbox: &Sandbox, org: &OrgId, data_dir: &Path) -> Result<(), Error> {
     let file = data_dir.join("sandbox").join("seeded.json");
-    let made: Made = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let made: Made =
+        std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     if made.callback && made.template {
         return Ok(());
     }
     let key = ApiKey::generate(&app.world);
     let mut record = key_record(&key, org, app.world.now());
     let version = app.store.create(&record).await.map_err(|error| Error::new(error.to_string()))?;
-    let mut seeder =
-        Seeder { public_url: &app.settings.public_url, sandbox, api: countersign_config::routes(app.clone()), key: key.reveal(), file, made };
+    let mut seeder = Seeder {
+        public_url: &app.settings.public_url,
+        sandbox,
+        api: countersign_config::routes(app.clone()),
+        key: key.reveal(),
+        file,
+        made,
+    };
     let result = seeder.run().await;
     record.revoked_at = Some(app.world.now());
     app.store.delete(&record, version).await.map_err(|error| Error::new(error.to_string()))?;

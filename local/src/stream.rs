@@ -111,9 +111,9 @@ impl Reader {
         let mut seen = 0;
         for shard in self.shards.clone() {
             let Some(id) = shard.shard_id else { continue };
-            let waits = shard.parent_shard_id.is_some_and(|parent| {
-                known.contains(&parent) && !self.checkpoint.ended.contains(&parent)
-            });
+            let waits = shard
+                .parent_shard_id
+                .is_some_and(|parent| known.contains(&parent) && !self.checkpoint.ended.contains(&parent));
             if !waits && !self.checkpoint.ended.contains(&id) {
                 seen += self.look_at(&id).await?;
             }
@@ -154,9 +154,7 @@ impl Reader {
     async fn iterator(&self, shard: &str) -> Result<String, Error> {
         let ask = self.client.get_shard_iterator().stream_arn(&self.checkpoint.arn).shard_id(shard);
         let ask = match self.checkpoint.shards.get(shard) {
-            Some(after) => {
-                ask.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(after)
-            }
+            Some(after) => ask.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(after),
             None => ask.shard_iterator_type(ShardIteratorType::TrimHorizon),
         };
         let answer = ask.send().await.map_err(|error| Error::sdk("GetShardIterator", &error))?;

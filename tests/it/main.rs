@@ -4,4 +4,5 @@
 mod config;
 mod data_key;
 mod store_base;
+mod template;
 mod store_resources;

@@ -72,10 +72,10 @@ impl From<Request> for Asked {
     }
 }
 
-async fn read(State(app): State<App>, caller: Caller, Id(id): Id<ApprovalId>) -> Result<Json<Value>, Problem> {
+async fn read(State(app): State<App>, caller: Caller, Id(id): Id<ApprovalId>) -> Result<Json<Full>, Problem> {
     let record = find(&app, &caller, &id).await?;
     let request = app.store.request(&id).await?.request;
-    Ok(Json(json!(Full { approval: Document::from(&record), request: request.into() })))
+    Ok(Json(Full { approval: Document::from(&record), request: request.into() }))
 }
 
 /// The approval, if this caller may see it: one of their organisation, and for a source's key of their source.

@@ -13,7 +13,7 @@ use countersign::http::{App, Caller, FieldErrors, Id, Json, Problem};
 use countersign::ids::ApprovalId;
 use countersign::providers;
 use countersign::store::approvals::Record;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 const LONGEST_REASON: usize = 500;
@@ -72,10 +72,14 @@ fn answer(outcome: Outcome) -> Result<Response, Problem> {
 }
 
 /// The approval, and what is to be known of its withdrawal.
+#[derive(Serialize)]
+struct Withdrawn {
+    #[serde(flatten)]
+    approval: Document,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
 fn approval(status: StatusCode, record: &Record, note: Option<String>) -> Response {
-    let mut body = json!(Document::from(record));
-    if let (Some(note), Some(fields)) = (note, body.as_object_mut()) {
-        fields.insert("note".to_owned(), note.into());
-    }
-    (status, axum::Json(body)).into_response()
+    (status, axum::Json(Withdrawn { approval: Document::from(record), note })).into_response()
 }

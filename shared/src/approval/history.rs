@@ -71,7 +71,10 @@ pub(super) fn history(approval: &Approval, decided_at: Option<i64>) -> Vec<Entry
         }));
     }
     entries.extend(of_closure(approval, decided_at));
-    // Starting is told after submitting even where a platform's clock is behind ours.
+    // Nothing happens before it was asked for, even where a platform's clock is behind ours or tells whole seconds.
+    for entry in &mut entries {
+        entry.at = entry.at.max(approval.submitted_at);
+    }
     entries[1..].sort_by_key(|line| (line.at, line.action));
     entries
 }

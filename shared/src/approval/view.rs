@@ -81,6 +81,16 @@ pub struct View {
     pub history: Vec<Entry>,
 }
 
+impl View {
+    /// Whether a node has passed of which nobody's approval is known yet: its event is on its way.
+    #[must_use]
+    pub fn lacks_approvers(&self) -> bool {
+        let nodes = self.stages.iter().flat_map(|stage| &stage.nodes);
+        let mut passed = nodes.filter(|node| node.status == NodeStatus::Approved);
+        passed.any(|node| node.tasks.iter().all(|task| task.status != TaskStatus::Approved))
+    }
+}
+
 /// A stage, as seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageView {
@@ -154,7 +164,8 @@ impl Approval {
                 .max()
                 .or_else(|| ends.filter_map(|fact| fact.end.as_ref()).map(|end| end.at).max())
         };
-        closure.at.or_else(told)
+        // A platform's clock may be behind ours, or tell whole seconds.
+        closure.at.or_else(told).map(|at| at.max(self.submitted_at))
     }
 
     fn stage_view(&self, index: usize, stage: &Stage, current: Option<usize>) -> StageView {
@@ -193,12 +204,15 @@ impl Stage {
         let statuses = self.node_statuses(&placed, begun, closed);
         let views = placed.nodes.iter().zip(statuses).enumerate().map(|(index, (seats, status))| {
             let planned = self.nodes.get(index);
-            let ended = !matches!(status, NodeStatus::Waiting | NodeStatus::Pending);
+            // The platform may say that a node has passed before it says who approved: then nobody was skipped yet.
+            let told = status != NodeStatus::Approved || seats.iter().any(Seat::approved);
+            let open = matches!(status, NodeStatus::Waiting | NodeStatus::Pending) || !told;
+            let rest = if open { TaskStatus::Pending } else { TaskStatus::Skipped };
             NodeView {
                 name: planned.map_or_else(|| format!("Node {}", index + 1), |node| node.name.clone()),
                 mode: planned.map_or(Mode::Any, |node| node.mode),
                 status,
-                tasks: seats.iter().flat_map(|seat| seat.views(ended)).collect(),
+                tasks: seats.iter().flat_map(|seat| seat.views(rest)).collect(),
             }
         });
         views.collect()
@@ -215,10 +229,15 @@ impl Stage {
 }
 
 impl Seat<'_> {
-    fn views(&self, node_ended: bool) -> Vec<TaskView> {
+    fn approved(&self) -> bool {
+        self.last().and_then(|fact| fact.end.as_ref()).is_some_and(|end| end.outcome == TaskOutcome::Approved)
+    }
+
+    /// Its tasks; those that have not ended are seen as `rest`.
+    fn views(&self, rest: TaskStatus) -> Vec<TaskView> {
         let unasked = (self.tasks.is_empty()).then(|| TaskView {
             assignee: self.planned.cloned().unwrap_or_default(),
-            status: if node_ended { TaskStatus::Skipped } else { TaskStatus::Pending },
+            status: rest,
             remark: None,
             decided_at: None,
         });
@@ -227,7 +246,7 @@ impl Seat<'_> {
             let told = Person { member: None, account: Some(fact.assignee.clone()), name: fact.name.clone() };
             TaskView {
                 assignee: own.cloned().unwrap_or(told),
-                status: task_status(fact, node_ended),
+                status: task_status(fact, rest),
                 remark: fact.end.as_ref().and_then(|end| end.remark.clone()),
                 decided_at: fact.end.as_ref().map(|end| end.at),
             }
@@ -236,13 +255,12 @@ impl Seat<'_> {
     }
 }
 
-fn task_status(fact: &TaskFact, node_ended: bool) -> TaskStatus {
+fn task_status(fact: &TaskFact, rest: TaskStatus) -> TaskStatus {
     match fact.end.as_ref().map(|end| end.outcome) {
         Some(TaskOutcome::Approved) => TaskStatus::Approved,
         Some(TaskOutcome::Rejected) => TaskStatus::Rejected,
         Some(TaskOutcome::Transferred) => TaskStatus::Transferred,
         Some(TaskOutcome::Skipped) => TaskStatus::Skipped,
-        None if node_ended => TaskStatus::Skipped,
-        None => TaskStatus::Pending,
+        None => rest,
     }
 }

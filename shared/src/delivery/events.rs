@@ -113,9 +113,9 @@ struct Payload<'a> {
 }
 
 /// The events that a change of an approval is; `old` is `None` for a new one. The same change gives the same events with the
-/// same sequences and the same bodies.
+/// same sequences. The bodies show `shown`, a later state of it, if there is one.
 #[must_use]
-pub fn told(old: Option<&Record>, new: &Record) -> Vec<Told> {
+pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<Told> {
     let before = old.map(|record| record.state.view());
     let after = new.state.view();
     let mut kinds: Vec<(EventType, Option<DecidedNode>)> = Vec::new();
@@ -130,7 +130,7 @@ pub fn told(old: Option<&Record>, new: &Record) -> Vec<Told> {
     if before.as_ref().map(|view| view.status) != Some(after.status) {
         kinds.extend(EventType::of_end(after.status).map(|event| (event, None)));
     }
-    let document = Document::from(new);
+    let document = Document::from(shown.unwrap_or(new));
     let version = u32::try_from(new.version).unwrap_or(u32::MAX / MOST_EVENTS);
     let told = (0..MOST_EVENTS).zip(kinds).map(|(place, (event, node))| {
         let payload = Payload { r#type: event, timestamp: rfc3339(new.updated_at), node, data: &document };
@@ -182,7 +182,7 @@ mod tests {
     }
 
     fn kinds(old: Option<&Record>, new: &Record) -> Vec<EventType> {
-        told(old, new).iter().map(|told| told.event).collect()
+        told(old, new, None).iter().map(|told| told.event).collect()
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
             [EventType::NodeDecided, EventType::NodeDecided, EventType::Approved]
         );
         assert_eq!(kinds(Some(&ended), &ended), []);
-        assert_eq!(told(Some(&started), &ended)[2].sequence, 302);
+        assert_eq!(told(Some(&started), &ended, None)[2].sequence, 302);
     }
 
     #[test]
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_body_is_the_contracts() {
-        let body: serde_json::Value = serde_json::from_str(&told(None, &record())[0].body).unwrap();
+        let body: serde_json::Value = serde_json::from_str(&told(None, &record(), None)[0].body).unwrap();
         assert_eq!(body["type"], "approval.submitted");
         assert_eq!(body["timestamp"], "2026-09-21T14:13:20Z");
         assert_eq!(body["data"]["id"], "apr_1");

@@ -61,7 +61,8 @@ pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
 
 /// Makes the rows of all events first, then sends each in order, so that a crash while sending loses none.
 async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
-    let events = told(change.old.as_ref(), &change.new);
+    let fuller = fuller(app, &change.new).await?;
+    let events = told(change.old.as_ref(), &change.new, fuller.as_ref());
     if events.is_empty() {
         return Ok(());
     }
@@ -81,6 +82,15 @@ async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// The approval as it is now, where the change told that a node has passed but not by whom: that event comes a moment later,
+/// and is likely to be there by now.
+async fn fuller(app: &App, new: &Record) -> Result<Option<Record>, StoreError> {
+    if new.state.closed.is_none() || !new.state.view().lacks_approvers() {
+        return Ok(None);
+    }
+    app.store.approval(&new.id).await.map(Some)
 }
 
 /// Reads an instance and merges what it tells. A platform that fails now is asked again by the sweep.

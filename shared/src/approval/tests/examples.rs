@@ -56,8 +56,12 @@ fn an_instance_may_end_before_its_last_task() {
     let mut approval = with(&[(Mode::Any, &["a"])]);
     approval.apply(0, finished(Outcome::Approved, 390));
     assert_eq!(approval.status(), Status::Approved);
+    let early = approval.view();
+    assert_eq!(early.stages[0].nodes[0].tasks[0].status, TaskStatus::Pending, "nobody was skipped, as far as we know");
+    assert!(early.lacks_approvers());
     assert!(approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 427))))));
     let view = approval.view();
+    assert!(!view.lacks_approvers());
     assert_eq!(view.decided_at, Some(AT + 390));
     assert_eq!(view.stages[0].nodes[0].tasks[0].decided_at, Some(AT + 427));
 }
@@ -203,4 +207,16 @@ fn an_outside_oa_decides_node_by_node_but_ends_by_its_own_word() {
     assert_eq!(nodes(&approval), [NodeStatus::Approved, NodeStatus::Pending]);
     approval.apply(0, finished(Outcome::Approved, 9));
     assert_eq!(approval.status(), Status::Approved);
+}
+
+#[test]
+fn nothing_happens_before_it_was_asked_for() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    approval.submitted_at = AT + 700;
+    approval.apply(0, Event::Started { at: AT });
+    approval.apply(0, finished(Outcome::Approved, 0));
+    let view = approval.view();
+    assert_eq!(view.decided_at, Some(AT + 700));
+    assert!(view.history.iter().all(|entry| entry.at == AT + 700));
+    assert_eq!(view.history[0].action, Action::Submitted);
 }

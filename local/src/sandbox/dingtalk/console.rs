@@ -1,0 +1,119 @@
+//! The developer console: the app's credentials and its event subscription.
+
+use axum::Json;
+use axum::extract::State as Shared;
+use countersign::crypto::envelope::Keys;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::app::{App, Subscription};
+use super::{DingTalk, push};
+use crate::sandbox::platform::http::{Body, Refused, SameSite};
+
+/// The check that the console sends when a URL is saved.
+const CHECK: &str = r#"{"EventType":"check_url"}"#;
+
+/// What is entered in the console. Token and AES key stay as they are unless they are given.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    /// `null` ends the subscription. It has to be there.
+    #[serde(deserialize_with = "Option::deserialize")]
+    callback_url: Option<String>,
+    #[serde(default)]
+    token: Option<SecretText>,
+    #[serde(default)]
+    aes_key: Option<SecretText>,
+}
+
+/// A secret as it stands in JSON.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct SecretText(SecretString);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// `GET _/app`: settings and secrets as a connection takes them.
+pub(super) async fn read(_: SameSite, Shared(platform): Shared<DingTalk>) -> Json<Value> {
+    Json(platform.app())
+}
+
+/// `PUT _/app`: stores a callback URL that answers the check as it should, and no other.
+pub(super) async fn subscribe(
+    _: SameSite,
+    Shared(platform): Shared<DingTalk>,
+    Body(entry): Body<Entry>,
+) -> Result<Json<Value>, Refused> {
+    let mut app = platform.state().app.clone();
+    app.subscription = entered(&app.subscription, entry)?;
+    platform.save(app).await.map_err(Refused::bad)?;
+    Ok(Json(platform.app()))
+}
+
+impl DingTalk {
+    /// Settings, secrets and callback URL.
+    pub(in crate::sandbox) fn app(&self) -> Value {
+        let app = self.state().app.clone();
+        json!({
+            "settings": {
+                "endpoint": self.inner.endpoint,
+                "legacy_endpoint": self.inner.endpoint,
+                "app_key": app.app_key,
+                "agent_id": app.agent_id.to_string(),
+                "corp_id": app.corp_id,
+            },
+            "secrets": {
+                "app_secret": app.app_secret.expose_secret(),
+                "token": app.subscription.token.expose_secret(),
+                "aes_key": app.subscription.aes_key.expose_secret(),
+            },
+            "callback_url": app.subscription.url,
+        })
+    }
+
+    /// Stores a callback URL after its check; the error is the console's text.
+    pub(in crate::sandbox) async fn set_callback_url(&self, url: &str) -> Result<(), String> {
+        let mut app = self.state().app.clone();
+        app.subscription.url = Some(url.to_owned());
+        self.save(app).await
+    }
+
+    /// Checks and keeps a subscription.
+    async fn save(&self, app: App) -> Result<(), String> {
+        if let Some(url) = &app.subscription.url {
+            push::push(&self.inner.http, &self.inner.world, &app, url, CHECK).await?;
+        }
+        let mut state = self.state();
+        // Only the subscription was entered: the access token may have changed meanwhile.
+        let app = App { subscription: app.subscription, ..state.app.clone() };
+        state.put_app(app).map_err(|error| error.to_string())
+    }
+}
+
+/// The subscription as entered, if its parts look as the console wants them.
+fn entered(current: &Subscription, entry: Entry) -> Result<Subscription, Refused> {
+    let token = entry.token.map_or_else(|| current.token.clone(), |text| text.0);
+    let aes_key = entry.aes_key.map_or_else(|| current.aes_key.clone(), |text| text.0);
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let exposed = token.expose_secret();
+    if !(3..=32).contains(&exposed.len()) || !plain(exposed) {
+        return Err(Refused::bad("签名 token 不合法: 3 to 32 letters and digits"));
+    }
+    if !plain(aes_key.expose_secret()) || Keys::new(&token, &aes_key).is_err() {
+        return Err(Refused::bad("加密 aes_key 不合法: 43 letters and digits"));
+    }
+    let url = entry.callback_url.filter(|url| !url.is_empty());
+    let web = |url: &String| {
+        let url = reqwest::Url::parse(url);
+        url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    };
+    match url {
+        Some(url) if !web(&url) => Err(Refused::bad("URL 不合法: an address that starts with http:// or https://")),
+        url => Ok(Subscription { url, token, aes_key }),
+    }
+}

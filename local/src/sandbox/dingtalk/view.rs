@@ -1,0 +1,126 @@
+//! Instances as the sandbox's own endpoints tell them.
+
+use serde_json::{Value, json};
+
+use super::directory::name;
+use super::instances::status;
+use super::model::{Instance, Mode, Position, Task, Verdict};
+use crate::sandbox::platform::outbox::Callback;
+use crate::sandbox::platform::text::rfc3339;
+
+/// A line of a list.
+pub(super) fn summary(instance: &Instance) -> Value {
+    json!({
+        "id": instance.id,
+        "business_id": instance.business_id,
+        "title": instance.title,
+        "template": instance.template,
+        "process_code": instance.process_code,
+        "status": status(instance.status),
+        "result": instance.result.map(Verdict::lower),
+        "originator": person(&instance.originator),
+        "created_at": rfc3339(instance.created_at),
+        "finished_at": instance.finished_at.map(rfc3339),
+        "open": instance.tasks.iter().filter(|task| task.state.open()).map(|task| &task.user).collect::<Vec<_>>(),
+    })
+}
+
+/// Everything.
+pub(super) fn whole(instance: &Instance) -> Value {
+    let mut value = summary(instance);
+    let nodes: Vec<Value> = instance
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| {
+            let tasks = instance.tasks.iter().filter(|task| task.node == index).map(task);
+            json!({
+                "activity_id": node.activity_id,
+                "mode": mode(node.mode),
+                "users": node.users,
+                "tasks": tasks.collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let form = instance.form.iter().map(|value| json!({"name": value.name, "value": value.value}));
+    let records = instance.records.iter().map(|record| {
+        json!({
+            "at": rfc3339(record.at),
+            "user": person(&record.user),
+            "type": record.kind,
+            "result": record.result,
+            "remark": record.remark,
+            "others": record.others,
+        })
+    });
+    if let Some(map) = value.as_object_mut() {
+        map.insert("form".to_owned(), form.collect());
+        map.insert("nodes".to_owned(), nodes.into());
+        map.insert("records".to_owned(), records.collect());
+        map.insert("callbacks".to_owned(), instance.callbacks.iter().map(callback).collect());
+    }
+    value
+}
+
+/// As the start call writes it.
+pub(super) fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::And => "AND",
+        Mode::Or => "OR",
+        Mode::None => "NONE",
+    }
+}
+
+fn person(user: &str) -> Value {
+    json!({"user": user, "name": name(user)})
+}
+
+fn task(task: &Task) -> Value {
+    let (status, result) = task.state.words();
+    json!({
+        "task_id": task.id,
+        "user": task.user,
+        "name": name(&task.user),
+        "status": status,
+        "result": result,
+        "remark": task.remark,
+        "created_at": rfc3339(task.created_at),
+        "finished_at": task.finished_at.map(rfc3339),
+        "added": task.added.map(|added| match added.position {
+            Position::Before => "before",
+            Position::After => "after",
+        }),
+    })
+}
+
+fn callback(callback: &Callback) -> Value {
+    let attempts = callback.attempts.iter().map(|attempt| {
+        json!({
+            "at": rfc3339(attempt.at),
+            "took_ms": attempt.took_ms,
+            "ok": attempt.ok,
+            "copy": attempt.copy,
+            "detail": attempt.detail,
+        })
+    });
+    json!({
+        "number": callback.number,
+        "label": callback.label,
+        "state": callback.state,
+        "created_at": rfc3339(callback.created_at),
+        "event": serde_json::from_str::<Value>(&callback.event).unwrap_or_default(),
+        "attempts": attempts.collect::<Vec<_>>(),
+    })
+}
+
+/// An event's JSON text, set out for reading.
+pub(super) fn pretty(event: &str) -> String {
+    let parsed = serde_json::from_str::<Value>(event).and_then(|value| serde_json::to_string_pretty(&value));
+    parsed.unwrap_or_else(|_| event.to_owned())
+}
+
+/// Whom a task's event is about; `None` for an instance's.
+pub(super) fn staff(event: &str) -> Option<String> {
+    let event: Value = serde_json::from_str(event).ok()?;
+    (event["EventType"] == "bpms_task_change").then(|| event["staffId"].as_str().map(str::to_owned))?
+}
