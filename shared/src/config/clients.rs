@@ -6,7 +6,7 @@ use super::env::Settings;
 use crate::clock::World;
 use crate::http::App;
 use crate::providers::outbound::{DEFAULT_TIMEOUT, Outbound};
-use crate::store::{Consistency, DataKey, Key, Store};
+use crate::store::{Consistency, DataKey, Store, keys};
 
 /// What all AWS clients share: region, credentials and time-outs, from the usual places.
 pub async fn aws() -> SdkConfig {
@@ -22,8 +22,7 @@ pub async fn aws() -> SdkConfig {
 /// first handshake is the dearest. Its result does not matter.
 pub async fn store(aws: &SdkConfig, table: &str) -> Store {
     let store = Store::new(aws_sdk_dynamodb::Client::new(aws), table);
-    let nothing = Key { pk: "WARM".to_owned(), sk: "WARM".to_owned() };
-    if store.get_item(&nothing, Consistency::Eventual).await.is_err() {
+    if store.get_item(&keys::data_key(), Consistency::Eventual).await.is_err() {
         tracing::debug!("the first read failed; the next one will tell");
     }
     store
