@@ -7,7 +7,6 @@ use countersign::ids::{MemberId, OrgId, WorkspaceId};
 use countersign::providers::{self, Account, Calls, Contact, Provider};
 use countersign::store;
 
-use crate::answer::provider_problem;
 use crate::body::Applicant;
 
 /// One connection with all that is needed to look people up on it.
@@ -182,6 +181,6 @@ fn missing(error: providers::Error, platform: &Platform, what: &str, value: &str
             Missing::Field(format!("nobody with the {what} {value} was found on {}", platform.name()))
         }
         providers::Error::Unsupported { .. } => Missing::Field(format!("{error} ({})", platform.name())),
-        other => Missing::Problem(provider_problem(&other)),
+        other => Missing::Problem(other.into()),
     }
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use countersign::clock::World;
-use countersign::engine::sweep::sweep;
 use countersign::engine::Error;
+use countersign::engine::sweep::sweep;
 use countersign::http::App;
 
 /// It answers no requests.
