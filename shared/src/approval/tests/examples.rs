@@ -220,3 +220,13 @@ fn nothing_happens_before_it_was_asked_for() {
     assert!(view.history.iter().all(|entry| entry.at == AT + 700));
     assert_eq!(view.history[0].action, Action::Submitted);
 }
+
+#[test]
+fn a_start_is_told_before_what_happened_in_the_stage() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    approval.started(0, "i".into(), None, AT + 930);
+    approval.apply(0, task("1", fact("a", 0, Some((TaskOutcome::Approved, 0)))));
+    approval.apply(0, finished(Outcome::Approved, 0));
+    let actions: Vec<Action> = approval.view().history.iter().map(|entry| entry.action).collect();
+    assert_eq!(actions, [Action::Submitted, Action::Started, Action::Approved]);
+}
