@@ -58,10 +58,10 @@ fn an_instance_may_end_before_its_last_task() {
     assert_eq!(approval.status(), Status::Approved);
     let early = approval.view();
     assert_eq!(early.stages[0].nodes[0].tasks[0].status, TaskStatus::Pending, "nobody was skipped, as far as we know");
-    assert!(early.lacks_approvers());
+    assert!(early.lacks_deciders());
     assert!(approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 427))))));
     let view = approval.view();
-    assert!(!view.lacks_approvers());
+    assert!(!view.lacks_deciders());
     assert_eq!(view.decided_at, Some(AT + 390));
     assert_eq!(view.stages[0].nodes[0].tasks[0].decided_at, Some(AT + 427));
 }
