@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use countersign::engine::callback::receive;
+use countersign::engine::callback::{Received, receive};
 use countersign::engine::connections::OpenConnection;
 use countersign::http::{App, Id, extract, ok_router};
 use countersign::ids::ConnectionId;
@@ -91,10 +91,23 @@ fn find(found: Result<Option<Arc<OpenConnection>>, store::Error>) -> Result<Arc<
 }
 
 async fn apply(app: &App, open: &OpenConnection, notice: &Notice) -> Result<(), Refusal> {
-    let ours = |template: &str| open.account.template.as_deref() == Some(template);
-    let received = receive(app, &open.connection.id, notice, ours).await.map_err(Refusal::Ours)?;
-    tracing::info!(connection.id = %open.connection.id, instance = %notice.instance, ?received, "callback received");
+    let id = &open.connection.id;
+    let mut received = receive(app, id, notice, |template| starts(open, template)).await.map_err(Refusal::Ours)?;
+    // The template may have been made after this process read the connection, and its first callback must not be lost.
+    if received == Received::NotOurs
+        && notice.template.is_some()
+        && let Some(fresh) = app.read_connection(id).await.map_err(Refusal::Ours)?
+        && notice.template.as_deref().is_some_and(|template| starts(&fresh, template))
+    {
+        received = receive(app, id, notice, |template| starts(&fresh, template)).await.map_err(Refusal::Ours)?;
+    }
+    tracing::info!(connection.id = %id, instance = %notice.instance, ?received, "callback received");
     Ok(())
+}
+
+/// Whether the connection's instances are started from this template.
+fn starts(open: &OpenConnection, template: &str) -> bool {
+    open.account.template.as_deref() == Some(template)
 }
 
 /// The request as providers take it.

@@ -76,7 +76,11 @@ impl App {
         self.read_connection(&known.connection.id).await
     }
 
-    async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
+    /// The connection as it is stored now.
+    ///
+    /// # Errors
+    /// As [`App::connection`].
+    pub async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
         let connection = match self.store.get_unscoped::<Connection>(id.as_str()).await {
             Ok(stored) => stored.value,
             Err(Error::NotFound) => {
