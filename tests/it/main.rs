@@ -6,6 +6,7 @@ mod config;
 mod data_key;
 mod external;
 mod flow;
+mod kill;
 mod races;
 mod store_approvals;
 mod store_base;
