@@ -32,7 +32,7 @@ pub(super) async fn test(
 ) -> Result<axum::Json<Value>, Problem> {
     caller.require(Role::Admin)?;
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
-    let account = connection.account(&app.data_key, &app.settings.public_url).await?;
+    let account = connection.account(&app.data_key).await?;
     let checks = connection.provider()?.test_connection(&account, &app.calls()).await;
     let ok = checks.iter().all(|check| check.ok);
     Ok(axum::Json(json!({ "ok": ok, "checks": checks })))
@@ -48,7 +48,7 @@ pub(super) async fn make_template(
     caller.require(Role::Admin)?;
     let mut found = app.store.get::<Connection>(&caller.org, id.as_str()).await?;
     let provider = found.value.provider()?;
-    let account = found.value.account(&app.data_key, &app.settings.public_url).await?;
+    let account = found.value.account(&app.data_key).await?;
     let template = provider.create_template(&account, &app.calls()).await?;
     for _ in 0..ATTEMPTS {
         found.value.template = Some(template.clone());
