@@ -1,9 +1,9 @@
 //! What the tests of the whole share: a table of their own, the functions' routes without a network, and a clock.
 
 pub mod http;
+pub mod kms;
 pub mod local;
 pub mod receiver;
-pub mod kms;
 
 use std::sync::Arc;
 

@@ -27,7 +27,16 @@ async fn an_approval_goes_all_the_way() {
     assert!(answer.header("x-trace-id").is_some());
     let approval = answer.json;
     let fields = [
-        "id", "status", "title", "source", "workspace", "version", "created_at", "updated_at", "decided_at", "stages",
+        "id",
+        "status",
+        "title",
+        "source",
+        "workspace",
+        "version",
+        "created_at",
+        "updated_at",
+        "decided_at",
+        "stages",
         "history",
     ];
     assert_has(&approval, &fields);

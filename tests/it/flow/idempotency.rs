@@ -67,7 +67,8 @@ async fn keys_of_different_sources_are_different() {
     let local = Local::start().await;
     let flow = local.get("/v1/flows").await.json["items"][0]["id"].clone();
     let first_source = local.get("/v1/sources").await.json["items"][0]["id"].clone();
-    let other = json!({"name": "Other", "format": "native", "callback_url": "http://127.0.0.1:9/", "default_flow": flow});
+    let other =
+        json!({"name": "Other", "format": "native", "callback_url": "http://127.0.0.1:9/", "default_flow": flow});
     let other = local.make("/v1/sources", &other).await;
     let mut ids = Vec::new();
     for source in [&first_source, &other["id"]] {

@@ -86,7 +86,8 @@ async fn repeated_and_reordered_callbacks_come_to_the_same() {
     local.faults(&json!({"repeat_callbacks": 2, "reorder_callbacks": true})).await;
     let approval = local.pending(&request()).await;
     let now = local.approve(&approval).await;
-    let copies: usize = now["callbacks"].as_array().unwrap().iter().map(|c| c["attempts"].as_array().unwrap().len()).sum();
+    let copies: usize =
+        now["callbacks"].as_array().unwrap().iter().map(|c| c["attempts"].as_array().unwrap().len()).sum();
     assert!(copies >= 9, "each was sent three times: {now}");
     let done = local.wait_for(&approval, "approved").await;
     let types = ["approval.submitted", "approval.started", "approval.node_decided", "approval.approved"];
@@ -114,7 +115,8 @@ async fn an_instance_that_stays_silent_is_read_more_and_more_rarely() {
     local.clock.advance(61_000);
     let due = async || local.app.store.approval(&id(&approval).parse().unwrap()).await.unwrap().due_at.unwrap();
     let now = local.app.world.now();
-    eventually("the first reading", async || if due().await > now + 300_000 { Ok(()) } else { Err(String::new()) }).await;
+    eventually("the first reading", async || if due().await > now + 300_000 { Ok(()) } else { Err(String::new()) })
+        .await;
     local.approve(&approval).await;
     assert_eq!(local.approval(&approval).await["status"], "pending");
     local.clock.advance(11 * 60_000);

@@ -73,9 +73,8 @@ async fn a_transfer_decides_nothing_and_a_reading_finds_who_has_the_task_now() {
     let local = Local::start().await;
     let approval = local.pending(&request()).await;
     local.act(instance(&approval), OWNER, "transfer", &json!({"to": THIRD, "remark": "yours"})).await;
-    let moved = local
-        .wait_until(&approval, "the new assignee", |now| tasks(now, 0).contains(&(THIRD, "pending")))
-        .await;
+    let moved =
+        local.wait_until(&approval, "the new assignee", |now| tasks(now, 0).contains(&(THIRD, "pending"))).await;
     assert_eq!((nodes(&moved), &moved["status"]), (vec!["pending"], &json!("pending")));
     assert!(tasks(&moved, 0).contains(&(OWNER, "transferred")), "{moved}");
     local.act(instance(&approval), THIRD, "approve", &Value::Null).await;
