@@ -4,6 +4,7 @@
 mod config;
 mod data_key;
 mod docs;
+mod flow;
 mod layers;
 mod store_base;
 mod store_resources;

@@ -1,6 +1,9 @@
 //! What the tests of the whole share: a table of their own, the functions' routes without a network, and a clock.
 
 pub mod http;
+pub mod kms;
+pub mod local;
+pub mod receiver;
 
 use std::sync::Arc;
 
@@ -38,13 +41,39 @@ pub async fn test_store() -> Store {
 }
 
 /// Starts an embedded DynamoDB in memory and says where it is. It ends with the test's runtime.
+///
+/// # Panics
+/// When it cannot be started.
 #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
-async fn embedded() -> String {
+pub async fn embedded() -> String {
     let database = dynoxide::Database::memory().expect("a database in memory");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound listener has an address");
     tokio::spawn(dynoxide::server::serve_on(listener, database));
     format!("http://{address}")
+}
+
+/// The machine's time, moved forward by a test.
+#[derive(Debug, Default)]
+pub struct MovedClock(std::sync::atomic::AtomicI64);
+
+impl MovedClock {
+    /// Moves it forward, milliseconds.
+    pub fn advance(&self, by: i64) {
+        self.0.fetch_add(by, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// The world with this clock.
+    #[must_use]
+    pub fn world(self: &Arc<Self>) -> World {
+        World { clock: self.clone(), ..World::system() }
+    }
+}
+
+impl countersign::clock::Clock for MovedClock {
+    fn now(&self) -> i64 {
+        countersign::clock::SystemClock.now() + self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
 }
 
 /// Time that stands still until a test moves it, and the machine's own randomness.
