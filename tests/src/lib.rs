@@ -1,6 +1,7 @@
 //! What the tests of the whole share: a table of their own, the functions' routes without a network, and a clock.
 
 pub mod http;
+pub mod kms;
 
 use std::sync::Arc;
 
@@ -38,8 +39,11 @@ pub async fn test_store() -> Store {
 }
 
 /// Starts an embedded DynamoDB in memory and says where it is. It ends with the test's runtime.
+///
+/// # Panics
+/// When it cannot be started.
 #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
-async fn embedded() -> String {
+pub async fn embedded() -> String {
     let database = dynoxide::Database::memory().expect("a database in memory");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound listener has an address");
