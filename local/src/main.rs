@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use countersign::clock::World;
 use countersign_local::run::{Options, start};
 use countersign_local::{Error, banner};
 
@@ -26,8 +27,8 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     banner::init_log();
-    let arguments = Arguments::parse();
-    let options = Options { listen: arguments.listen, data_dir: arguments.data_dir, sandbox: !arguments.no_sandbox };
+    let Arguments { listen, data_dir, no_sandbox } = Arguments::parse();
+    let options = Options { listen, data_dir, sandbox: !no_sandbox, world: World::system() };
     match serve(&options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

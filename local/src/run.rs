@@ -34,6 +34,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Whether the sandbox runs.
     pub sandbox: bool,
+    /// The clock and the randomness of everything, sandbox included.
+    pub world: World,
 }
 
 /// A running server.
@@ -102,7 +104,7 @@ async fn app(options: &Options, aws: &aws_config::SdkConfig, url: &str) -> Resul
     let mut settings = Settings::local(url).map_err(told)?;
     // A laptop's platforms are on the laptop.
     settings.addresses = AddressPolicy::AllowAll;
-    let world = World::system();
+    let world = options.world.clone();
     let store = Store::new(aws_sdk_dynamodb::Client::new(aws), settings.table.clone());
     let client = aws_sdk_dynamodb::Client::new(aws);
     create_table(&client, &settings.table)

@@ -3,6 +3,7 @@
 
 mod config;
 mod data_key;
+mod flow;
 mod store_base;
 mod store_resources;
 mod template;

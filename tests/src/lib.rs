@@ -2,6 +2,8 @@
 
 pub mod http;
 pub mod kms;
+pub mod local;
+pub mod receiver;
 
 use std::sync::Arc;
 
@@ -49,6 +51,29 @@ pub async fn embedded() -> String {
     let address = listener.local_addr().expect("a bound listener has an address");
     tokio::spawn(dynoxide::server::serve_on(listener, database));
     format!("http://{address}")
+}
+
+/// The machine's time, moved forward by a test.
+#[derive(Debug, Default)]
+pub struct MovedClock(std::sync::atomic::AtomicI64);
+
+impl MovedClock {
+    /// Moves it forward, milliseconds.
+    pub fn advance(&self, by: i64) {
+        self.0.fetch_add(by, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// The world with this clock.
+    #[must_use]
+    pub fn world(self: &Arc<Self>) -> World {
+        World { clock: self.clone(), ..World::system() }
+    }
+}
+
+impl countersign::clock::Clock for MovedClock {
+    fn now(&self) -> i64 {
+        countersign::clock::SystemClock.now() + self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
 }
 
 /// Time that stands still until a test moves it, and the machine's own randomness.

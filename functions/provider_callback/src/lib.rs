@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use countersign::engine::callback::receive;
+use countersign::engine::callback::{Received, receive};
 use countersign::engine::connections::OpenConnection;
 use countersign::http::{App, Id, extract, ok_router};
 use countersign::ids::ConnectionId;
@@ -90,11 +90,22 @@ fn find(found: Result<Option<Arc<OpenConnection>>, store::Error>) -> Result<Arc<
     }
 }
 
-async fn apply(app: &App, open: &OpenConnection, notice: &Notice) -> Result<(), Refusal> {
-    let ours = |template: &str| open.account.template.as_deref() == Some(template);
-    let received = receive(app, &open.connection.id, notice, ours).await.map_err(Refusal::Ours)?;
-    tracing::info!(connection.id = %open.connection.id, instance = %notice.instance, ?received, "callback received");
+async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Result<(), Refusal> {
+    let mut received = take_in(app, known, notice).await?;
+    if received == Received::NotOurs && notice.template.is_some() {
+        // The connection's template may have been made a moment ago, for this very instance.
+        let fresh = find(app.connection_afresh(known).await)?;
+        if fresh.account.template != known.account.template {
+            received = take_in(app, &fresh, notice).await?;
+        }
+    }
+    tracing::info!(connection.id = %known.connection.id, instance = %notice.instance, ?received, "callback received");
     Ok(())
+}
+
+async fn take_in(app: &App, open: &OpenConnection, notice: &Notice) -> Result<Received, Refusal> {
+    let ours = |template: &str| open.account.template.as_deref() == Some(template);
+    receive(app, &open.connection.id, notice, ours).await.map_err(Refusal::Ours)
 }
 
 /// The request as providers take it.

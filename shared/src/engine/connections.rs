@@ -100,7 +100,7 @@ impl App {
     /// # Errors
     /// [`Error::Corrupt`] when its secrets do not open; the data key's own.
     pub async fn account(&self, connection: &Connection) -> Result<Account, Error> {
-        connection.account(&self.data_key, &self.settings.public_url).await
+        connection.account(&self.data_key).await
     }
 
     /// The secret that a source's deliveries are signed with.

@@ -42,8 +42,6 @@ pub struct Account {
     pub old_secrets: Option<Secrets>,
     /// The platform's code of the template that we made for this connection, if we did.
     pub template: Option<String>,
-    /// Where people see our page of an approval, with no slash at the end; for links in forms.
-    pub public_url: String,
 }
 
 /// Secrets by name.

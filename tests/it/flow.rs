@@ -1,0 +1,8 @@
+//! The way of an approval, through HTTP alone, as the public contract writes it.
+
+mod decisions;
+mod idempotency;
+mod lost;
+mod nodes;
+mod refusals;
+mod withdraw;

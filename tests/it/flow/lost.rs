@@ -1,0 +1,124 @@
+//! Answers and callbacks that are late, lost, repeated or out of order.
+
+use countersign_tests::http::Answer;
+use countersign_tests::local::{Local, OWNER, eventually, id, request};
+use serde_json::{Value, json};
+
+#[track_caller]
+fn starting(answer: Answer) -> Value {
+    assert_eq!((answer.status, &answer.json["status"]), (202, &json!("starting")), "{}", answer.text);
+    answer.json
+}
+
+/// A start that was not answered is tried again after this (milliseconds).
+const AGAIN: i64 = 2_500;
+
+#[tokio::test]
+async fn a_throttled_start_goes_on_by_itself() {
+    let local = Local::start().await;
+    local.faults(&json!({"throttle": true})).await;
+    let approval = starting(local.submit(&request()).await);
+    assert!(local.instances().await.is_empty());
+    local.mend().await;
+    local.clock.advance(AGAIN);
+    let now = local.wait_for(&approval, "pending").await;
+    assert_eq!(local.instances().await.len(), 1);
+    local.approve(&now).await;
+    local.wait_for(&approval, "approved").await;
+    let types = ["approval.submitted", "approval.started", "approval.node_decided", "approval.approved"];
+    local.wait_for_types(&approval, &types).await;
+}
+
+#[tokio::test]
+async fn a_start_whose_answer_was_lost_is_found_and_not_made_twice() {
+    let local = Local::start().await;
+    local.faults(&json!({"fail": "after_effect"})).await;
+    let approval = starting(local.submit_as("k", &request()).await);
+    assert_eq!(local.instances().await.len(), 1, "the platform has it");
+    let again = local.submit_as("k", &request()).await;
+    assert_eq!((again.status, &again.json["id"]), (200, &approval["id"]), "{}", again.text);
+    local.clock.advance(AGAIN);
+    let now = local.wait_for(&approval, "pending").await;
+    let instances = local.instances().await;
+    assert_eq!(instances.len(), 1, "exactly one: {instances:?}");
+    assert_eq!(now["stages"][0]["instance"], instances[0]["id"]);
+    local.approve(&now).await;
+    local.wait_for(&approval, "approved").await;
+}
+
+#[tokio::test]
+async fn what_is_decided_before_the_start_is_known_is_not_lost() {
+    let local = Local::start().await;
+    local.faults(&json!({"fail": "after_effect"})).await;
+    let approval = starting(local.submit(&request()).await);
+    let instance = local.instances().await[0]["id"].as_str().unwrap().to_owned();
+    local.act(&instance, OWNER, "approve", &Value::Null).await;
+    assert_eq!(local.approval(&approval).await["status"], "starting", "the callbacks are parked");
+    // Nothing is read from now on: only the parked callbacks can tell.
+    local.clock.advance(AGAIN);
+    let done = local.wait_for(&approval, "approved").await;
+    assert_eq!(done["stages"][0]["nodes"][0]["tasks"][0]["status"], "approved", "{done}");
+    assert_eq!(local.instances().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_callback_may_overtake_the_answer_of_the_start() {
+    let local = Local::start().await;
+    local.faults(&json!({"delay_ms": 600})).await;
+    let api = local.api.clone();
+    let submit = tokio::spawn(async move { api.submit(&request()).await });
+    let instance = eventually("the instance", async || {
+        let instances = local.instances().await;
+        instances.first().and_then(|found| found["id"].as_str()).map(str::to_owned).ok_or_else(String::new)
+    })
+    .await;
+    local.act(&instance, OWNER, "approve", &Value::Null).await;
+    local.mend().await;
+    let answer = submit.await.unwrap();
+    assert_eq!((answer.status, &answer.json["status"]), (201, &json!("approved")), "{}", answer.text);
+    let types = ["approval.submitted", "approval.started", "approval.node_decided", "approval.approved"];
+    local.wait_for_types(&answer.json, &types).await;
+}
+
+#[tokio::test]
+async fn repeated_and_reordered_callbacks_come_to_the_same() {
+    let local = Local::start().await;
+    local.faults(&json!({"repeat_callbacks": 2, "reorder_callbacks": true})).await;
+    let approval = local.pending(&request()).await;
+    let now = local.approve(&approval).await;
+    let copies: usize =
+        now["callbacks"].as_array().unwrap().iter().map(|c| c["attempts"].as_array().unwrap().len()).sum();
+    assert!(copies >= 9, "each was sent three times: {now}");
+    let done = local.wait_for(&approval, "approved").await;
+    let types = ["approval.submitted", "approval.started", "approval.node_decided", "approval.approved"];
+    local.wait_for_types(&approval, &types).await;
+    assert_eq!(local.approval(&approval).await["history"], done["history"]);
+}
+
+#[tokio::test]
+async fn a_dropped_end_is_found_by_a_reading() {
+    let local = Local::start().await;
+    let approval = local.pending(&request()).await;
+    local.faults(&json!({"drop_callbacks": true})).await;
+    local.approve(&approval).await;
+    local.mend().await;
+    assert_eq!(local.approval(&approval).await["status"], "pending", "nobody told");
+    local.clock.advance(61_000);
+    local.wait_for(&approval, "approved").await;
+}
+
+#[tokio::test]
+async fn an_instance_that_stays_silent_is_read_more_and_more_rarely() {
+    let local = Local::start().await;
+    let approval = local.pending(&request()).await;
+    local.faults(&json!({"drop_callbacks": true})).await;
+    local.clock.advance(61_000);
+    let due = async || local.app.store.approval(&id(&approval).parse().unwrap()).await.unwrap().due_at.unwrap();
+    let now = local.app.world.now();
+    eventually("the first reading", async || if due().await > now + 300_000 { Ok(()) } else { Err(String::new()) })
+        .await;
+    local.approve(&approval).await;
+    assert_eq!(local.approval(&approval).await["status"], "pending");
+    local.clock.advance(11 * 60_000);
+    local.wait_for(&approval, "approved").await;
+}

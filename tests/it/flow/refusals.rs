@@ -1,0 +1,138 @@
+//! Submits that cannot be: what is said, and that nothing is left behind.
+
+use countersign_tests::http::Answer;
+use countersign_tests::local::{APPLICANT, Local, OWNER, id, request};
+use serde_json::{Value, json};
+
+/// The request with one field changed.
+fn with(name: &str, value: Value) -> Value {
+    let mut body = request();
+    body[name] = value;
+    body
+}
+
+#[track_caller]
+fn refused(answer: &Answer, status: u16, code: &str, pointers: &[&str]) {
+    assert_eq!((answer.status, answer.code()), (status, code), "{}", answer.text);
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert!(answer.json["trace_id"].is_string() && answer.json["detail"].is_string(), "{}", answer.text);
+    assert_eq!(answer.pointers(), pointers, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_nothing_is_stored() {
+    let local = Local::start().await;
+    let cases = [
+        (with("flow", json!("flow_unknown")), 422, "unknown_flow", vec!["/flow"]),
+        (with("source", json!("src_unknown")), 422, "unknown_source", vec!["/source"]),
+        (with("workspace", json!("ws_unknown")), 422, "unknown_workspace", vec!["/workspace"]),
+        (with("applicant", json!({"member": "mem_unknown"})), 422, "person_not_found", vec!["/applicant/member"]),
+        (with("titel", json!("x")), 400, "unknown_field", vec!["/titel"]),
+        (with("applicant", json!({"nmae": "x"})), 400, "unknown_field", vec!["/applicant/nmae"]),
+        (with("title", json!(5)), 400, "invalid_request", vec!["/title"]),
+        (with("nodes", json!([])), 400, "invalid_request", vec!["/nodes"]),
+        (json!([]), 400, "invalid_request", vec![""]),
+    ];
+    for (body, status, code, pointers) in cases {
+        refused(&local.submit(&body).await, status, code, &pointers);
+    }
+    let headers = [("content-type", "application/json")];
+    refused(&local.send("POST", "/v1/approvals", &headers, "{").await, 400, "invalid_json", &[]);
+    let large = with("reason", json!("x".repeat(1 << 20)));
+    assert_eq!(local.submit(&large).await.status, 413);
+    assert_eq!(local.get("/v1/approvals").await.json["items"], json!([]));
+    assert!(local.instances().await.is_empty());
+}
+
+#[tokio::test]
+async fn several_bad_fields_are_told_at_once() {
+    let local = Local::start().await;
+    let body = json!({"title": "", "reason": "x".repeat(2001), "applicant": {"account": APPLICANT},
+        "starts_at": "2026-09-22T00:00:00Z", "ends_at": "2026-09-21T00:00:00Z"});
+    let answer = local.submit(&body).await;
+    assert_eq!((answer.status, answer.code()), (400, "invalid_request"), "{}", answer.text);
+    let mut pointers = answer.pointers();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["/ends_at", "/reason", "/title"]);
+    let answer = local.submit(&json!({"title": "x", "a": 1, "b": 2, "applicant": {"c": 3}})).await;
+    assert_eq!((answer.status, answer.code()), (400, "unknown_field"), "{}", answer.text);
+    assert_eq!(answer.pointers().len(), 3, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn keys_are_asked_for() {
+    let local = Local::start().await;
+    for key in ["", "csk_x_y", "nonsense"] {
+        let answer = local.with_key(key).submit(&request()).await;
+        assert_eq!((answer.status, answer.code()), (401, "invalid_key"), "{}", answer.text);
+    }
+    let viewer = local.make("/v1/keys", &json!({"name": "Looks", "role": "viewer"})).await;
+    let viewer = local.with_key(viewer["key"].as_str().unwrap());
+    assert_eq!(viewer.submit(&request()).await.status, 403);
+    assert_eq!(viewer.get("/v1/approvals").await.status, 200);
+    assert!(local.instances().await.is_empty());
+}
+
+#[tokio::test]
+async fn people_who_cannot_be_found_are_named_with_the_connection() {
+    let local = Local::start().await;
+    let connection = local.get("/v1/connections").await.json["items"][0].clone();
+    let path = format!("/v1/connections/{}", id(&connection));
+    assert_eq!(local.call("PATCH", &path, &json!({"default_applicant": null})).await.status, 200);
+    let answer = local.submit(&with("applicant", json!({"mobile": "13900000000"}))).await;
+    refused(&answer, 422, "person_not_found", &["/applicant"]);
+    for said in ["13900000000", connection["name"].as_str().unwrap(), id(&connection)] {
+        assert!(answer.text.contains(said), "{said} in {}", answer.text);
+    }
+    let node = json!({"name": "Team", "mode": "any", "approvers": [{"account": OWNER}, {"mobile": "13900000000"}]});
+    let answer = local.submit(&with("nodes", json!([node]))).await;
+    refused(&answer, 422, "person_not_found", &["/nodes/0/approvers/1"]);
+    assert!(answer.text.contains("13900000000") && answer.text.contains(id(&connection)), "{}", answer.text);
+    let known = json!({"name": "Team", "mode": "any", "approvers": [{"mobile": "13800000003"}]});
+    let approval = local.pending(&with("nodes", json!([known]))).await;
+    assert_eq!(approval["stages"][0]["nodes"][0]["tasks"][0]["assignee"]["account"], "266752374326324");
+    let found = local.pending(&with("applicant", json!({"mobile": "13800000002"}))).await;
+    assert_eq!(local.instance(countersign_tests::local::instance(&found)).await["originator"]["user"], APPLICANT);
+}
+
+#[tokio::test]
+async fn a_flow_says_whether_a_request_may_bring_nodes() {
+    let local = Local::start().await;
+    let flow = local.get("/v1/flows").await.json["items"][0].clone();
+    let path = format!("/v1/flows/{}", id(&flow));
+    assert_eq!(local.call("PATCH", &path, &json!({"nodes_from_request": false})).await.status, 200);
+    let node = json!({"name": "Team", "mode": "any", "approvers": [{"account": OWNER}]});
+    let answer = local.submit(&with("nodes", json!([node]))).await;
+    refused(&answer, 422, "nodes_not_allowed", &["/nodes"]);
+    local.pending(&request()).await;
+    let at_least = json!({"name": "Team", "mode": {"at_least": 1}, "approvers": [{"account": OWNER}]});
+    assert_eq!(local.call("PATCH", &path, &json!({"nodes_from_request": true})).await.status, 200);
+    let answer = local.submit(&with("nodes", json!([at_least]))).await;
+    refused(&answer, 422, "unsupported_mode", &["/nodes/0/mode"]);
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_told_with_its_fix_and_the_same_key_works_once_it_is_mended() {
+    let local = Local::start().await;
+    local.faults(&json!({"missing_scopes": ["Workflow.Instance.Write"]})).await;
+    let answer = local.submit_as("k", &request()).await;
+    refused(&answer, 422, "provider_permission", &[]);
+    assert!(answer.json["provider_code"].is_string(), "{}", answer.text);
+    assert!(answer.json["fix"].as_str().is_some_and(|fix| fix.contains("Workflow.Instance.Write")), "{}", answer.text);
+    let failed = json!({"id": answer.json["approval"]});
+    let shown = local.approval(&failed).await;
+    assert_eq!((&shown["status"], &shown["failure"]["code"]), (&json!("failed"), &json!("provider_permission")));
+    local.wait_for_types(&failed, &["approval.submitted", "approval.failed"]).await;
+    assert!(local.instances().await.is_empty());
+
+    let still = local.submit_as("k", &request()).await;
+    refused(&still, 422, "provider_permission", &[]);
+    local.mend().await;
+    let again = local.submit_as("k", &request()).await;
+    assert_eq!((again.status, &again.json["status"]), (201, &json!("pending")), "{}", again.text);
+    assert_eq!(again.json["id"], failed["id"], "the same approval");
+    assert_eq!(local.instances().await.len(), 1);
+    local.approve(&again.json).await;
+    let done = local.wait_for(&again.json, "approved").await;
+    assert_eq!(done.get("failure"), None, "{done}");
+}
