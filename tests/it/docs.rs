@@ -125,7 +125,10 @@ fn every_flag_of_the_local_run_is_in_the_readme() {
 /// The anchor that a heading gets on the usual hosts.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
-    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
+    kept.chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
 }
 
 fn anchors(text: &str) -> BTreeSet<String> {
@@ -177,7 +180,8 @@ fn modules_that_the_documentation_names_are_there() {
 
 #[test]
 fn the_repository_stands_alone() {
-    let foreign = ["/work/", "/tmp/", "index.crates.io", "static.crates.io", "pypi.org/simple", "registry.npmjs", "proxy.golang"];
+    let foreign =
+        ["/work/", "/tmp/", "index.crates.io", "static.crates.io", "pypi.org/simple", "registry.npmjs", "proxy.golang"];
     for page in pages() {
         let text = std::fs::read_to_string(&page).unwrap();
         for word in foreign {
