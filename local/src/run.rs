@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use countersign::clock::World;
 use countersign::config::{Bootstrapped, Settings, bootstrap, clients, key_file};
 use countersign::engine::sweep::sweep;
-use countersign::http::App;
+use countersign::http::{App, Problem, ok_router};
 use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::store::{DataKey, Store, create_table};
 use tokio::net::TcpListener;
@@ -131,7 +131,8 @@ fn router(app: &App, sandbox: Option<&Sandbox>, ready: Arc<AtomicBool>) -> Route
         .merge(countersign_provider_callback::routes(app.clone()))
         .merge(countersign_external_callback::routes(app.clone()))
         .merge(countersign_config::routes(app.clone()))
-        .merge(countersign_approvals::routes(app.clone()));
+        .merge(countersign_approvals::routes(app.clone()))
+        .merge(ok_router(Router::new().fallback(async || Problem::not_found()), &app.world));
     let all = match sandbox {
         Some(sandbox) => functions.merge(sandbox.router()),
         None => functions,
