@@ -52,7 +52,6 @@ fn account() -> Account {
         secrets: [secret("app_secret", "s"), secret("token", TOKEN), secret("aes_key", AES_KEY)].into(),
         old_secrets: None,
         template: None,
-        public_url: "https://countersign.example".into(),
     }
 }
 
