@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use countersign::clock::World;
-use countersign::config::{Bootstrapped, Settings, bootstrap, clients, key_file};
+use countersign::config::{Bootstrapped, Settings, bootstrap, key_file};
 use countersign::engine::sweep::sweep;
 use countersign::http::{App, Problem, ok_router};
 use countersign::providers::outbound::{AddressPolicy, Outbound};
@@ -63,7 +63,7 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
     banner::step(&format!("data in {}", options.data_dir.display()));
     std::fs::create_dir_all(&options.data_dir)?;
     let aws = if Settings::names_dynamodb().map_err(told)? {
-        clients::aws().await
+        dynamodb::named().await
     } else {
         dynamodb::embedded(&options.data_dir).await?
     };
