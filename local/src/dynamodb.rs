@@ -23,6 +23,11 @@ pub async fn embedded(data_dir: &Path) -> Result<SdkConfig, Error> {
     Ok(at(&format!("http://{address}")))
 }
 
+/// The DynamoDB that the environment names, with credentials from the usual places.
+pub async fn named() -> SdkConfig {
+    aws_config::load_defaults(BehaviorVersion::latest()).await
+}
+
 /// A DynamoDB at this address that takes any credentials.
 fn at(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "countersign");

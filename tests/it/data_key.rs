@@ -1,56 +1,18 @@
 //! The data key that KMS protects: made once, decrypted once per process, the same for all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region};
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use countersign::clock::World;
 use countersign::store::DataKey;
+use countersign_tests::kms::FakeKms;
 use countersign_tests::test_store;
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
-
-/// Plays KMS: "encrypts" by turning the bytes round, and refuses another encryption context.
-#[derive(Default)]
-struct FakeKms {
-    generated: AtomicUsize,
-    decrypted: AtomicUsize,
-    down: AtomicBool,
-}
-
-async fn answer(State(kms): State<Arc<FakeKms>>, headers: HeaderMap, body: String) -> (StatusCode, String) {
-    let request: Value = serde_json::from_str(&body).unwrap();
-    if kms.down.load(Ordering::SeqCst) || request["EncryptionContext"] != json!({"countersign": "data-key"}) {
-        return (StatusCode::BAD_REQUEST, json!({"__type": "AccessDeniedException", "message": "no"}).to_string());
-    }
-    let target = headers["x-amz-target"].to_str().unwrap();
-    let answer = if target.ends_with("GenerateDataKey") {
-        kms.generated.fetch_add(1, Ordering::SeqCst);
-        let key: [u8; 32] = World::system().random();
-        let wrapped: Vec<u8> = key.iter().rev().copied().collect();
-        json!({"KeyId": "k", "Plaintext": STANDARD.encode(key), "CiphertextBlob": STANDARD.encode(wrapped)})
-    } else {
-        kms.decrypted.fetch_add(1, Ordering::SeqCst);
-        let mut key = STANDARD.decode(request["CiphertextBlob"].as_str().unwrap()).unwrap();
-        key.reverse();
-        json!({"KeyId": "k", "Plaintext": STANDARD.encode(key)})
-    };
-    (StatusCode::OK, answer.to_string())
-}
 
 async fn kms() -> (Kms, Arc<FakeKms>) {
-    let fake = Arc::new(FakeKms::default());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let router = Router::new().route("/", post(answer)).with_state(fake.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let (endpoint, fake) = FakeKms::start().await;
     let config = aws_sdk_kms::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))

@@ -2,6 +2,7 @@
 
 pub mod desk;
 pub mod http;
+pub mod kms;
 pub mod local;
 pub mod receiver;
 
@@ -41,8 +42,11 @@ pub async fn test_store() -> Store {
 }
 
 /// Starts an embedded DynamoDB in memory and says where it is. It ends with the test's runtime.
+///
+/// # Panics
+/// When it cannot be started.
 #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
-async fn embedded() -> String {
+pub async fn embedded() -> String {
     let database = dynoxide::Database::memory().expect("a database in memory");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound listener has an address");

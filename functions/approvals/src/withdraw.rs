@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use countersign::approval::Person;
 use countersign::config::Role;
 use countersign::delivery::Document;
-use countersign::engine;
 use countersign::engine::start::failure;
 use countersign::engine::withdraw::{Outcome, withdraw as withdraw_on_platform};
 use countersign::http::{App, Caller, FieldErrors, Id, Json, Problem};
@@ -40,11 +39,7 @@ pub(crate) async fn withdraw(
     }
     super::find(&app, &caller, &id).await?;
     let by = Person { name: Some(format!("key {}", caller.key)), ..Person::default() };
-    match withdraw_on_platform(&app, &id, by, body.reason, body.force).await {
-        Ok(outcome) => answer(outcome),
-        Err(engine::Error::Store(error)) => Err(error.into()),
-        Err(error) => Err(Problem::internal(error)),
-    }
+    answer(withdraw_on_platform(&app, &id, by, body.reason, body.force).await?)
 }
 
 fn answer(outcome: Outcome) -> Result<Response, Problem> {

@@ -61,7 +61,7 @@ async fn handle(app: &App, id: &ConnectionId, raw: &RawCallback) -> Result<Reply
     for notice in &opened.notices {
         apply(app, &connection, notice).await?;
     }
-    Ok(opened.acknowledgement)
+    Ok(opened.acknowledge(&app.world))
 }
 
 /// Opens a callback with the connection as this process knows it; where that fails, with the connection as it is stored
@@ -90,24 +90,22 @@ fn find(found: Result<Option<Arc<OpenConnection>>, store::Error>) -> Result<Arc<
     }
 }
 
-async fn apply(app: &App, open: &OpenConnection, notice: &Notice) -> Result<(), Refusal> {
-    let id = &open.connection.id;
-    let mut received = receive(app, id, notice, |template| starts(open, template)).await.map_err(Refusal::Ours)?;
-    // The template may have been made after this process read the connection, and its first callback must not be lost.
-    if received == Received::NotOurs
-        && notice.template.is_some()
-        && let Some(fresh) = app.read_connection(id).await.map_err(Refusal::Ours)?
-        && notice.template.as_deref().is_some_and(|template| starts(&fresh, template))
-    {
-        received = receive(app, id, notice, |template| starts(&fresh, template)).await.map_err(Refusal::Ours)?;
+async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Result<(), Refusal> {
+    let mut received = take_in(app, known, notice).await?;
+    if received == Received::NotOurs && notice.template.is_some() {
+        // The connection's template may have been made a moment ago, for this very instance.
+        let fresh = find(app.connection_afresh(known).await)?;
+        if fresh.account.template != known.account.template {
+            received = take_in(app, &fresh, notice).await?;
+        }
     }
-    tracing::info!(connection.id = %id, instance = %notice.instance, ?received, "callback received");
+    tracing::info!(connection.id = %known.connection.id, instance = %notice.instance, ?received, "callback received");
     Ok(())
 }
 
-/// Whether the connection's instances are started from this template.
-fn starts(open: &OpenConnection, template: &str) -> bool {
-    open.account.template.as_deref() == Some(template)
+async fn take_in(app: &App, open: &OpenConnection, notice: &Notice) -> Result<Received, Refusal> {
+    let ours = |template: &str| open.account.template.as_deref() == Some(template);
+    receive(app, &open.connection.id, notice, ours).await.map_err(Refusal::Ours)
 }
 
 /// The request as providers take it.

@@ -6,7 +6,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use countersign::approval::{Approval, Closed};
 use countersign::config::{Flow, Source, Workspace};
-use countersign::engine;
 use countersign::engine::start::{self, LEASE, Outcome};
 use countersign::http::{App, Caller, Problem};
 use countersign::ids::{ApprovalId, FlowId, WorkspaceId};
@@ -114,11 +113,7 @@ impl<'a> Submission<'a> {
     }
 
     async fn start(&self, record: Record, tried: bool, request: &Request) -> Result<Response, Problem> {
-        let outcome = start::start_with(self.app, record, 0, tried, request).await.map_err(|error| match error {
-            engine::Error::Store(error) => Problem::from(error),
-            other => Problem::internal(other),
-        })?;
-        match outcome {
+        match start::start_with(self.app, record, 0, tried, request).await? {
             Outcome::Started(record) | Outcome::NothingToDo(record) => {
                 Ok(answer::approval(StatusCode::CREATED, &record))
             }

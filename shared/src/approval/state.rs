@@ -213,6 +213,9 @@ impl Approval {
         if found.instance.is_none() {
             found.instance = Some(instance);
             found.url = url;
+        } else if found.instance.as_deref() == Some(instance.as_str()) {
+            // A callback was faster, and did not know where people see it.
+            found.url = found.url.take().or(url);
         }
         found.facts.join(Event::Started { at });
         self.settle();

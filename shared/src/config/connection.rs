@@ -61,7 +61,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`DataKey::sealer`]; [`Error::Corrupt`] when a secret does not open.
-    pub async fn account(&self, data_key: &DataKey, public_url: &str) -> Result<Account, Error> {
+    pub async fn account(&self, data_key: &DataKey) -> Result<Account, Error> {
         let secrets = self.open(&self.secrets, data_key).await?;
         let old_secrets = if self.old_secrets.is_empty() {
             None
@@ -76,7 +76,6 @@ impl Connection {
             secrets,
             old_secrets,
             template: self.template.clone(),
-            public_url: public_url.to_owned(),
         })
     }
 

@@ -65,22 +65,20 @@ impl App {
         }
     }
 
-    /// The same connection as it is stored now, unless it was read a moment ago.
+    /// The same connection as it is stored now, unless it was read a moment ago and has all that it can have: one without a
+    /// template may be getting it just now.
     ///
     /// # Errors
     /// As [`App::connection`].
     pub async fn connection_afresh(&self, known: &Arc<OpenConnection>) -> Result<Option<Arc<OpenConnection>>, Error> {
-        if self.world.now() - known.read_at < LOOK_AGAIN {
+        let just_read = self.world.now() - known.read_at < LOOK_AGAIN;
+        if just_read && known.account.template.is_some() {
             return Ok(Some(Arc::clone(known)));
         }
         self.read_connection(&known.connection.id).await
     }
 
-    /// The connection as it is stored now.
-    ///
-    /// # Errors
-    /// As [`App::connection`].
-    pub async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
+    async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
         let connection = match self.store.get_unscoped::<Connection>(id.as_str()).await {
             Ok(stored) => stored.value,
             Err(Error::NotFound) => {
@@ -104,7 +102,7 @@ impl App {
     /// # Errors
     /// [`Error::Corrupt`] when its secrets do not open; the data key's own.
     pub async fn account(&self, connection: &Connection) -> Result<Account, Error> {
-        connection.account(&self.data_key, &self.settings.public_url).await
+        connection.account(&self.data_key).await
     }
 
     /// The secret that a source's deliveries are signed with.

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::fields::FieldError;
+use crate::engine;
 use crate::providers;
 use crate::store;
 
@@ -230,6 +231,15 @@ impl From<store::Error> for Problem {
             store::Error::InvalidCursor => {
                 Self::bad_field("invalid_cursor", "/cursor", "the cursor does not belong to this list")
             }
+        }
+    }
+}
+
+impl From<engine::Error> for Problem {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Store(error) => error.into(),
+            engine::Error::Provider(error) => error.into(),
         }
     }
 }

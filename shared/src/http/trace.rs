@@ -3,7 +3,7 @@
 use std::fmt;
 
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH};
+use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -62,17 +62,13 @@ pub(super) async fn layer(State(world): State<World>, mut request: Request, next
     let span = tracing::info_span!("request", trace_id = %trace, %method, path);
     let began = world.now();
     request.extensions_mut().insert(trace.clone());
-    let response = if announces_too_much(request.headers()) {
-        too_large().into_response()
-    } else {
-        // In a task of its own, so that a panic ends this request only, and a client that hangs up does not cut a
-        // change in half.
-        match tokio::spawn(next.run(request).instrument(span.clone())).await {
-            Ok(response) => response,
-            Err(error) => {
-                let what = if error.is_panic() { "a handler panicked" } else { "the handler was stopped" };
-                Problem::internal(what).into_response()
-            }
+    // In a task of its own, so that a panic ends this request only, and a client that hangs up does not cut a change in
+    // half. Bodies that are too large are refused where they are read, in that endpoint's own words.
+    let response = match tokio::spawn(next.run(request).instrument(span.clone())).await {
+        Ok(response) => response,
+        Err(error) => {
+            let what = if error.is_panic() { "a handler panicked" } else { "the handler was stopped" };
+            Problem::internal(what).into_response()
         }
     };
     span.in_scope(|| {
@@ -86,11 +82,6 @@ pub(super) async fn layer(State(world): State<World>, mut request: Request, next
 pub(super) fn too_large() -> Problem {
     let detail = format!("the body must not be larger than {MAX_BODY} bytes");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-}
-
-fn announces_too_much(headers: &HeaderMap) -> bool {
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    length.is_some_and(|length| length > MAX_BODY as u64)
 }
 
 /// Puts the trace id into the answer, and turns the router's own bare refusals into problems.

@@ -38,7 +38,7 @@ async fn secrets_never_come_out() {
     hides_secrets(&made.text);
     let stored = app.store.get_unscoped::<Connection>(id).await.unwrap().value;
     hides_secrets(&serde_json::to_string(&stored).unwrap().replace("sealed", "").replace("v1.", ""));
-    let account = stored.account(&app.data_key, "https://x").await.unwrap();
+    let account = stored.account(&app.data_key).await.unwrap();
     assert_eq!(account.secrets["app_secret"].expose_secret(), APP_SECRET);
     assert!(account.old_secrets.is_none());
     hides_secrets(&format!("{account:?}"));
@@ -51,7 +51,7 @@ async fn an_update_changes_only_what_is_sent() {
     let path = format!("/v1/connections/{id}");
     let open = || async {
         let stored = app.store.get_unscoped::<Connection>(&id).await.unwrap().value;
-        stored.account(&app.data_key, "https://x").await.unwrap()
+        stored.account(&app.data_key).await.unwrap()
     };
     let before = open().await;
     let renamed = owner.call("PATCH", &path, &json!({"name": "B", "settings": {"agent_id": null}})).await;
@@ -89,7 +89,7 @@ async fn a_sealed_secret_opens_in_its_own_place_only() {
     let stored = app.store.get_unscoped::<Connection>(&one).await.unwrap().value;
     let mut thief = app.store.get_unscoped::<Connection>(&two).await.unwrap().value;
     thief.secrets = stored.secrets;
-    assert!(thief.account(&app.data_key, "https://x").await.is_err());
+    assert!(thief.account(&app.data_key).await.is_err());
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn new_callback_keys_are_shown_once_and_the_old_ones_work_until_they_are_r
     assert_eq!(made.json["old_keys_accepted"], true);
     let open = || async {
         let stored = app.store.get_unscoped::<Connection>(&id).await.unwrap().value;
-        stored.account(&app.data_key, "https://x").await.unwrap()
+        stored.account(&app.data_key).await.unwrap()
     };
     let account = open().await;
     assert_eq!(account.secrets["token"].expose_secret(), token);

@@ -3,9 +3,10 @@
 use axum::extract::State;
 use countersign::config::{Connection, Role, SealedSecret};
 use countersign::crypto::envelope::random_text;
+use countersign::engine::template::create_template;
 use countersign::http::{App, Caller, Id, IfMatch, OptionalJson, Problem, Tagged};
 use countersign::ids::ConnectionId;
-use countersign::store::{Error, Resource, Versioned};
+use countersign::store::{Resource, Versioned};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,8 +16,6 @@ use crate::common::{load, save};
 
 /// The secrets that the platform and we share for callbacks, and their lengths: the platforms take letters and digits.
 const CALLBACK_KEYS: [(&str, usize); 2] = [("token", 32), ("aes_key", 43)];
-/// How often a change is tried again when somebody else changes the connection at the same time.
-const ATTEMPTS: usize = 3;
 
 /// No fields.
 #[derive(Debug, Default, Deserialize)]
@@ -32,7 +31,7 @@ pub(super) async fn test(
 ) -> Result<axum::Json<Value>, Problem> {
     caller.require(Role::Admin)?;
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
-    let account = connection.account(&app.data_key, &app.settings.public_url).await?;
+    let account = connection.account(&app.data_key).await?;
     let checks = connection.provider()?.test_connection(&account, &app.calls()).await;
     let ok = checks.iter().all(|check| check.ok);
     Ok(axum::Json(json!({ "ok": ok, "checks": checks })))
@@ -46,19 +45,12 @@ pub(super) async fn make_template(
     OptionalJson(Empty {}): OptionalJson<Empty>,
 ) -> Result<Tagged<Value>, Problem> {
     caller.require(Role::Admin)?;
-    let mut found = app.store.get::<Connection>(&caller.org, id.as_str()).await?;
-    let provider = found.value.provider()?;
-    let account = found.value.account(&app.data_key, &app.settings.public_url).await?;
-    let template = provider.create_template(&account, &app.calls()).await?;
-    for _ in 0..ATTEMPTS {
-        found.value.template = Some(template.clone());
-        match app.store.update(&found.value, found.version).await {
-            Ok(version) => return Ok(Tagged { version, body: view(&found.value, provider, &app.settings) }),
-            Err(Error::Conflict { .. }) => found = app.store.get(&caller.org, id.as_str()).await?,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Problem::conflict("conflict", "the connection is being changed; try again"))
+    let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
+    let provider = connection.provider()?;
+    let mut account = connection.account(&app.data_key).await?;
+    create_template(&app, provider, &connection, &mut account).await?;
+    let stored = app.store.get::<Connection>(&caller.org, id.as_str()).await?;
+    Ok(Tagged { version: stored.version, body: view(&stored.value, provider, &app.settings) })
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -170,6 +170,12 @@ fn a_lease_lets_one_start_at_a_time_and_the_first_instance_stays() {
     approval.started(0, "first".into(), None, AT);
     approval.started(0, "second".into(), None, AT);
     assert_eq!(approval.stages[0].instance.as_deref(), Some("first"));
+    approval.started(0, "first".into(), Some("https://a.example".into()), AT);
+    assert_eq!(
+        approval.stages[0].url.as_deref(),
+        Some("https://a.example"),
+        "a callback was faster than the start's answer"
+    );
     assert!(!approval.take_lease(0, AT + 90_000, AT + 99_000), "it runs");
 }
 

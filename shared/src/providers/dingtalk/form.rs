@@ -20,8 +20,8 @@ pub(super) fn reference(start: &Start) -> String {
 }
 
 /// The values for our own template.
-pub(super) fn values(start: &Start, public_url: &str) -> Vec<Value> {
-    let filled = |control: Control| value_of(control, start, public_url).map(|value| (control.label(), value));
+pub(super) fn values(start: &Start) -> Vec<Value> {
+    let filled = |control: Control| value_of(control, start).map(|value| (control.label(), value));
     Control::ALL.into_iter().filter_map(filled).map(|(name, value)| json!({"name": name, "value": value})).collect()
 }
 
@@ -31,7 +31,7 @@ pub(super) fn values(start: &Start, public_url: &str) -> Vec<Value> {
 /// # Errors
 /// A template without a Reference control is refused: after an interrupted start we could not tell whether the
 /// instance exists, and might start it twice.
-pub(super) fn values_for(controls: &[TextControl], start: &Start, public_url: &str) -> Result<Vec<Value>, Error> {
+pub(super) fn values_for(controls: &[TextControl], start: &Start) -> Result<Vec<Value>, Error> {
     if !controls.iter().any(|control| Control::Reference.is_called(&control.label)) {
         let message = "the template has no text control labelled “Reference” (来源编号): add one, so that the approval \
                        can be found again";
@@ -40,7 +40,7 @@ pub(super) fn values_for(controls: &[TextControl], start: &Start, public_url: &s
     let filled = controls.iter().filter_map(|control| {
         let ours = Control::ALL.into_iter().find(|known| known.is_called(&control.label));
         let value = match ours {
-            Some(known) => value_of(known, start, public_url),
+            Some(known) => value_of(known, start),
             None => start.fields.get(&control.label).map(|field| shorten(&plain(field), VALUE_LIMIT)),
         }?;
         let mut entry = json!({"name": control.label, "value": value});
@@ -61,12 +61,12 @@ pub(super) fn carries(instance: &Value, reference: &str) -> bool {
     })
 }
 
-fn value_of(control: Control, start: &Start, public_url: &str) -> Option<String> {
+fn value_of(control: Control, start: &Start) -> Option<String> {
     let value = match control {
         Control::Title => start.title.clone(),
         Control::Reason => start.reason.clone().unwrap_or_default(),
         Control::Details => details(start),
-        Control::Link => format!("{public_url}/approvals/{}", start.approval),
+        Control::Link => start.resource.as_ref().and_then(|resource| resource.url.clone()).unwrap_or_default(),
         Control::Reference => reference(start),
     };
     (!value.is_empty()).then(|| shorten(&value, VALUE_LIMIT))
@@ -81,9 +81,6 @@ fn details(start: &Start) -> String {
     }
     if let Some(resource) = &start.resource {
         line("资源 Resource", &resource.name);
-        if let Some(url) = &resource.url {
-            line("地址 Address", url);
-        }
     }
     for (name, at) in [("开始 From", start.starts_at), ("结束 Until", start.ends_at)] {
         if let Some(time) = at.and_then(|at| Timestamp::from_millisecond(at).ok()) {
@@ -118,10 +115,10 @@ mod tests {
 
     #[test]
     fn our_form_holds_the_approval() {
-        let values = values(&start(), "https://gateway.example");
+        let values = values(&start());
         assert_eq!(value(&values, "标题 Title"), Some("Read access to orders"));
         assert_eq!(value(&values, "原因 Reason"), None);
-        assert_eq!(value(&values, "链接 Link"), Some("https://gateway.example/approvals/apr_01test"));
+        assert_eq!(value(&values, "链接 Link"), None, "the resource has no address");
         assert_eq!(value(&values, "来源编号 Reference"), Some("apr_01test"));
         let details = value(&values, "详情 Details").unwrap();
         assert_eq!(
@@ -135,7 +132,7 @@ mod tests {
         let mut start = start();
         start.title = "长".repeat(70_000);
         start.stage = 1;
-        let values = values(&start, "");
+        let values = values(&start);
         assert_eq!(value(&values, "标题 Title").unwrap().chars().count(), VALUE_LIMIT);
         assert_eq!(value(&values, "来源编号 Reference"), Some("apr_01test/2"));
     }
@@ -144,13 +141,13 @@ mod tests {
     fn a_customers_form_is_filled_by_label() {
         let control = |label: &str| TextControl { id: Some(format!("TextField-{label}")), label: label.into() };
         let controls = ["title", "table", "Approver's note", "来源编号"].map(control);
-        let values = values_for(&controls, &start(), "").unwrap();
+        let values = values_for(&controls, &start()).unwrap();
         assert_eq!(value(&values, "title"), Some("Read access to orders"));
         assert_eq!(value(&values, "table"), Some("orders"));
         assert_eq!(value(&values, "来源编号"), Some("apr_01test"));
         assert_eq!(values.len(), 3);
         assert_eq!(values[0]["id"], "TextField-title");
-        assert!(matches!(values_for(&controls[..3], &start(), ""), Err(Error::Refused { .. })));
+        assert!(matches!(values_for(&controls[..3], &start()), Err(Error::Refused { .. })));
     }
 
     #[test]

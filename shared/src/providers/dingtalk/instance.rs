@@ -35,8 +35,8 @@ pub(super) async fn start(api: &Api<'_>, account: &Account, start: &Start) -> Re
     let template = template(account, start).ok_or_else(template_missing)?;
     let approvers = start.nodes.iter().map(approvers).collect::<Result<Vec<_>, _>>()?;
     let values = match &start.template {
-        Some(code) => form::values_for(&text_controls(api, code).await?, start, &account.public_url)?,
-        None => form::values(start, &account.public_url),
+        Some(code) => form::values_for(&text_controls(api, code).await?, start)?,
+        None => form::values(start),
     };
     let mut body = json!({
         "originatorUserId": applicant,

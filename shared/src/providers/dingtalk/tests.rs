@@ -48,7 +48,6 @@ pub(super) fn account(endpoint: &str) -> Account {
         secrets: secrets.map(|(name, value)| (name.to_owned(), SecretString::from(value))).into(),
         old_secrets: None,
         template: Some("PROC-ours".into()),
-        public_url: "https://gateway.example".into(),
     }
 }
 

@@ -89,7 +89,6 @@ mod tests {
             secrets: [("access_key".to_owned(), "yyyy".into())].into(),
             old_secrets: None,
             template: None,
-            public_url: String::new(),
         }
     }
 
