@@ -69,7 +69,8 @@ fn used_by(module: &str) -> BTreeSet<String> {
 #[test]
 fn every_module_has_its_place() {
     let lib = std::fs::read_to_string(shared().join("lib.rs")).unwrap();
-    let there: BTreeSet<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let there: BTreeSet<&str> =
+        lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     assert_eq!(there, MAY_USE.iter().map(|(module, _)| *module).collect());
 }
 
