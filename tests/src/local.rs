@@ -169,6 +169,22 @@ impl Api {
         answer.json
     }
 
+    /// Submits as [`Api::pending`] does, and waits until the platform has told all of the start.
+    ///
+    /// # Panics
+    /// When it is not pending, or the callbacks are not sent in time.
+    pub async fn settled(&self, body: &Value) -> Value {
+        let approval = self.pending(body).await;
+        eventually("the callbacks of the start", async || {
+            let found = self.instance(instance(&approval)).await;
+            let callbacks = found["callbacks"].as_array().cloned().unwrap_or_default();
+            let sent = callbacks.iter().filter(|callback| callback["state"] == "delivered").count();
+            if sent > 0 && sent == callbacks.len() { Ok(()) } else { Err(found["callbacks"].to_string()) }
+        })
+        .await;
+        self.approval(&approval).await
+    }
+
     /// Makes a configuration resource and answers with all that was answered.
     ///
     /// # Panics

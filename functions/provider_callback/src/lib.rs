@@ -61,7 +61,7 @@ async fn handle(app: &App, id: &ConnectionId, raw: &RawCallback) -> Result<Reply
     for notice in &opened.notices {
         apply(app, &connection, notice).await?;
     }
-    Ok(opened.acknowledgement)
+    Ok(opened.acknowledge(&app.world))
 }
 
 /// Opens a callback with the connection as this process knows it; where that fails, with the connection as it is stored

@@ -59,7 +59,7 @@ pub(super) fn history(approval: &Approval, decided_at: Option<i64>) -> Vec<Entry
     let submitted = entry(approval.submitted_at, Action::Submitted, applicant);
     let mut entries = vec![submitted];
     for stage in &approval.stages {
-        entries.extend(stage.facts.started_at.map(|at| entry(at, Action::Started, None)));
+        let first = entries.len();
         entries.extend(of_tasks(stage));
         entries.extend(stage.facts.rollbacks.iter().map(|rollback| Entry {
             node: stage.nodes.get(usize::from(rollback.to_node)).map(|node| node.name.clone()),
@@ -69,6 +69,11 @@ pub(super) fn history(approval: &Approval, decided_at: Option<i64>) -> Vec<Entry
             remark: Some(comment.text.clone()),
             ..entry(comment.at, Action::Commented, Some(stage.person(&fact_of(&comment.account))))
         }));
+        // We may learn of a start after what happened next, and a platform that tells whole seconds is always behind: the
+        // stage ran when the first thing happened in it.
+        let earliest = entries[first..].iter().map(|entry| entry.at).min();
+        let started = stage.facts.started_at.map(|at| earliest.map_or(at, |earliest| at.min(earliest)));
+        entries.extend(started.map(|at| entry(at, Action::Started, None)));
     }
     entries.extend(of_closure(approval, decided_at));
     // Nothing happens before it was asked for, even where a platform's clock is behind ours or tells whole seconds.

@@ -82,12 +82,14 @@ pub struct View {
 }
 
 impl View {
-    /// Whether a node has passed of which nobody's approval is known yet: its event is on its way.
+    /// Whether a node was decided of which it is not known by whom, or a rejection of which it is not known at which node:
+    /// that event is on its way.
     #[must_use]
-    pub fn lacks_approvers(&self) -> bool {
-        let nodes = self.stages.iter().flat_map(|stage| &stage.nodes);
-        let mut passed = nodes.filter(|node| node.status == NodeStatus::Approved);
+    pub fn lacks_deciders(&self) -> bool {
+        let nodes = || self.stages.iter().flat_map(|stage| &stage.nodes);
+        let mut passed = nodes().filter(|node| node.status == NodeStatus::Approved);
         passed.any(|node| node.tasks.iter().all(|task| task.status != TaskStatus::Approved))
+            || (self.status == Status::Rejected && !nodes().any(|node| node.status == NodeStatus::Rejected))
     }
 }
 

@@ -81,8 +81,12 @@ impl EventType {
     }
 }
 
-/// Events of one change at most; the sequence of a delivery is the approval's version times this, and its place.
-const MOST_EVENTS: u32 = 100;
+/// Places of one change; the sequence of a delivery is the approval's version times this, and its place. Each kind has a
+/// place of its own, so that an event keeps its sequence whatever else is told with it.
+const PLACES: u32 = 100;
+const STARTED: u32 = 1;
+const FIRST_NODE: u32 = 2;
+const END: u32 = PLACES - 1;
 
 /// An event to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,29 +117,35 @@ struct Payload<'a> {
 }
 
 /// The events that a change of an approval is; `old` is `None` for a new one. The same change gives the same events with the
-/// same sequences. The bodies show `shown`, a later state of it, if there is one.
+/// same sequences. The bodies show `shown`, a later state of it, if there is one: an end may be told before who decided, and
+/// then the node's event is found there. Once an approval has ended, nodes are no news any more.
 #[must_use]
 pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<Told> {
     let before = old.map(|record| record.state.view());
     let after = new.state.view();
-    let mut kinds: Vec<(EventType, Option<DecidedNode>)> = Vec::new();
+    let mut kinds: Vec<(u32, EventType, Option<DecidedNode>)> = Vec::new();
     if old.is_none() {
-        kinds.push((EventType::Submitted, None));
+        kinds.push((0, EventType::Submitted, None));
     }
     let runs = |record: &Record| record.state.stages.iter().any(|stage| stage.instance.is_some());
     if runs(new) && !old.is_some_and(runs) {
-        kinds.push((EventType::Started, None));
+        kinds.push((STARTED, EventType::Started, None));
     }
-    kinds.extend(newly_decided(before.as_ref(), &after).map(|node| (EventType::NodeDecided, Some(node))));
+    let had_ended = old.is_some_and(|record| record.state.closed.is_some());
+    if !had_ended {
+        let seen = shown.map_or_else(|| after.clone(), |record| record.state.view());
+        let decided = newly_decided(before.as_ref(), &seen);
+        kinds.extend((FIRST_NODE..END).zip(decided).map(|(place, node)| (place, EventType::NodeDecided, Some(node))));
+    }
     if before.as_ref().map(|view| view.status) != Some(after.status) {
-        kinds.extend(EventType::of_end(after.status).map(|event| (event, None)));
+        kinds.extend(EventType::of_end(after.status).map(|event| (END, event, None)));
     }
     let document = Document::from(shown.unwrap_or(new));
-    let version = u32::try_from(new.version).unwrap_or(u32::MAX / MOST_EVENTS);
-    let told = (0..MOST_EVENTS).zip(kinds).map(|(place, (event, node))| {
+    let version = u32::try_from(new.version).unwrap_or(u32::MAX / PLACES);
+    let told = kinds.into_iter().map(|(place, event, node)| {
         let payload = Payload { r#type: event, timestamp: rfc3339(new.updated_at), node, data: &document };
         let body = serde_json::to_string(&payload).unwrap_or_default();
-        Told { event, sequence: version * MOST_EVENTS + place, body }
+        Told { event, sequence: version * PLACES + place, body }
     });
     told.collect()
 }
@@ -160,7 +170,9 @@ fn newly_decided<'a>(before: Option<&'a View>, after: &'a View) -> impl Iterator
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approval::{Approval, DecidedBy, Event, Mode, Node, Outcome, Person, Stage};
+    use crate::approval::{
+        Approval, Closed, Closure, DecidedBy, Event, Mode, Node, Outcome, Person, Stage, TaskEnd, TaskFact, TaskOutcome,
+    };
 
     fn record() -> Record {
         let node = |name: &str| Node { name: name.into(), mode: Mode::Any, approvers: vec![] };
@@ -201,7 +213,44 @@ mod tests {
             [EventType::NodeDecided, EventType::NodeDecided, EventType::Approved]
         );
         assert_eq!(kinds(Some(&ended), &ended), []);
-        assert_eq!(told(Some(&started), &ended, None)[2].sequence, 302);
+        let sequences: Vec<u32> = told(Some(&started), &ended, None).iter().map(|told| told.sequence).collect();
+        assert_eq!(sequences, [302, 303, 399]);
+    }
+
+    #[test]
+    fn a_rejection_told_before_its_node_is_told_after_it() {
+        let mut open = record();
+        open.state.stages[0].nodes[0].approvers = vec![Person { account: Some("a".into()), ..Person::default() }];
+        open.state.started(0, "i".into(), None, 1_790_000_000_500);
+        let mut ended = open.clone();
+        ended.version = 2;
+        ended.state.apply(0, Event::Finished { outcome: Outcome::Rejected, at: 1_790_000_001_000 });
+        assert!(ended.state.view().lacks_deciders());
+        let early = told(Some(&open), &ended, None);
+        assert_eq!((early.len(), early[0].event), (1, EventType::Rejected));
+        let mut fuller = ended.clone();
+        fuller.version = 3;
+        let end = TaskEnd { outcome: TaskOutcome::Rejected, at: 1_790_000_001_000, remark: None, to: None };
+        let fact = TaskFact { assignee: "a".into(), end: Some(end), ..TaskFact::default() };
+        fuller.state.apply(0, Event::Task { task: "1".into(), fact });
+        assert!(!fuller.state.view().lacks_deciders());
+        let whole = told(Some(&open), &ended, Some(&fuller));
+        let kinds_of: Vec<EventType> = whole.iter().map(|told| told.event).collect();
+        assert_eq!(kinds_of, [EventType::NodeDecided, EventType::Rejected]);
+        assert_eq!(whole[1].sequence, early[0].sequence, "the same event, whatever else is told");
+        assert_eq!(kinds(Some(&ended), &fuller), [], "not again after the end");
+    }
+
+    #[test]
+    fn what_people_decide_after_the_end_is_not_told() {
+        let mut open = record();
+        open.state.started(0, "i".into(), None, 0);
+        let mut withdrawn = open.clone();
+        withdrawn.state.close(Closure { how: Closed::Withdrawn, at: Some(1), by: None, remark: None });
+        assert_eq!(kinds(Some(&open), &withdrawn), [EventType::Withdrawn]);
+        let mut later = withdrawn.clone();
+        later.state.apply(0, Event::Finished { outcome: Outcome::Approved, at: 2 });
+        assert_eq!(kinds(Some(&withdrawn), &later), []);
     }
 
     #[test]

@@ -65,12 +65,14 @@ impl App {
         }
     }
 
-    /// The same connection as it is stored now, unless it was read a moment ago.
+    /// The same connection as it is stored now, unless it was read a moment ago and has all that it can have: one without a
+    /// template may be getting it just now.
     ///
     /// # Errors
     /// As [`App::connection`].
     pub async fn connection_afresh(&self, known: &Arc<OpenConnection>) -> Result<Option<Arc<OpenConnection>>, Error> {
-        if self.world.now() - known.read_at < LOOK_AGAIN {
+        let just_read = self.world.now() - known.read_at < LOOK_AGAIN;
+        if just_read && known.account.template.is_some() {
             return Ok(Some(Arc::clone(known)));
         }
         self.read_connection(&known.connection.id).await

@@ -2,6 +2,8 @@
 //!
 //! The table's stream wakes it. A change may be handed to it again, so each step here may be repeated.
 
+use std::time::Duration;
+
 use super::deliver::{attempt, create};
 use super::start::start_stage;
 use super::transition::transition;
@@ -14,6 +16,10 @@ use crate::store::approvals::{APPROVAL, Record};
 use crate::store::deliveries::DeliveryStatus;
 use crate::store::schema::TYPE;
 use crate::store::{Error as StoreError, Item};
+
+/// How often, and with what pauses, an end that was told without who decided waits for that to be told.
+const MOST_LOOKS: u32 = 3;
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A change of an approval's state item, out of the stream.
 #[derive(Debug)]
@@ -61,7 +67,7 @@ pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
 
 /// Makes the rows of all events first, then sends each in order, so that a crash while sending loses none.
 async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
-    let fuller = fuller(app, &change.new).await?;
+    let fuller = fuller(app, change).await?;
     let events = told(change.old.as_ref(), &change.new, fuller.as_ref());
     if events.is_empty() {
         return Ok(());
@@ -84,13 +90,22 @@ async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The approval as it is now, where the change told that a node has passed but not by whom: that event comes a moment later,
-/// and is likely to be there by now.
-async fn fuller(app: &App, new: &Record) -> Result<Option<Record>, StoreError> {
-    if new.state.closed.is_none() || !new.state.view().lacks_approvers() {
+/// The approval as it is now, where the change told the end but not who decided: that event comes a moment later, and is
+/// likely to be there by now, or soon.
+async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, StoreError> {
+    let had_ended = change.old.as_ref().is_some_and(|old| old.state.closed.is_some());
+    if had_ended || change.new.state.closed.is_none() || !change.new.state.view().lacks_deciders() {
         return Ok(None);
     }
-    app.store.approval(&new.id).await.map(Some)
+    let mut now = app.store.approval(&change.new.id).await?;
+    for _ in 0..MOST_LOOKS {
+        if !now.state.view().lacks_deciders() {
+            break;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+        now = app.store.approval(&change.new.id).await?;
+    }
+    Ok(Some(now))
 }
 
 /// Reads an instance and merges what it tells. A platform that fails now is asked again by the sweep.

@@ -127,13 +127,33 @@ impl RawCallback {
     }
 }
 
-/// A verified, decrypted and parsed callback, and the answer that goes with it.
-#[derive(Debug)]
+/// A verified, decrypted and parsed callback, and the way to answer it.
 pub struct Opened {
     /// What it says of instances; empty for challenges and for events we do not use.
     pub notices: Vec<Notice>,
-    /// What to answer once the notices are dealt with.
-    pub acknowledgement: Reply,
+    acknowledge: Box<Acknowledge>,
+}
+
+/// Makes the answer: with the keys that opened the callback, at the time of the answer.
+type Acknowledge = dyn FnOnce(&World) -> Reply + Send + Sync;
+
+impl Opened {
+    /// A callback that says this and is answered so.
+    pub fn new(notices: Vec<Notice>, acknowledge: impl FnOnce(&World) -> Reply + Send + Sync + 'static) -> Self {
+        Self { notices, acknowledge: Box::new(acknowledge) }
+    }
+
+    /// The answer that tells the platform that it is done. To be given only once the notices are dealt with.
+    #[must_use]
+    pub fn acknowledge(self, world: &World) -> Reply {
+        (self.acknowledge)(world)
+    }
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("notices", &self.notices).finish_non_exhaustive()
+    }
 }
 
 /// What a callback says of one instance.

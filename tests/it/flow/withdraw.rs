@@ -95,7 +95,7 @@ async fn a_decision_made_while_the_withdrawal_waits_stands() {
 #[tokio::test]
 async fn bad_withdrawals_change_nothing() {
     let local = Local::start().await;
-    let approval = local.pending(&request()).await;
+    let approval = local.settled(&request()).await;
     let long = "x".repeat(501);
     for (body, code) in [
         (json!({"reason": long}), "invalid_request"),

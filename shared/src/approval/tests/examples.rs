@@ -58,10 +58,10 @@ fn an_instance_may_end_before_its_last_task() {
     assert_eq!(approval.status(), Status::Approved);
     let early = approval.view();
     assert_eq!(early.stages[0].nodes[0].tasks[0].status, TaskStatus::Pending, "nobody was skipped, as far as we know");
-    assert!(early.lacks_approvers());
+    assert!(early.lacks_deciders());
     assert!(approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 427))))));
     let view = approval.view();
-    assert!(!view.lacks_approvers());
+    assert!(!view.lacks_deciders());
     assert_eq!(view.decided_at, Some(AT + 390));
     assert_eq!(view.stages[0].nodes[0].tasks[0].decided_at, Some(AT + 427));
 }
@@ -225,4 +225,14 @@ fn nothing_happens_before_it_was_asked_for() {
     assert_eq!(view.decided_at, Some(AT + 700));
     assert!(view.history.iter().all(|entry| entry.at == AT + 700));
     assert_eq!(view.history[0].action, Action::Submitted);
+}
+
+#[test]
+fn a_start_is_told_before_what_happened_in_the_stage() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    approval.started(0, "i".into(), None, AT + 930);
+    approval.apply(0, task("1", fact("a", 0, Some((TaskOutcome::Approved, 0)))));
+    approval.apply(0, finished(Outcome::Approved, 0));
+    let actions: Vec<Action> = approval.view().history.iter().map(|entry| entry.action).collect();
+    assert_eq!(actions, [Action::Submitted, Action::Started, Action::Approved]);
 }

@@ -33,8 +33,8 @@ pub(super) fn open(account: &Account, callback: &RawCallback, world: &World) -> 
         match decrypt(&keys, &signed, account) {
             Ok(decrypted) => {
                 let notices = events::notices(decrypted.message(), now).ok_or(CallbackError::Malformed)?;
-                let acknowledgement = acknowledge(&keys, decrypted.owner(), now, world.random());
-                return Ok(Opened { notices, acknowledgement });
+                let answer = move |world: &World| acknowledge(&keys, decrypted.owner(), world.now(), world.random());
+                return Ok(Opened::new(notices, answer));
             }
             // A later pair may still fit; that one of them fitted the signature is the better answer.
             Err(CallbackError::BadSignature) => {}
@@ -227,7 +227,7 @@ mod tests {
             let refused = open(&account, &raw, &World::system()).unwrap_err();
             assert_ne!(refused, CallbackError::Malformed);
             account.old_secrets = Some(old.clone());
-            let reply = open(&account, &raw, &World::system()).unwrap().acknowledgement;
+            let reply = open(&account, &raw, &World::system()).unwrap().acknowledge(&World::system());
             let body: Value = serde_json::from_slice(&reply.body).unwrap();
             let [signature, timestamp, nonce, encrypt] =
                 ["msg_signature", "timeStamp", "nonce", "encrypt"].map(|name| body[name].as_str().unwrap());
