@@ -2,7 +2,8 @@
 
 use countersign::approval::Mode;
 use countersign_tests::desk::{
-    AES_KEY, APP_KEY, APP_SECRET, Desk, TOKEN, callback_path, connection, instance_event, keys, make, opened, task_event,
+    AES_KEY, APP_KEY, APP_SECRET, Desk, TOKEN, callback_path, connection, instance_event, keys, make, opened,
+    task_event,
 };
 use countersign_tests::http::Answer;
 use serde_json::{Value, json};
@@ -35,7 +36,8 @@ async fn every_negative_vector_is_refused_with_the_same_words() {
     for vector in vectors("negative") {
         let text = |name: &str| vector[name].as_str().unwrap();
         // Who it was made for is inside; `owner_key` is who opens it.
-        let id = make(&desk.client, "/v1/connections", &connection(text("owner_key"), text("token"), text("aes_key"))).await;
+        let id =
+            make(&desk.client, "/v1/connections", &connection(text("owner_key"), text("token"), text("aes_key"))).await;
         let path = callback_path(&id.parse().unwrap(), text("signature"), text("timestamp"), text("nonce"));
         let before = writes(&desk);
         let body = json!({"encrypt": vector["encrypt"]}).to_string();
@@ -52,10 +54,12 @@ async fn every_vector_of_the_platforms_own_making_is_answered_success() {
     let ours = vectors("vectors").into_iter().filter(|vector| vector["direction"] == "dingtalk_to_us");
     for vector in ours.chain(vectors("published")) {
         let text = |name: &str| vector[name].as_str().unwrap();
-        let id = make(&desk.client, "/v1/connections", &connection(text("owner_key"), text("token"), text("aes_key"))).await;
+        let id =
+            make(&desk.client, "/v1/connections", &connection(text("owner_key"), text("token"), text("aes_key"))).await;
         let path = callback_path(&id.parse().unwrap(), text("signature"), text("timestamp"), text("nonce"));
         let before = writes(&desk);
-        let answer = desk.client.with_key("").send("POST", &path, &[], json!({"encrypt": vector["encrypt"]}).to_string()).await;
+        let answer =
+            desk.client.with_key("").send("POST", &path, &[], json!({"encrypt": vector["encrypt"]}).to_string()).await;
         if !text("plaintext").starts_with('{') {
             assert!(answer.status == 400 || answer.status == 200, "{}: {}", vector["name"], answer.text);
             continue;
@@ -168,14 +172,16 @@ async fn events_that_are_of_no_use_are_answered_success_and_nothing_is_written()
     let mut nameless = instance_event("inst-9", "finish", Some("agree"));
     nameless.as_object_mut().unwrap().remove("processCode");
     let before = writes(&desk);
-    for event in [
-        json!({"EventType": "check_url"}),
-        json!({"EventType": "user_add_org", "userId": ["1"]}),
-        foreign,
-        nameless,
-    ] {
+    for event in
+        [json!({"EventType": "check_url"}), json!({"EventType": "user_add_org", "userId": ["1"]}), foreign, nameless]
+    {
         let answer = desk.push(&event).await;
-        assert_eq!((answer.status, opened(&answer.json).as_deref()), (200, Some("success")), "{event}: {}", answer.text);
+        assert_eq!(
+            (answer.status, opened(&answer.json).as_deref()),
+            (200, Some("success")),
+            "{event}: {}",
+            answer.text
+        );
     }
     assert_eq!(writes(&desk), before, "nothing was written");
 }

@@ -108,8 +108,12 @@ async fn of_a_withdrawal_and_an_approval_one_wins_and_the_other_is_told() {
         let end = format!("approval.{won}");
         let told = countersign_tests::local::eventually("the end", async || {
             let arrived = local.deliveries(&approval).await;
-            let told: Vec<String> =
-                arrived.iter().filter_map(|d| d["type"].as_str()).filter(|t| ends.contains(t)).map(str::to_owned).collect();
+            let told: Vec<String> = arrived
+                .iter()
+                .filter_map(|d| d["type"].as_str())
+                .filter(|t| ends.contains(t))
+                .map(str::to_owned)
+                .collect();
             if told.is_empty() { Err(format!("{arrived:?}")) } else { Ok(told) }
         })
         .await;

@@ -127,7 +127,8 @@ async fn a_request_is_written_once() {
     let id: ApprovalId = "apr_1".parse().unwrap();
     assert!(matches!(store.request(&id).await, Err(Error::NotFound)));
     let fields = serde_json::json!({"table": "orders", "n": 1.5, "deep": {"a": [null, true]}});
-    let request = Request { reason: Some("r".to_owned()), fields: fields.as_object().unwrap().clone(), ..Request::default() };
+    let request =
+        Request { reason: Some("r".to_owned()), fields: fields.as_object().unwrap().clone(), ..Request::default() };
     let first = StoredRequest { body_hash: "one".to_owned(), request };
     assert_eq!(store.create_request(&id, &first).await.unwrap(), None);
     let second = StoredRequest { body_hash: "two".to_owned(), request: Request::default() };

@@ -51,7 +51,11 @@ async fn callbacks_cost_two_reads_and_one_write_at_most() {
         ("the start of a task", start.clone(), 1),
         ("a task's decision", task_event(instance, 80_000_000_001, "manager4220", "finish", Some("agree")), 1),
         ("the loser's event", task_event(instance, 80_000_000_002, "266752374326324", "cancel", None), 1),
-        ("the next node's task, which passes the first", task_event(instance, 80_000_000_003, "024219523526217765", "start", None), 1),
+        (
+            "the next node's task, which passes the first",
+            task_event(instance, 80_000_000_003, "024219523526217765", "start", None),
+            1,
+        ),
         ("the last decision", task_event(instance, 80_000_000_003, "024219523526217765", "finish", Some("agree")), 1),
         ("a repeat", start, 0),
         ("the end", instance_event(instance, "finish", Some("agree")), 1),
@@ -75,12 +79,15 @@ async fn callbacks_that_change_nothing_write_nothing() {
     let store = desk.app.store.clone();
     let mut foreign = instance_event("inst-9", "finish", Some("agree"));
     foreign["processCode"] = json!("PROC-OTHER");
-    for (what, event) in [("a check of the URL", json!({"EventType": "check_url"})), ("an instance that is not ours", foreign)] {
+    for (what, event) in
+        [("a check of the URL", json!({"EventType": "check_url"})), ("an instance that is not ours", foreign)]
+    {
         let (spent, answer) = cost(what, &store, desk.push(&event)).await;
         assert_eq!(answer.status, 200);
         assert!(spent.reads <= 2 && spent.writes == 0, "{what}: {spent:?}");
     }
-    let (spent, answer) = cost("a wrong signature", &store, desk.post("0", "1", "n", r#"{"encrypt":"AAAA"}"#.to_owned())).await;
+    let (spent, answer) =
+        cost("a wrong signature", &store, desk.post("0", "1", "n", r#"{"encrypt":"AAAA"}"#.to_owned())).await;
     assert_eq!(answer.status, 401);
     assert!(spent.reads <= 1 && spent.writes == 0, "{spent:?}");
 }
@@ -89,7 +96,8 @@ async fn callbacks_that_change_nothing_write_nothing() {
 async fn on_sandbox(local: &Local) -> (Desk, String) {
     let desk = Desk::new().await;
     let app = local.get("/sandbox/dingtalk/_/app").await.json;
-    let connection = json!({"kind": "dingtalk", "name": "Sandbox", "settings": app["settings"], "secrets": app["secrets"]});
+    let connection =
+        json!({"kind": "dingtalk", "name": "Sandbox", "settings": app["settings"], "secrets": app["secrets"]});
     let connection = make(&desk.client, "/v1/connections", &connection).await;
     let made = desk.client.call("POST", &format!("/v1/connections/{connection}/template"), &json!({})).await;
     assert_eq!(made.status, 200, "{}", made.text);
@@ -150,7 +158,8 @@ async fn lists_and_the_sweep_cost_the_same_however_much_is_stored() {
         let page = || desk.client.call("GET", "/v1/approvals?limit=5", &Value::Null);
         let (list, answer) = cost(&format!("a page of 5 of {total}"), &store, page()).await;
         assert_eq!(answer.json["items"].as_array().unwrap().len(), 5);
-        let own = || desk.client.call("GET", "/v1/approvals?limit=5&applicant=mem_01k5n1m6z1a2b3c4d5e6f7g8h9", &Value::Null);
+        let own =
+            || desk.client.call("GET", "/v1/approvals?limit=5&applicant=mem_01k5n1m6z1a2b3c4d5e6f7g8h9", &Value::Null);
         let (applicant, answer) = cost(&format!("a page of 5 of an applicant's {total}"), &store, own()).await;
         assert_eq!(answer.json["items"].as_array().unwrap().len(), 5);
         let sweep = countersign::engine::sweep::sweep(&desk.app);
