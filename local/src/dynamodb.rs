@@ -28,6 +28,14 @@ pub async fn named() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }
 
+/// The client of the streams; `endpoint` where they are at an address of their own.
+#[must_use]
+pub fn streams(aws: &SdkConfig, endpoint: Option<String>) -> aws_sdk_dynamodbstreams::Client {
+    let mut config = aws_sdk_dynamodbstreams::config::Builder::from(aws);
+    config.set_endpoint_url(endpoint.or_else(|| aws.endpoint_url().map(str::to_owned)));
+    aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+}
+
 /// A DynamoDB at this address that takes any credentials.
 fn at(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "countersign");

@@ -62,10 +62,10 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
     let url = format!("http://{}", listener.local_addr()?);
     banner::step(&format!("data in {}", options.data_dir.display()));
     std::fs::create_dir_all(&options.data_dir)?;
-    let aws = if Settings::names_dynamodb().map_err(told)? {
-        dynamodb::named().await
-    } else {
-        dynamodb::embedded(&options.data_dir).await?
+    let named = Settings::streams_of_named_dynamodb().map_err(told)?;
+    let aws = match named {
+        Some(_) => dynamodb::named().await,
+        None => dynamodb::embedded(&options.data_dir).await?,
     };
     let app = app(options, &aws, &url).await?;
     let owner_key = app.settings.owner_key.clone();
@@ -75,7 +75,7 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
     let router = router(&app, sandbox.as_ref(), Arc::clone(&ready));
     let server = axum::serve(listener, router).with_graceful_shutdown(shutdown);
     let server = tokio::spawn(server.into_future());
-    let streams = aws_sdk_dynamodbstreams::Client::new(&aws);
+    let streams = dynamodb::streams(&aws, named);
     let reader = stream::Reader::new(app.clone(), streams, options.data_dir.join("stream.json"));
     let mut helpers = vec![tokio::spawn(reader.run()), tokio::spawn(tick(app.clone()))];
     if let Some(sandbox) = &sandbox {

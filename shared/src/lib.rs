@@ -1,7 +1,8 @@
 //! The one crate that all functions share.
 //!
-//! Dependencies point one way: [`approval`] and [`crypto`] import nothing of ours; [`providers`] and [`store`] know
-//! [`approval`]; [`engine`] joins them; functions know this crate and never each other.
+//! Dependencies point one way: [`approval`] imports nothing of ours, [`crypto`] only [`clock`] and [`ids`]; [`providers`] and
+//! [`store`] know [`approval`]; [`engine`] joins them, in one layer with [`config`] and [`http`]; functions know this crate and
+//! never each other. A test holds it.
 #![warn(missing_docs)]
 
 pub mod approval;

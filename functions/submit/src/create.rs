@@ -100,16 +100,18 @@ impl<'a> Submission<'a> {
 
     /// Starts a failed approval once more, under its id, from where it failed. Of two who do so at once one does it.
     async fn again(&self, failed: Record) -> Result<Response, Problem> {
-        let (mut record, _) = self.resolve().await?;
+        let (mut record, request) = self.resolve().await?;
         record.version = failed.version;
         record.state.submitted_at = failed.state.submitted_at;
+        // What was mended may be the applicant's account or the flow's template. The body is the same.
+        let stored = StoredRequest { body_hash: self.body_hash.clone(), request };
+        self.app.store.replace_request(&self.id, &stored).await?;
         match self.app.store.update_approval(&mut record).await {
             Ok(()) => {}
             Err(Lost::Race(current)) => return Ok(answer::approval(StatusCode::OK, &current)),
             Err(Lost::Failed(error)) => return Err(error.into()),
         }
-        let request = self.app.store.request(&self.id).await?.request;
-        self.start(record, true, &request).await
+        self.start(record, true, &stored.request).await
     }
 
     async fn start(&self, record: Record, tried: bool, request: &Request) -> Result<Response, Problem> {

@@ -67,12 +67,13 @@ impl Settings {
         })
     }
 
-    /// Whether the environment names a DynamoDB other than the region's.
+    /// Where the environment names a DynamoDB other than the region's, the address of its streams: the same
+    /// (`AWS_ENDPOINT_URL_DYNAMODB`), unless `AWS_ENDPOINT_URL_DYNAMODB_STREAMS` says otherwise.
     ///
     /// # Errors
     /// As [`Settings::from_env`].
-    pub fn names_dynamodb() -> Result<bool, Error> {
-        Ok(variable("AWS_ENDPOINT_URL_DYNAMODB")?.is_some_and(|url| !url.is_empty()))
+    pub fn streams_of_named_dynamodb() -> Result<Option<String>, Error> {
+        streams(variable)
     }
 
     /// Reads settings from wherever `variable` takes them. Empty is the same as not set.
@@ -120,6 +121,15 @@ impl Logging {
             level: text("AWS_LAMBDA_LOG_LEVEL").or_else(|| text("RUST_LOG")),
             json: text("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")),
         }
+    }
+}
+
+/// The streams of a DynamoDB that is named.
+fn streams(variable: impl Fn(&'static str) -> Result<Option<String>, Error>) -> Result<Option<String>, Error> {
+    let named = |name| Ok(variable(name)?.filter(|url| !url.is_empty()));
+    match named("AWS_ENDPOINT_URL_DYNAMODB")? {
+        Some(table) => Ok(Some(named("AWS_ENDPOINT_URL_DYNAMODB_STREAMS")?.unwrap_or(table))),
+        None => Ok(None),
     }
 }
 
@@ -175,6 +185,19 @@ mod tests {
         );
         let bad_key = read_text(&[table, url, ("COUNTERSIGN_OWNER_KEY", "hunter2hunter2hunter2")]);
         assert!(bad_key.starts_with("COUNTERSIGN_OWNER_KEY cannot be used") && !bad_key.contains("hunter2"));
+    }
+
+    #[test]
+    fn the_streams_are_where_the_table_is_unless_named() {
+        let (table, other) =
+            (("AWS_ENDPOINT_URL_DYNAMODB", "http://a"), ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "http://b"));
+        let found = |pairs: &[(&str, &str)]| {
+            let value = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            streams(|name| Ok(value(name))).unwrap()
+        };
+        assert_eq!(found(&[table]).as_deref(), Some("http://a"));
+        assert_eq!(found(&[table, other]).as_deref(), Some("http://b"));
+        assert_eq!(found(&[other]), None, "the embedded one has its own");
     }
 
     #[test]

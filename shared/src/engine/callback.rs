@@ -74,13 +74,54 @@ async fn applied(app: &App, reference: &Reference, notice: &Notice) -> Result<Re
 }
 
 /// Applies events to a record's stage. A stage that does not know its instance yet learns it: its reference was stored, and
-/// the writer died before the state was.
+/// the writer died before the state was. What is said of another instance than the stage's says nothing of the stage.
 pub(super) fn apply(record: &mut Record, stage: usize, instance: &str, events: &[Event]) -> bool {
     let Some(found) = record.state.stages.get(stage) else { return false };
+    if found.instance.as_deref().is_some_and(|own| own != instance) {
+        return false;
+    }
     let unknown = found.instance.is_none() && record.state.closed.is_none();
     if unknown {
         let at = record.updated_at;
         record.state.started(stage, instance.to_owned(), None, at);
     }
     events.iter().fold(unknown, |changed, event| record.state.apply(stage, event.clone()) | changed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::approval::{Approval, DecidedBy, Mode, Node, Outcome, Person, Stage, Status};
+
+    fn record() -> Record {
+        let node = Node { name: "one".into(), mode: Mode::Any, approvers: vec![] };
+        let stage = Stage::new("con_1".into(), "dingtalk".into(), DecidedBy::Platform, vec![node]);
+        Record {
+            id: "apr_1".parse().unwrap(),
+            org: "org_1".parse().unwrap(),
+            source: "src_1".parse().unwrap(),
+            workspace: None,
+            flow: None,
+            title: "t".into(),
+            updated_at: 5,
+            due_at: None,
+            failure: None,
+            version: 1,
+            state: Approval::new(0, Person::default(), vec![stage], 0),
+        }
+    }
+
+    #[test]
+    fn a_stage_learns_its_instance_and_listens_to_no_other() {
+        let mut record = record();
+        let ended = [Event::Finished { outcome: Outcome::Approved, at: 9 }];
+        assert!(apply(&mut record, 0, "own", &[Event::Started { at: 7 }]));
+        assert_eq!(record.state.stages[0].instance.as_deref(), Some("own"));
+        assert!(!apply(&mut record, 0, "other", &ended));
+        assert_eq!(record.state.status(), Status::Pending);
+        assert!(!apply(&mut record, 7, "own", &ended), "no such stage");
+        assert!(apply(&mut record, 0, "own", &ended));
+        assert_eq!(record.state.status(), Status::Approved);
+    }
 }

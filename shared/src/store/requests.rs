@@ -1,4 +1,5 @@
-//! What was submitted: written once and never changed.
+//! What was submitted: written once, and changed only where a failed approval is submitted again and people or templates
+//! resolve to something else.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,14 @@ impl Store {
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// Writes a request that is submitted again with the same body, after its approval failed.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], or the table's own.
+    pub async fn replace_request(&self, id: &ApprovalId, request: &StoredRequest) -> Result<(), Error> {
+        self.put_item(request.item(id)?).await
     }
 
     /// Reads a request.

@@ -136,3 +136,21 @@ async fn a_missing_permission_is_told_with_its_fix_and_the_same_key_works_once_i
     let done = local.wait_for(&again.json, "approved").await;
     assert_eq!(done.get("failure"), None, "{done}");
 }
+
+#[tokio::test]
+async fn an_applicants_account_that_was_mended_is_used_when_the_same_key_is_submitted_again() {
+    let local = Local::start().await;
+    let connections = local.get("/v1/connections").await.json;
+    let connection = connections["items"][0]["id"].as_str().unwrap();
+    let member = local.make("/v1/members", &json!({"name": "Li", "accounts": {connection: "nobody"}})).await;
+    let body = with("applicant", json!({"member": member["id"]}));
+    let answer = local.submit_as("k", &body).await;
+    refused(&answer, 422, "provider_refused", &[]);
+
+    let path = format!("/v1/members/{}", member["id"].as_str().unwrap());
+    let mended = local.call("PATCH", &path, &json!({"accounts": {connection: APPLICANT}})).await;
+    assert_eq!(mended.status, 200, "{}", mended.text);
+    let again = local.submit_as("k", &body).await;
+    assert_eq!((again.status, &again.json["status"]), (201, &json!("pending")), "{}", again.text);
+    assert_eq!(again.json["id"], answer.json["approval"], "the same approval");
+}

@@ -1,14 +1,9 @@
 //! Reads the template as its JSON long form: `!Ref X` becomes `{"Ref": "X"}`.
 
-use std::path::{Path, PathBuf};
-
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-/// The root of the repository.
-pub(super) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
+pub(super) use crate::root;
 
 /// `template.yaml`.
 pub(super) fn template() -> Value {
