@@ -23,6 +23,11 @@ pub async fn embedded(data_dir: &Path) -> Result<SdkConfig, Error> {
     Ok(at(&format!("http://{address}")))
 }
 
+/// The DynamoDB that the environment names, with credentials from the usual places.
+pub async fn named() -> SdkConfig {
+    aws_config::load_defaults(BehaviorVersion::latest()).await
+}
+
 /// The client of the streams; `endpoint` where they are at an address of their own.
 #[must_use]
 pub fn streams(aws: &SdkConfig, endpoint: Option<String>) -> aws_sdk_dynamodbstreams::Client {

@@ -12,9 +12,9 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use countersign::clock::World;
-use countersign::config::{Bootstrapped, Settings, bootstrap, clients, key_file};
+use countersign::config::{Bootstrapped, Settings, bootstrap, key_file};
 use countersign::engine::sweep::sweep;
-use countersign::http::App;
+use countersign::http::{App, Problem, ok_router};
 use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::store::{DataKey, Store, create_table};
 use tokio::net::TcpListener;
@@ -64,7 +64,7 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
     std::fs::create_dir_all(&options.data_dir)?;
     let named = Settings::streams_of_named_dynamodb().map_err(told)?;
     let aws = match named {
-        Some(_) => clients::aws().await,
+        Some(_) => dynamodb::named().await,
         None => dynamodb::embedded(&options.data_dir).await?,
     };
     let app = app(options, &aws, &url).await?;
@@ -131,7 +131,8 @@ fn router(app: &App, sandbox: Option<&Sandbox>, ready: Arc<AtomicBool>) -> Route
         .merge(countersign_provider_callback::routes(app.clone()))
         .merge(countersign_external_callback::routes(app.clone()))
         .merge(countersign_config::routes(app.clone()))
-        .merge(countersign_approvals::routes(app.clone()));
+        .merge(countersign_approvals::routes(app.clone()))
+        .merge(ok_router(Router::new().fallback(async || Problem::not_found()), &app.world));
     let all = match sandbox {
         Some(sandbox) => functions.merge(sandbox.router()),
         None => functions,

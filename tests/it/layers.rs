@@ -21,7 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Where AWS types may be: the store, the clients, and the functions that Lambda calls with events of its own.
-const MAY_USE_AWS: &[&str] = &["shared/src/store/", "shared/src/config/clients.rs", "functions/dispatch/src/"];
+const MAY_USE_AWS: &[&str] =
+    &["shared/src/store/", "shared/src/config/clients.rs", "shared/src/config/sdk_http.rs", "functions/dispatch/src/"];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -1,16 +1,21 @@
 //! The tests of the whole: through HTTP and through the store, never through private parts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod config;
-mod data_key;
-mod docs;
-mod flow;
-mod layers;
-mod store_base;
-mod store_resources;
-mod template;
-
 /// The root of the repository.
 fn root() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
+
+mod callbacks;
+mod config;
+mod data_key;
+mod docs;
+mod external;
+mod flow;
+mod layers;
+mod races;
+mod store_approvals;
+mod store_base;
+mod store_budgets;
+mod store_resources;
+mod template;
+mod tenants;

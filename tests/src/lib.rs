@@ -1,5 +1,6 @@
 //! What the tests of the whole share: a table of their own, the functions' routes without a network, and a clock.
 
+pub mod desk;
 pub mod http;
 pub mod kms;
 pub mod local;

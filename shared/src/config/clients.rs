@@ -1,27 +1,52 @@
 //! The AWS clients, built once per process.
 
-use aws_config::SdkConfig;
+use std::time::Duration;
 
-use super::env::Settings;
+use aws_config::SdkConfig;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::meta::region::ProvideRegion;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+
+use super::env::{self, Settings};
+use super::sdk_http;
 use crate::clock::World;
 use crate::http::App;
 use crate::providers::outbound::{DEFAULT_TIMEOUT, Outbound};
 use crate::store::{Consistency, DataKey, Store, keys};
 
-/// What all AWS clients share: region, credentials and time-outs, from the usual places.
+/// What all AWS clients share. Region and credentials come from where Lambda puts them, the environment: the SDK's search
+/// through profiles, metadata services and roles is left out, and with it a twentieth of the binary.
 pub async fn aws() -> SdkConfig {
-    let timeouts = aws_config::timeout::TimeoutConfig::builder()
-        .connect_timeout(std::time::Duration::from_secs(2))
-        .operation_attempt_timeout(std::time::Duration::from_secs(5))
-        .operation_timeout(std::time::Duration::from_secs(12))
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(12))
         .build();
-    aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(timeouts).load().await
+    SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(EnvironmentVariableRegionProvider::new().region().await)
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .http_client(sdk_http::client())
+        .timeout_config(timeouts)
+        .build()
+}
+
+fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let mut config = aws_sdk_dynamodb::config::Builder::from(aws);
+    config.set_endpoint_url(env::aws_endpoint("AWS_ENDPOINT_URL_DYNAMODB"));
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+fn kms(aws: &SdkConfig) -> aws_sdk_kms::Client {
+    let mut config = aws_sdk_kms::config::Builder::from(aws);
+    config.set_endpoint_url(env::aws_endpoint("AWS_ENDPOINT_URL_KMS"));
+    aws_sdk_kms::Client::from_conf(config.build())
 }
 
 /// The table. Opens the connection with one cheap read: starting up has more processor time than a request, and the
 /// first handshake is the dearest. Its result does not matter.
 pub async fn store(aws: &SdkConfig, table: &str) -> Store {
-    let store = Store::new(aws_sdk_dynamodb::Client::new(aws), table);
+    let store = Store::new(dynamodb(aws), table);
     if store.get_item(&keys::data_key(), Consistency::Eventual).await.is_err() {
         tracing::debug!("the first read failed; the next one will tell");
     }
@@ -33,7 +58,7 @@ pub async fn app(settings: Settings) -> App {
     let aws = aws().await;
     let store = store(&aws, &settings.table).await;
     let data_key = match &settings.kms_key {
-        Some(key) => DataKey::kms(aws_sdk_kms::Client::new(&aws), key, store.clone()),
+        Some(key) => DataKey::kms(kms(&aws), key, store.clone()),
         None => DataKey::absent(),
     };
     let outbound = Outbound::new(settings.addresses.clone(), DEFAULT_TIMEOUT);

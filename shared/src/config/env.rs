@@ -106,6 +106,33 @@ fn streams(variable: impl Fn(&'static str) -> Result<Option<String>, Error>) -> 
     }
 }
 
+/// The address of an AWS service, where this variable names one; else the SDK takes the region's. One that cannot be read
+/// is one that is not there.
+pub(super) fn aws_endpoint(name: &'static str) -> Option<String> {
+    variable(name).ok().flatten().filter(|url| !url.is_empty())
+}
+
+/// How a function is to log, as Lambda's logging controls put it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    /// `AWS_LAMBDA_LOG_LEVEL`, or else `RUST_LOG`.
+    pub level: Option<String>,
+    /// Whether `AWS_LAMBDA_LOG_FORMAT` asks for JSON.
+    pub json: bool,
+}
+
+impl Logging {
+    /// Reads the environment.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let text = |name| variable(name).ok().flatten().filter(|text| !text.is_empty());
+        Self {
+            level: text("AWS_LAMBDA_LOG_LEVEL").or_else(|| text("RUST_LOG")),
+            json: text("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")),
+        }
+    }
+}
+
 /// A variable of the environment.
 fn variable(name: &'static str) -> Result<Option<String>, Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]

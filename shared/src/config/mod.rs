@@ -10,6 +10,7 @@ pub mod flow;
 pub mod key_file;
 pub mod member;
 pub mod organization;
+mod sdk_http;
 pub mod secret;
 pub mod source;
 pub mod workspace;

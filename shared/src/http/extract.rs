@@ -172,7 +172,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let query = parts.uri.query().unwrap_or_default();
+        // `?status=&limit=` says the same as leaving them out.
+        let given = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let given = given.filter(|(_, value)| !value.is_empty());
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
         let reader = serde_html_form::Deserializer::from_bytes(query.as_bytes());
         serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
             let message = error.inner().to_string();

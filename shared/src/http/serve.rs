@@ -3,10 +3,12 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::app::App;
 use super::trace;
 use crate::clock::World;
+use crate::config::env::Logging;
 use crate::config::{Settings, clients};
 
 /// Largest body that is read, in bytes.
@@ -38,7 +40,12 @@ pub async fn serve_lambda(router: Router) -> Result<(), Failure> {
     lambda_http::run(router).await
 }
 
-/// Sets up the log: JSON where the function's configuration says so, at the level it says.
+/// Sets up the log: JSON where the function's configuration says so, at the level it says, else `INFO`. CloudWatch adds the
+/// time. A level is all that can be asked for: filters by module bring a regular expression engine with them.
 pub fn init_log() {
-    lambda_http::tracing::init_default_subscriber();
+    let Logging { level, json } = Logging::from_env();
+    let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let log = tracing_subscriber::fmt().with_target(false).without_time().with_max_level(level);
+    // Only a second call could fail, and the first has done the work.
+    _ = if json { log.json().try_init() } else { log.try_init() };
 }

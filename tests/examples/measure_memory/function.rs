@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -31,6 +31,7 @@ pub(crate) struct Function {
     process: Child,
     calls: AtomicUsize,
     events: mpsc::Sender<Event>,
+    runtime: Arc<Runtime>,
 }
 
 /// An event and where its answer goes.
@@ -42,6 +43,9 @@ struct Event {
 /// What the Runtime API knows.
 struct Runtime {
     world: World,
+    started: Instant,
+    /// How long after its start the function first asked for an event.
+    ready_after: OnceLock<Duration>,
     events: Mutex<mpsc::Receiver<Event>>,
     waiting: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
 }
@@ -51,10 +55,17 @@ impl Function {
     /// to `<name>.log` in the folder `logs`.
     pub(crate) async fn start(name: &str, binaries: &Path, logs: &Path, variables: &[(&str, &str)]) -> Self {
         let (events, receiver) = mpsc::channel(1);
-        let runtime = Runtime { world: World::system(), events: receiver.into(), waiting: Mutex::default() };
+        let runtime = Arc::new(Runtime {
+            world: World::system(),
+            started: Instant::now(),
+            ready_after: OnceLock::new(),
+            events: receiver.into(),
+            waiting: Mutex::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        tokio::spawn(async move { axum::serve(listener, runtime.router()).await });
+        let router = runtime.clone().router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
 
         let log = File::create(logs.join(format!("{name}.log"))).unwrap();
         let process = Command::new(binaries.join(name))
@@ -72,7 +83,7 @@ impl Function {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        Self { name: name.to_owned(), process, calls: AtomicUsize::new(0), events }
+        Self { name: name.to_owned(), process, calls: AtomicUsize::new(0), events, runtime }
     }
 
     /// Calls it with an event and waits for the answer.
@@ -96,6 +107,11 @@ impl Function {
         self.calls.load(Ordering::SeqCst)
     }
 
+    /// How long after its start it first asked for an event; `None` while it has not.
+    pub(crate) fn ready_after(&self) -> Option<Duration> {
+        self.runtime.ready_after.get().copied()
+    }
+
     /// Its resident memory in bytes: now, and at the most until now.
     pub(crate) fn memory(&self) -> (u64, u64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
@@ -116,12 +132,12 @@ impl Drop for Function {
 }
 
 impl Runtime {
-    fn router(self) -> Router {
+    fn router(self: Arc<Self>) -> Router {
         Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(respond))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(fail))
-            .with_state(Arc::new(self))
+            .with_state(self)
     }
 
     async fn settle(&self, id: &str, answer: Answer) -> StatusCode {
@@ -132,6 +148,7 @@ impl Runtime {
 }
 
 async fn next(State(runtime): State<Arc<Runtime>>) -> impl IntoResponse {
+    runtime.ready_after.get_or_init(|| runtime.started.elapsed());
     let Some(event) = runtime.events.lock().await.recv().await else {
         return Err(StatusCode::GONE);
     };

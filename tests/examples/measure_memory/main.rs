@@ -63,11 +63,10 @@ async fn main() -> ExitCode {
     for function in &functions {
         let (now, peak) = function.memory();
         println!(
-            "{:<18} {:>5} calls {:>10} bytes resident, {:>10} at most",
+            "{:<18} {:>5} calls {now:>10} bytes resident, {peak:>10} at most; ready {:.1?} after its start",
             function.name(),
             function.calls(),
-            now,
-            peak
+            function.ready_after().unwrap_or_default(),
         );
     }
     let (_, peak) = called_back.memory();

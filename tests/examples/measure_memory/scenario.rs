@@ -38,6 +38,8 @@ impl Scenario {
         let connection = scenario.post("/v1/connections", connection).await;
         let callback = json!({"callback_url": connection["callback_url"]});
         scenario.platform(Method::PUT, "app", Some(callback)).await;
+        // Every callback twice: the second changes nothing.
+        scenario.platform(Method::POST, "faults", Some(json!({"repeat_callbacks": 1}))).await;
 
         let node = json!({"name": "Owner", "mode": "any", "approvers": [{"account": scenario.approver}]});
         let stage = json!({"connection": connection["id"], "template": null, "nodes": [node]});

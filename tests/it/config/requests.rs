@@ -190,3 +190,12 @@ async fn a_panic_ends_one_request_only() {
     assert_eq!(client.call("GET", "/fine", &Value::Null).await.text, "fine");
     assert_eq!(client.call("GET", "/nowhere", &Value::Null).await.code(), "not_found", "merged routers answer too");
 }
+
+#[tokio::test]
+async fn an_empty_query_value_is_the_same_as_none() {
+    let (owner, _) = setup().await;
+    let answer = owner.call("GET", "/v1/members?limit=&cursor=", &Value::Null).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(owner.call("GET", "/v1/members?colour=", &Value::Null).await.status, 200);
+    assert_eq!(owner.call("GET", "/v1/members?colour=red", &Value::Null).await.code(), "unknown_field");
+}

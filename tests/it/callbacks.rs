@@ -1,0 +1,254 @@
+//! What may come in at `/callbacks/{connection}`: nothing bad is taken in, and nothing is said about why.
+
+use countersign::approval::Mode;
+use countersign_tests::desk::{
+    AES_KEY, APP_KEY, APP_SECRET, Desk, TOKEN, callback_path, connection, instance_event, keys, make, opened,
+    task_event,
+};
+use countersign_tests::http::Answer;
+use serde_json::{Value, json};
+
+const ONE: &[(&str, Mode, &[&str])] = &[("Owner", Mode::Any, &["manager4220"])];
+
+/// The one refusal of what is not from the platform.
+const UNAUTHORIZED: &str = r#"{"errcode":401,"errmsg":"signature does not match"}"#;
+
+fn vectors(group: &str) -> Vec<Value> {
+    let file: Value = serde_json::from_str(include_str!("../fixtures/dingtalk_callback.json")).unwrap();
+    file[group].as_array().unwrap().clone()
+}
+
+#[track_caller]
+fn tells_no_secret(answer: &Answer) {
+    for secret in [TOKEN, AES_KEY, APP_SECRET] {
+        assert!(!answer.text.contains(secret), "{}", answer.text);
+    }
+}
+
+/// Writes since then.
+fn writes(desk: &Desk) -> u64 {
+    desk.app.store.meter().spent().writes
+}
+
+#[tokio::test]
+async fn every_negative_vector_is_refused_with_the_same_words() {
+    let desk = Desk::new().await;
+    for vector in vectors("negative") {
+        let text = |name: &str| vector[name].as_str().unwrap();
+        // Who it was made for is inside; `owner_key` is who opens it.
+        let id =
+            make(&desk.client, "/v1/connections", &connection(text("owner_key"), text("token"), text("aes_key"))).await;
+        let path = callback_path(&id.parse().unwrap(), text("signature"), text("timestamp"), text("nonce"));
+        let before = writes(&desk);
+        let body = json!({"encrypt": vector["encrypt"]}).to_string();
+        let answer = desk.client.with_key("").send("POST", &path, &[], body).await;
+        assert_eq!((answer.status, answer.text.as_str()), (401, UNAUTHORIZED), "{}", vector["name"]);
+        assert_eq!(writes(&desk), before, "{}", vector["name"]);
+        assert!(!answer.text.contains(text("token")) && !answer.text.contains(text("aes_key")));
+    }
+}
+
+#[tokio::test]
+async fn every_vector_of_the_platforms_own_making_is_answered_success() {
+    let desk = Desk::new().await;
+    let ours = vectors("vectors").into_iter().filter(|vector| vector["direction"] == "dingtalk_to_us");
+    for vector in ours.chain(vectors("published")) {
+        let text = |name: &str| vector[name].as_str().unwrap();
+        let id =
+            make(&desk.client, "/v1/connections", &connection(text("owner_key"), text("token"), text("aes_key"))).await;
+        let path = callback_path(&id.parse().unwrap(), text("signature"), text("timestamp"), text("nonce"));
+        let before = writes(&desk);
+        let answer =
+            desk.client.with_key("").send("POST", &path, &[], json!({"encrypt": vector["encrypt"]}).to_string()).await;
+        if !text("plaintext").starts_with('{') {
+            assert!(answer.status == 400 || answer.status == 200, "{}: {}", vector["name"], answer.text);
+            continue;
+        }
+        assert_eq!(answer.status, 200, "{}: {}", vector["name"], answer.text);
+        let (reply, keys) = (|name: &str| answer.json[name].as_str().unwrap(), keys(text("token"), text("aes_key")));
+        let verified =
+            keys.verify(reply("msg_signature"), reply("timeStamp"), reply("nonce"), reply("encrypt")).unwrap();
+        let decrypted = keys.decrypt(verified).unwrap();
+        assert_eq!((decrypted.message(), decrypted.owner()), (&b"success"[..], text("owner_key").as_bytes()));
+        assert_eq!(writes(&desk), before, "none of them is ours: {}", vector["name"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_platforms_changes_nothing() {
+    let desk = Desk::new().await;
+    let record = desk.running("inst-1", ONE).await;
+    let event = instance_event("inst-1", "finish", Some("agree")).to_string();
+    let right = keys(TOKEN, AES_KEY);
+    let encrypt = right.encrypt([1; 16], event.as_bytes(), APP_KEY.as_bytes());
+    let signature = right.signature("1", "n", &encrypt);
+    let body = json!({"encrypt": encrypt}).to_string();
+    let other_token = keys("anotherToken0001", AES_KEY).signature("1", "n", &encrypt);
+    let other_key = keys(TOKEN, "QPONMLKJIHGFEDCBAzyxwvutsrqponmlkjihgfedcba").encrypt([1; 16], event.as_bytes(), b"x");
+    let stranger = right.encrypt([1; 16], event.as_bytes(), b"dingotherapp");
+    let signed = |encrypt: &str| (right.signature("1", "n", encrypt), json!({"encrypt": encrypt}).to_string());
+    let before = writes(&desk);
+    let cases = [
+        ("another token", (other_token, body.clone())),
+        ("no signature", (String::new(), body.clone())),
+        ("a longer signature", (format!("{signature}0"), body.clone())),
+        ("upper case", (signature.to_ascii_uppercase(), body.clone())),
+        ("another AES key", signed(&other_key)),
+        ("another receiver", signed(&stranger)),
+        ("no base64", signed("not base64!")),
+        ("half a block", signed("AAAA")),
+        ("nothing", signed("")),
+    ];
+    for (what, (signature, body)) in cases {
+        let answer = desk.post(&signature, "1", "n", body).await;
+        assert_eq!((answer.status, answer.text.as_str()), (401, UNAUTHORIZED), "{what}");
+        tells_no_secret(&answer);
+    }
+    let other_time = desk.post(&signature, "2", "n", body.clone()).await;
+    assert_eq!((other_time.status, other_time.text.as_str()), (401, UNAUTHORIZED));
+    let unsigned = format!("/callbacks/{}", desk.connection);
+    let unsigned = desk.client.with_key("").send("POST", &unsigned, &[], body.clone()).await;
+    assert_eq!((unsigned.status, unsigned.text.as_str()), (401, UNAUTHORIZED), "no query at all");
+    assert_eq!((writes(&desk), desk.shown(&record.id).await["status"].clone()), (before, json!("pending")));
+    let right = desk.post(&signature, "1", "n", body).await;
+    assert_eq!((right.status, opened(&right.json).as_deref()), (200, Some("success")));
+    assert_eq!(desk.shown(&record.id).await["status"], "approved", "the very same, sent by the platform");
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_envelope_are_refused() {
+    let desk = Desk::new().await;
+    let record = desk.running("inst-1", ONE).await;
+    let before = writes(&desk);
+    for body in ["", "{", "[]", "null", "{}", r#"{"encrypt":5}"#, r#"{"encrypt":null}"#, "encrypt=abc", "\u{0}\u{1}"] {
+        let answer = desk.post("0".repeat(40).as_str(), "1", "n", body.to_owned()).await;
+        assert!((400..500).contains(&answer.status), "{body}: {} {}", answer.status, answer.text);
+        tells_no_secret(&answer);
+    }
+    let oversized = json!({"encrypt": "A".repeat(1 << 20)}).to_string();
+    let answer = desk.post("0".repeat(40).as_str(), "1", "n", oversized).await;
+    assert_eq!(answer.status, 413, "{}", answer.text);
+    assert_eq!((writes(&desk), desk.shown(&record.id).await["version"].clone()), (before, json!(record.version)));
+}
+
+#[tokio::test]
+async fn signed_texts_of_the_wrong_shape_are_refused_and_change_nothing() {
+    let desk = Desk::new().await;
+    let record = desk.running("inst-1", ONE).await;
+    let before = writes(&desk);
+    let deep = "[".repeat(5_000);
+    let texts = ["", "success", "[]", "null", "5", "{", "\u{0}", deep.as_str()];
+    for text in texts {
+        let answer = desk.push_text(text.as_bytes(), APP_KEY).await;
+        assert!([200, 400].contains(&answer.status), "{text}: {} {}", answer.status, answer.text);
+        tells_no_secret(&answer);
+    }
+    let not_utf8 = desk.push_text(&[0xff, 0xfe, b'{', b'}'], APP_KEY).await;
+    assert!([200, 400].contains(&not_utf8.status), "{}", not_utf8.text);
+    let shapes = [
+        json!({}),
+        json!({"EventType": ""}),
+        json!({"EventType": 5}),
+        json!({"EventType": "bpms_instance_change"}),
+        json!({"EventType": "bpms_instance_change", "processInstanceId": 5, "type": "finish", "result": "agree"}),
+        json!({"EventType": "bpms_instance_change", "processInstanceId": "", "type": "finish", "result": "agree"}),
+        json!({"EventType": "bpms_instance_change", "processInstanceId": ["inst-1"], "type": {}, "result": []}),
+        json!({"EventType": "bpms_task_change", "processInstanceId": {"a": "inst-1"}, "taskId": "x", "type": "finish"}),
+        json!({"EventType": "bpms_task_change", "processInstanceId": "x".repeat(5_000), "taskId": 1, "type": "start"}),
+    ];
+    for event in shapes {
+        let answer = desk.push(&event).await;
+        assert!([200, 400].contains(&answer.status), "{event}: {} {}", answer.status, answer.text);
+        tells_no_secret(&answer);
+    }
+    assert_eq!((writes(&desk), desk.shown(&record.id).await["version"].clone()), (before, json!(record.version)));
+}
+
+#[tokio::test]
+async fn events_that_are_of_no_use_are_answered_success_and_nothing_is_written() {
+    let desk = Desk::new().await;
+    let mut foreign = instance_event("inst-9", "finish", Some("agree"));
+    foreign["processCode"] = json!("PROC-OF-SOMEBODY-ELSE");
+    let mut nameless = instance_event("inst-9", "finish", Some("agree"));
+    nameless.as_object_mut().unwrap().remove("processCode");
+    let before = writes(&desk);
+    for event in
+        [json!({"EventType": "check_url"}), json!({"EventType": "user_add_org", "userId": ["1"]}), foreign, nameless]
+    {
+        let answer = desk.push(&event).await;
+        assert_eq!(
+            (answer.status, opened(&answer.json).as_deref()),
+            (200, Some("success")),
+            "{event}: {}",
+            answer.text
+        );
+    }
+    assert_eq!(writes(&desk), before, "nothing was written");
+}
+
+#[tokio::test]
+async fn a_code_that_nobody_knows_is_recorded_and_closes_nothing() {
+    let desk = Desk::new().await;
+    let record = desk.running("inst-1", ONE).await;
+    for event in [
+        instance_event("inst-1", "audit", Some("agree")),
+        instance_event("inst-1", "finish", Some("maybe")),
+        task_event("inst-1", 1, "manager4220", "finish", Some("perhaps")),
+    ] {
+        let answer = desk.push(&event).await;
+        assert_eq!((answer.status, opened(&answer.json).as_deref()), (200, Some("success")), "{event}");
+    }
+    assert_eq!(desk.shown(&record.id).await["status"], "pending");
+}
+
+#[tokio::test]
+async fn only_connections_with_callbacks_have_the_address() {
+    let desk = Desk::new().await;
+    let external = json!({"kind": "external", "name": "OA", "settings": {"url": "http://127.0.0.1:9", "access_id": "a"},
+        "secrets": {"access_key": "access-key-0123456789"}});
+    let external = make(&desk.client, "/v1/connections", &external).await;
+    for id in ["con_unknown", "nonsense", external.as_str()] {
+        for method in ["GET", "POST"] {
+            let path = format!("/callbacks/{id}?signature=x&timestamp=1&nonce=n");
+            let answer = desk.client.with_key("").send(method, &path, &[], r#"{"encrypt":"AAAA"}"#).await;
+            assert_eq!(answer.status, 404, "{method} {id}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_check_of_the_url_may_come_by_get() {
+    let desk = Desk::new().await;
+    let text = json!({"EventType": "check_url"}).to_string();
+    let right = keys(TOKEN, AES_KEY);
+    let encrypt = right.encrypt([1; 16], text.as_bytes(), APP_KEY.as_bytes());
+    let signature = right.signature("1", "n", &encrypt);
+    let encoded: String = encrypt.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let path = format!("{}&encrypt={encoded}", callback_path(&desk.connection, &signature, "1", "n"));
+    let answer = desk.client.with_key("").send("GET", &path, &[], "").await;
+    assert_eq!((answer.status, opened(&answer.json).as_deref()), (200, Some("success")), "{}", answer.text);
+    let bare = desk.client.with_key("").send("GET", &format!("/callbacks/{}", desk.connection), &[], "").await;
+    assert!((400..500).contains(&bare.status), "{}", bare.text);
+}
+
+#[tokio::test]
+async fn events_decide_in_any_order_and_repeats_write_nothing() {
+    let desk = Desk::new().await;
+    let record = desk.running("inst-1", ONE).await;
+    let events = [
+        instance_event("inst-1", "finish", Some("agree")),
+        task_event("inst-1", 7, "manager4220", "finish", Some("agree")),
+        task_event("inst-1", 7, "manager4220", "start", None),
+        instance_event("inst-1", "start", None),
+    ];
+    for event in &events {
+        assert_eq!(desk.push(event).await.status, 200);
+    }
+    let done = desk.shown(&record.id).await;
+    assert_eq!(done["status"], "approved");
+    let before = writes(&desk);
+    for event in &events {
+        assert_eq!(opened(&desk.push(event).await.json).as_deref(), Some("success"));
+    }
+    assert_eq!((writes(&desk), desk.shown(&record.id).await), (before, done));
+}
