@@ -92,7 +92,7 @@ fn text_after(text: &str, heading: &str) -> (String, String) {
 
 #[test]
 fn every_environment_variable_is_in_the_readme() {
-    let code = read("shared/src/config/env.rs");
+    let code = read("shared/src/config/env.rs") + &read("shared/src/config/clients.rs");
     let named = |text: &str, prefix: &str| -> BTreeSet<String> {
         let plain = |c: char| c.is_ascii_uppercase() || c == '_';
         let rests = text.split(prefix).skip(1);
@@ -100,7 +100,7 @@ fn every_environment_variable_is_in_the_readme() {
     };
     let readme = read("README.md");
     let (_, table) = text_after(&readme, "## Configuration");
-    for prefix in ["COUNTERSIGN_", "AWS_ENDPOINT_URL_"] {
+    for prefix in ["COUNTERSIGN_", "AWS_ENDPOINT_URL_", "AWS_LAMBDA_LOG_"] {
         let (ours, told) = (named(&code, prefix), named(&readme, prefix));
         assert!(!ours.is_empty());
         assert_eq!(ours, told, "{prefix}");
