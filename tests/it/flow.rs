@@ -5,4 +5,5 @@ mod idempotency;
 mod lost;
 mod nodes;
 mod refusals;
+mod stages;
 mod withdraw;

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
+use countersign::approval::Stage;
 use countersign::engine::connections::OpenConnection;
 use countersign::engine::transition::continue_from;
 use countersign::http::{App, TraceId, extract, ok_router};
@@ -127,9 +128,10 @@ async fn find(app: &App, connections: &[Arc<OpenConnection>], decision: &Decisio
     let record = app.store.approval(&id).await?;
     let open = connections.iter().find_map(|open| {
         let own = open.connection.org == record.org;
-        let stages = &record.state.stages;
-        let stage = stages.iter().position(|stage| own && stage.connection == open.connection.id.as_str())?;
-        Some((open, stage))
+        let is_theirs = |stage: &Stage| own && stage.connection == open.connection.id.as_str();
+        let stage = record.state.stages.iter().position(is_theirs)?;
+        // Before its notice went out the OA knows of no form: what it says then is not of this one.
+        record.state.has_begun(stage).then_some((open, stage))
     });
     let (open, stage) = open.ok_or_else(Refusal::unknown_form)?;
     for (field, sent, setting) in [

@@ -196,6 +196,13 @@ impl Approval {
         self.stages.iter().position(|stage| stage.verdict() != Verdict::Approved)
     }
 
+    /// Whether a stage runs on its platform, or may run there already: its start is under way.
+    #[must_use]
+    pub fn has_begun(&self, stage: usize) -> bool {
+        let Some(found) = self.stages.get(stage) else { return false };
+        found.instance.is_some() || (found.lease_until.is_some() && self.stage_to_start() == Some(stage))
+    }
+
     /// Takes the right to start a stage until `lease_until`. `false` when another holds it at `now`, or when the stage is
     /// not to be started.
     pub fn take_lease(&mut self, stage: usize, now: i64, lease_until: i64) -> bool {
