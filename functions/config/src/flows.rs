@@ -76,6 +76,11 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
                 let provider = connection.value.provider()?;
                 let may_be_empty = flow.may_be_empty(index, provider);
                 check_nodes(&stage.nodes, provider, &pointer, may_be_empty, &mut errors, &mut unsupported);
+                let earlier = flow.stages[..index].iter().any(|earlier| earlier.connection == stage.connection);
+                if earlier && connection.value.kind == "external" {
+                    let why = "runs an earlier stage: an external OA knows the approval by one form";
+                    errors.push(format!("/stages/{index}/connection"), why);
+                }
             }
             Err(countersign::store::Error::NotFound) => {
                 errors.push(format!("/stages/{index}/connection"), format!("there is no `{}`", stage.connection));

@@ -104,3 +104,17 @@ async fn what_a_platform_lacks_is_refused_when_it_is_saved() {
     let listed = owner.call("GET", "/v1/flows", &Value::Null).await;
     assert_eq!(listed.json["items"], json!([]));
 }
+
+#[tokio::test]
+async fn an_external_oa_runs_one_stage_of_a_flow() {
+    let (owner, _) = setup().await;
+    let oa = make(&owner, "/v1/connections", &external("acc-1")).await;
+    let other = make(&owner, "/v1/connections", &external("acc-2")).await;
+    let stages = |ids: &[&String]| {
+        let stages: Vec<Value> = ids.iter().map(|id| json!({"connection": id, "nodes": []})).collect();
+        json!({"name": "F", "stages": stages})
+    };
+    let answer = owner.call("POST", "/v1/flows", &stages(&[&oa, &other, &oa])).await;
+    assert_eq!((answer.status, answer.pointers()), (400, vec!["/stages/2/connection"]), "{}", answer.text);
+    assert_eq!(owner.call("POST", "/v1/flows", &stages(&[&oa, &other])).await.status, 201);
+}
