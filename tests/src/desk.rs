@@ -168,7 +168,6 @@ impl Desk {
 }
 
 /// All functions.
-#[must_use]
 pub fn router(app: &App) -> axum::Router {
     countersign_submit::routes(app.clone())
         .merge(countersign_provider_callback::routes(app.clone()))

@@ -40,7 +40,7 @@ pub async fn serve_lambda(router: Router) -> Result<(), Failure> {
     lambda_http::run(router).await
 }
 
-/// Sets up the log: JSON where the function's configuration says so, at the level it says, else `INFO`. CloudWatch adds the
+/// Sets up the log: JSON where the function's configuration says so, at the level it says, else `INFO`. Amazon adds the
 /// time. A level is all that can be asked for: filters by module bring a regular expression engine with them.
 pub fn init_log() {
     let Logging { level, json } = Logging::from_env();
