@@ -1,6 +1,7 @@
 //! The local run: every function in one process, an embedded DynamoDB, and a sandbox that plays the platforms.
 
 pub mod banner;
+pub mod cli;
 pub mod dynamodb;
 pub mod run;
 pub mod sandbox;

@@ -110,7 +110,7 @@ fn every_environment_variable_is_in_the_readme() {
 
 #[test]
 fn every_flag_of_the_local_run_is_in_the_readme() {
-    let (code, readme) = (read("local/src/main.rs"), read("README.md"));
+    let (code, readme) = (read("local/src/cli.rs"), read("README.md"));
     let (_, arguments) = text_after(&code, "struct Arguments {");
     let (fields, _) = arguments.split_once("\n}").unwrap();
     let flags: Vec<String> = fields

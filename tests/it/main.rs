@@ -11,6 +11,7 @@ mod data_key;
 mod docs;
 mod external;
 mod flow;
+mod kill;
 mod layers;
 mod races;
 mod store_approvals;

@@ -16,7 +16,7 @@ use crate::providers::outbound::{DEFAULT_TIMEOUT, Outbound};
 use crate::store::{Consistency, DataKey, Store, keys};
 
 /// What all AWS clients share. Region and credentials come from where Lambda puts them, the environment: the SDK's search
-/// through profiles, metadata services and roles is left out, and with it a twentieth of the binary.
+/// through profiles, metadata services and roles is left out of the binary.
 pub async fn aws() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(5))

@@ -97,6 +97,15 @@ impl Settings {
     }
 }
 
+/// The streams of a DynamoDB that is named.
+fn streams(variable: impl Fn(&'static str) -> Result<Option<String>, Error>) -> Result<Option<String>, Error> {
+    let named = |name| Ok(variable(name)?.filter(|url| !url.is_empty()));
+    match named("AWS_ENDPOINT_URL_DYNAMODB")? {
+        Some(table) => Ok(Some(named("AWS_ENDPOINT_URL_DYNAMODB_STREAMS")?.unwrap_or(table))),
+        None => Ok(None),
+    }
+}
+
 /// The address of an AWS service, where this variable names one; else the SDK takes the region's. One that cannot be read
 /// is one that is not there.
 pub(super) fn aws_endpoint(name: &'static str) -> Option<String> {
@@ -121,15 +130,6 @@ impl Logging {
             level: text("AWS_LAMBDA_LOG_LEVEL").or_else(|| text("RUST_LOG")),
             json: text("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")),
         }
-    }
-}
-
-/// The streams of a DynamoDB that is named.
-fn streams(variable: impl Fn(&'static str) -> Result<Option<String>, Error>) -> Result<Option<String>, Error> {
-    let named = |name| Ok(variable(name)?.filter(|url| !url.is_empty()));
-    match named("AWS_ENDPOINT_URL_DYNAMODB")? {
-        Some(table) => Ok(Some(named("AWS_ENDPOINT_URL_DYNAMODB_STREAMS")?.unwrap_or(table))),
-        None => Ok(None),
     }
 }
 
