@@ -77,7 +77,7 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
                 let may_be_empty = flow.may_be_empty(index, provider);
                 check_nodes(&stage.nodes, provider, &pointer, may_be_empty, &mut errors, &mut unsupported);
                 let earlier = flow.stages[..index].iter().any(|earlier| earlier.connection == stage.connection);
-                if earlier && connection.value.kind == "external" {
+                if earlier && !provider.has_callbacks() {
                     let why = "runs an earlier stage: an external OA knows the approval by one form";
                     errors.push(format!("/stages/{index}/connection"), why);
                 }

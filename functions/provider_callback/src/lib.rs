@@ -94,7 +94,7 @@ async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Resul
     let mut received = take_in(app, known, notice).await?;
     if received == Received::NotOurs && notice.template.is_some() {
         // The connection's template may have been made a moment ago, for this very instance.
-        let fresh = find(app.connection_afresh(known).await)?;
+        let fresh = find(app.connection_with_template(known).await)?;
         if fresh.account.template != known.account.template {
             received = take_in(app, &fresh, notice).await?;
         }

@@ -65,17 +65,30 @@ impl App {
         }
     }
 
-    /// The same connection as it is stored now, unless it was read a moment ago and has all that it can have: one without a
-    /// template may be getting it just now.
+    /// The same connection as it is stored now, unless it was read a moment ago: for a callback that cannot be verified.
     ///
     /// # Errors
     /// As [`App::connection`].
     pub async fn connection_afresh(&self, known: &Arc<OpenConnection>) -> Result<Option<Arc<OpenConnection>>, Error> {
-        let just_read = self.world.now() - known.read_at < LOOK_AGAIN;
-        if just_read && known.account.template.is_some() {
+        if self.world.now() - known.read_at < LOOK_AGAIN {
             return Ok(Some(Arc::clone(known)));
         }
         self.read_connection(&known.connection.id).await
+    }
+
+    /// The same connection, for a verified callback of a template that it did not have when it was read. One that had none
+    /// may have got it just now, so it is read however lately it was.
+    ///
+    /// # Errors
+    /// As [`App::connection`].
+    pub async fn connection_with_template(
+        &self,
+        known: &Arc<OpenConnection>,
+    ) -> Result<Option<Arc<OpenConnection>>, Error> {
+        match &known.account.template {
+            Some(_) => self.connection_afresh(known).await,
+            None => self.read_connection(&known.connection.id).await,
+        }
     }
 
     async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
