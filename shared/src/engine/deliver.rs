@@ -1,11 +1,14 @@
 //! Sending a decision event to its source, signed by Standard Webhooks.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::config::Source;
 use crate::crypto::webhook::WebhookSecret;
 use crate::delivery::Told;
 use crate::delivery::schedule::next_attempt;
 use crate::http::App;
-use crate::ids::DeliveryId;
+use crate::ids::{DeliveryId, SourceId};
 use crate::providers::outbound::{OutboundError, Request};
 use crate::store::Error;
 use crate::store::approvals::Record;
@@ -15,6 +18,41 @@ use crate::store::deliveries::{Delivery, DeliveryStatus};
 const LEASE: i64 = 30_000;
 /// Gone: the receiver wants no more of it.
 const GONE: u16 = 410;
+
+/// How long a source whose receiver did not answer at all is left to the sweep, in milliseconds: each attempt would hold up
+/// the changes behind it for the whole time-out.
+const SILENT_FOR: i64 = 15_000;
+/// Most silent sources that are remembered.
+const MOST_SILENT: usize = 1_000;
+
+/// The sources whose receivers did not answer this process lately.
+#[derive(Debug, Default)]
+pub struct Silent(Mutex<HashMap<SourceId, i64>>);
+
+impl Silent {
+    /// Whether this source is to be left alone at `now` (milliseconds).
+    #[must_use]
+    pub fn contains(&self, source: &SourceId, now: i64) -> bool {
+        self.lock().get(source).is_some_and(|until| now < *until)
+    }
+
+    /// Remembers what an attempt came to: no HTTP status is no answer.
+    pub fn note(&self, delivery: &Delivery, now: i64) {
+        let mut silent = self.lock();
+        if delivery.status == DeliveryStatus::Delivered || delivery.last_status.is_some() {
+            silent.remove(&delivery.source);
+            return;
+        }
+        if silent.len() >= MOST_SILENT {
+            silent.clear();
+        }
+        silent.insert(delivery.source.clone(), now + SILENT_FOR);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SourceId, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The delivery of an event: made once, whoever makes it.
 ///

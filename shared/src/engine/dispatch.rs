@@ -82,9 +82,11 @@ async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
         rows.push(create(app, &change.new, told).await?);
     }
     for mut row in rows {
-        // A row that was there before is somebody else's, or the sweep's.
-        if row.status == DeliveryStatus::Pending && row.version == 1 {
+        // A row that was there before is somebody else's, or the sweep's; so is one whose receiver does not answer.
+        let is_ours = row.status == DeliveryStatus::Pending && row.version == 1;
+        if is_ours && !app.silent.contains(&row.source, app.world.now()) {
             attempt(app, &mut row).await?;
+            app.silent.note(&row, app.world.now());
         }
     }
     Ok(())

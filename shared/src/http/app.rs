@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::World;
 use crate::config::Settings;
 use crate::engine::connections::Connections;
+use crate::engine::deliver::Silent;
 use crate::providers::outbound::Outbound;
 use crate::providers::{Calls, TokenStore};
 use crate::store::tokens::Tokens;
@@ -27,6 +28,8 @@ pub struct App {
     pub tokens: Arc<dyn TokenStore>,
     /// Connections that were read lately.
     pub connections: Arc<Connections>,
+    /// Sources whose receivers did not answer lately.
+    pub silent: Arc<Silent>,
 }
 
 impl App {
@@ -35,7 +38,7 @@ impl App {
     pub fn new(store: Store, data_key: DataKey, world: World, settings: Settings, outbound: Outbound) -> Self {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
         let settings = Arc::new(settings);
-        Self { store, data_key, world, settings, outbound, tokens, connections: Arc::default() }
+        Self { store, data_key, world, settings, outbound, tokens, connections: Arc::default(), silent: Arc::default() }
     }
 
     /// What providers need of the outside.

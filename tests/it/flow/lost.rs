@@ -1,5 +1,7 @@
 //! Answers and callbacks that are late, lost, repeated or out of order.
 
+use std::sync::{Arc, Mutex};
+
 use countersign_tests::http::Answer;
 use countersign_tests::local::{Local, OWNER, eventually, id, request};
 use serde_json::{Value, json};
@@ -121,4 +123,57 @@ async fn an_instance_that_stays_silent_is_read_more_and_more_rarely() {
     assert_eq!(local.approval(&approval).await["status"], "pending");
     local.clock.advance(11 * 60_000);
     local.wait_for(&approval, "approved").await;
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_refused_and_the_next_is_taken() {
+    let local = Local::start().await;
+    let connection = local.get("/v1/connections").await.json["items"][0]["id"].as_str().unwrap().to_owned();
+    let address = local.url.trim_start_matches("http://").to_owned();
+    for path in [format!("/callbacks/{connection}"), "/openapi/apply/externalApplyCallBack".to_owned()] {
+        let address = address.clone();
+        let answer = tokio::task::spawn_blocking(move || {
+            use std::io::{Read, Write};
+            let mut stream = std::net::TcpStream::connect(&address).unwrap();
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 500\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(b"encrypt=half").unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answer = String::new();
+            let _ = stream.read_to_string(&mut answer);
+            answer
+        })
+        .await
+        .unwrap();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+    }
+    local.pending(&request()).await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_holds_up_nobody_else_for_long() {
+    let local = Local::start().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&attempts);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = silent.accept().await {
+            kept.lock().unwrap().push(stream);
+        }
+    });
+    let flow = local.get("/v1/flows").await.json["items"][0]["id"].clone();
+    let first = local.get("/v1/sources").await.json["items"][0]["id"].clone();
+    let source = json!({"name": "Silent", "format": "native", "callback_url": url, "default_flow": flow});
+    let source = local.make("/v1/sources", &source).await;
+    let mut stuck = request();
+    stuck["source"] = source["id"].clone();
+    local.pending(&stuck).await;
+    let mut body = request();
+    body["source"] = first;
+    let approval = local.pending(&body).await;
+    local.wait_for_types(&approval, &["approval.submitted", "approval.started"]).await;
+    assert_eq!(attempts.lock().unwrap().len(), 1, "one time-out for all of its events; the sweep goes on");
 }
