@@ -105,7 +105,7 @@ async fn a_dropped_end_is_found_by_a_reading() {
     local.approve(&approval).await;
     local.mend().await;
     assert_eq!(local.approval(&approval).await["status"], "pending", "nobody told");
-    local.clock.advance(61_000);
+    local.clock.advance(601_000);
     local.wait_for(&approval, "approved").await;
 }
 
@@ -117,8 +117,10 @@ async fn an_instance_that_stays_silent_is_read_more_and_more_rarely() {
     local.clock.advance(61_000);
     let due = async || local.app.store.approval(&id(&approval).parse().unwrap()).await.unwrap().due_at.unwrap();
     let now = local.app.world.now();
-    eventually("the first reading", async || if due().await > now + 300_000 { Ok(()) } else { Err(String::new()) })
-        .await;
+    eventually("the first look, which reads nothing yet", async || {
+        if due().await > now + 300_000 { Ok(()) } else { Err(String::new()) }
+    })
+    .await;
     local.approve(&approval).await;
     assert_eq!(local.approval(&approval).await["status"], "pending");
     local.clock.advance(11 * 60_000);
