@@ -145,16 +145,13 @@ async fn call(
         return Ok(found);
     }
     match provider.start(&account, start, &app.calls()).await {
-        Err(providers::Error::NotFound { code, .. }) if code == TEMPLATE_MISSING => {
+        Err(providers::Error::NotFound { code, .. }) if code == providers::TEMPLATE_MISSING => {
             create_template(app, provider, connection, &mut account).await?;
             Ok(provider.start(&account, start, &app.calls()).await?)
         }
         other => Ok(other?),
     }
 }
-
-/// The code by which a provider says that our template is not there yet.
-pub const TEMPLATE_MISSING: &str = "template_missing";
 
 /// Whether trying again cannot help.
 fn is_final(error: &providers::Error) -> bool {

@@ -361,6 +361,10 @@ pub enum Error {
     },
 }
 
+/// The code of [`Error::NotFound`] by which a provider says that our template is not there (any more): it is to be made, and
+/// the start repeated.
+pub const TEMPLATE_MISSING: &str = "template_missing";
+
 /// One approval platform. Implementations hold no state.
 pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Its name in the JSON of a connection.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::query::{Page, Query, Range};
 use super::schema::{APPLICANT, DUE, LIST};
-use super::{Consistency, Error, Item, Store, blank, corrupt, version};
+use super::{Consistency, Error, Item, Store, blank, decode, version};
 use crate::approval::Approval;
 use crate::ids::{ApprovalId, FlowId, OrgId, SourceId, WorkspaceId};
 
@@ -75,8 +75,7 @@ impl Record {
     pub fn from_item(item: Item) -> Result<Self, Error> {
         let version = version(&item)?;
         let due_at = item.get(DUE.sk).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
-        let key = item.clone();
-        let mut record: Self = serde_dynamo::from_item(item).map_err(|_| corrupt(&key))?;
+        let mut record: Self = decode(item)?;
         record.version = version;
         record.due_at = due_at;
         Ok(record)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::query::{Page, Query, Range};
 use super::schema::DUE;
-use super::{Consistency, Error, Item, Store, blank, corrupt, keys, version};
+use super::{Consistency, Error, Item, Store, blank, decode, keys, version};
 use crate::ids::{ApprovalId, DeliveryId, OrgId, SourceId};
 
 /// Where a delivery stands.
@@ -68,8 +68,7 @@ impl Delivery {
     pub fn from_item(item: Item) -> Result<Self, Error> {
         let version = version(&item)?;
         let next = item.get(DUE.sk).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
-        let key = item.clone();
-        let mut delivery: Self = serde_dynamo::from_item(item).map_err(|_| corrupt(&key))?;
+        let mut delivery: Self = decode(item)?;
         delivery.version = version;
         delivery.next_attempt_at = next;
         Ok(delivery)

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
 };
 
 pub mod approvals;
@@ -35,7 +36,9 @@ pub use resources::{Resource, Versioned};
 pub use schema::create_table;
 pub use transaction::{Refusal, Write};
 
+use error::Refused;
 use schema::{PK, SK, VERSION};
+use serde::de::DeserializeOwned;
 
 /// A stored item: attributes by name.
 pub type Item = HashMap<String, AttributeValue>;
@@ -203,14 +206,26 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
+        self.written("PutItem", sent.map(|answer| answer.consumed_capacity))
+    }
+
+    /// Counts a write, and finds the item that stood in its way, if one did.
+    fn written<E>(
+        &self,
+        operation: &'static str,
+        sent: Result<Option<ConsumedCapacity>, SdkError<E>>,
+    ) -> Result<Option<Current>, Error>
+    where
+        E: Refused + ProvideErrorMetadata + std::error::Error + 'static,
+    {
         match sent {
-            Ok(answer) => {
-                self.meter.write(answer.consumed_capacity.as_slice());
+            Ok(consumed) => {
+                self.meter.write(consumed.as_slice());
                 Ok(None)
             }
             Err(error) => {
                 self.meter.write(&[]);
-                Error::from_write("PutItem", error).map(Some)
+                Error::from_write(operation, error).map(Some)
             }
         }
     }
@@ -250,16 +265,7 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match sent {
-            Ok(answer) => {
-                self.meter.write(answer.consumed_capacity.as_slice());
-                Ok(None)
-            }
-            Err(error) => {
-                self.meter.write(&[]);
-                Error::from_write("DeleteItem", error).map(Some)
-            }
-        }
+        self.written("DeleteItem", sent.map(|answer| answer.consumed_capacity))
     }
 }
 
@@ -326,7 +332,20 @@ pub(in crate::store) fn version(item: &Item) -> Result<u64, Error> {
 /// The error for an item that cannot be read. What is wrong with it is not said: it may be personal.
 #[must_use]
 pub(in crate::store) fn corrupt(item: &Item) -> Error {
-    let key = Key::of(item).map(|key| key.to_string()).unwrap_or_default();
+    unreadable(Key::of(item))
+}
+
+fn unreadable(key: Option<Key>) -> Error {
+    let key = key.map(|key| key.to_string()).unwrap_or_default();
     tracing::error!(key, "a stored item cannot be read");
     Error::Corrupt { key }
+}
+
+/// Reads what an item holds. Only its key is kept for the error: this stands on every approval's way.
+///
+/// # Errors
+/// [`Error::Corrupt`] when it holds something else.
+pub(in crate::store) fn decode<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+    let key = Key::of(&item);
+    serde_dynamo::from_item(item).map_err(|_| unreadable(key))
 }

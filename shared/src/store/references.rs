@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::query::{Query, Range};
 use super::schema::TTL;
-use super::{Consistency, Error, Item, Store, blank, corrupt, keys};
+use super::{Consistency, Error, Item, Store, blank, corrupt, decode, keys};
 use crate::approval::Event;
 use crate::ids::{ApprovalId, ConnectionId};
 
@@ -42,7 +42,7 @@ impl Store {
         let mut item = blank(&key, "reference", 1);
         item.extend(body);
         match self.put_new(item).await {
-            Err(Error::AlreadyExists { current }) => match current.clone().into_item().map(read) {
+            Err(Error::AlreadyExists { current }) => match current.clone().into_item().map(decode::<Reference>) {
                 Some(Ok(known)) if known == *reference => Ok(()),
                 _ => Err(Error::AlreadyExists { current }),
             },
@@ -56,7 +56,7 @@ impl Store {
     /// The table's own.
     pub async fn reference(&self, connection: &ConnectionId, instance: &str) -> Result<Option<Reference>, Error> {
         let item = self.get_item(&keys::reference(connection, instance), Consistency::Strong).await?;
-        item.map(read).transpose()
+        item.map(decode::<Reference>).transpose()
     }
 
     /// Keeps the events of a callback whose instance is not known yet, for a day. `name` tells callbacks apart: the same one
@@ -96,9 +96,4 @@ impl Store {
         }
         Ok(events)
     }
-}
-
-fn read(item: Item) -> Result<Reference, Error> {
-    let key = item.clone();
-    serde_dynamo::from_item(item).map_err(|_| corrupt(&key))
 }

@@ -10,7 +10,7 @@ use super::form;
 use super::lenient::{items, number, shorten, text};
 use super::template::text_controls;
 use crate::approval::Mode;
-use crate::providers::{Account, Error, NodePlan, Start, Started};
+use crate::providers::{Account, Error, NodePlan, Start, Started, TEMPLATE_MISSING};
 
 const INSTANCES: &str = "/v1.0/workflow/processInstances";
 /// Largest page of instance ids.
@@ -164,7 +164,7 @@ fn template<'a>(account: &'a Account, start: &'a Start) -> Option<&'a String> {
 
 fn template_missing() -> Failure {
     let message = "the connection has no template on DingTalk yet".to_owned();
-    Error::NotFound { code: "template_missing".to_owned(), message }.into()
+    Error::NotFound { code: TEMPLATE_MISSING.to_owned(), message }.into()
 }
 
 fn refused(code: &str, message: &str) -> Failure {
