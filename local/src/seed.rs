@@ -4,6 +4,7 @@
 //! Everything is made through the public API, as an administrator would. What was made is noted step by step, so that an
 //! interrupted first start goes on where it stopped.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use axum::Router;
@@ -26,10 +27,17 @@ use crate::sandbox::Sandbox;
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 #[serde(default)]
 struct Made {
-    connection: Option<String>,
+    platforms: BTreeMap<String, MadePlatform>,
     members: Vec<String>,
-    flow: Option<String>,
     source: Option<String>,
+}
+
+/// What was made for one platform.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(default)]
+struct MadePlatform {
+    connection: Option<String>,
+    flow: Option<String>,
     callback: bool,
     template: bool,
 }
@@ -51,7 +59,8 @@ pub async fn seed(app: &App, sandbox: &Sandbox, org: &OrgId, data_dir: &Path) ->
     let file = data_dir.join("sandbox").join("seeded.json");
     let made: Made =
         std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    if made.callback && made.template {
+    let is_done = |(kind, _): &(&str, &str)| made.platforms.get(*kind).is_some_and(|made| made.template);
+    if made.source.is_some() && sandbox.kinds().iter().all(is_done) {
         return Ok(());
     }
     let key = ApiKey::generate(&app.world);
@@ -88,54 +97,61 @@ fn key_record(key: &ApiKey, org: &OrgId, now: i64) -> ApiKeyRecord {
 
 impl Seeder<'_> {
     async fn run(&mut self) -> Result<(), Error> {
-        let connection = match self.made.connection.clone() {
-            Some(id) => id,
-            None => self.connection().await?,
-        };
-        self.members(&connection).await?;
-        let flow = match self.made.flow.clone() {
-            Some(id) => id,
-            None => self.flow(&connection).await?,
-        };
+        let kinds = self.sandbox.kinds();
+        for (kind, label) in &kinds {
+            if self.made(kind).connection.is_none() {
+                self.connection(kind, label).await?;
+            }
+        }
+        self.members().await?;
+        for (kind, _) in &kinds {
+            if self.made(kind).flow.is_none() {
+                self.flow(kind).await?;
+            }
+        }
         if self.made.source.is_none() {
-            self.source(&flow).await?;
+            let first = kinds.first().and_then(|(kind, _)| self.made(kind).flow).unwrap_or_default();
+            self.source(&first).await?;
         }
-        if !self.made.callback {
-            let answer = self.call(Method::GET, &format!("/v1/connections/{connection}"), &Value::Null).await?;
-            let url = answer["callback_url"].as_str().unwrap_or_default();
-            self.sandbox.set_dingtalk_callback(url).await.map_err(Error::new)?;
-            self.note(|made| made.callback = true)?;
-        }
-        if !self.made.template {
-            self.call(Method::POST, &format!("/v1/connections/{connection}/template"), &json!({})).await?;
-            self.note(|made| made.template = true)?;
+        for (kind, _) in &kinds {
+            self.callback_and_template(kind).await?;
         }
         Ok(())
     }
 
-    async fn connection(&mut self) -> Result<String, Error> {
-        let app = self.sandbox.dingtalk_app();
-        let first = self.sandbox.people().first().map(|member| member.dingtalk);
-        let body = json!({
-            "kind": "dingtalk",
-            "name": "DingTalk (sandbox)",
-            "settings": app["settings"],
-            "secrets": app["secrets"],
-            "default_applicant": first,
-        });
-        let id = self.create("/v1/connections", &body).await?;
-        self.note(|made| made.connection = Some(id.clone()))?;
-        Ok(id)
+    fn made(&self, kind: &str) -> MadePlatform {
+        self.made.platforms.get(kind).cloned().unwrap_or_default()
     }
 
-    async fn members(&mut self, connection: &str) -> Result<(), Error> {
+    /// Notes what was made for a platform, at once.
+    fn note_of(&mut self, kind: &str, change: impl FnOnce(&mut MadePlatform)) -> Result<(), Error> {
+        self.note(|made| change(made.platforms.entry(kind.to_owned()).or_default()))
+    }
+
+    async fn connection(&mut self, kind: &str, label: &str) -> Result<(), Error> {
+        let app = self.sandbox.app(kind).unwrap_or_default();
+        let first = self.sandbox.people().into_iter().next();
+        let body = json!({
+            "kind": kind,
+            "name": format!("{label} (sandbox)"),
+            "settings": app["settings"],
+            "secrets": app["secrets"],
+            "default_applicant": first.and_then(|mut member| member.accounts.remove(kind)),
+        });
+        let id = self.create("/v1/connections", &body).await?;
+        self.note_of(kind, |made| made.connection = Some(id))
+    }
+
+    async fn members(&mut self) -> Result<(), Error> {
         let people = self.sandbox.people();
         for member in people.iter().skip(self.made.members.len()) {
+            let account = |(kind, account): (&&str, &String)| Some((self.made(kind).connection?, account.clone()));
+            let accounts: BTreeMap<String, String> = member.accounts.iter().filter_map(account).collect();
             let body = json!({
                 "name": member.person.name,
                 "mobile": member.person.mobile,
                 "email": member.person.email,
-                "accounts": { connection: member.dingtalk },
+                "accounts": accounts,
             });
             let id = self.create("/v1/members", &body).await?;
             self.note(|made| made.members.push(id))?;
@@ -144,17 +160,32 @@ impl Seeder<'_> {
     }
 
     /// One node: the first person's approval.
-    async fn flow(&mut self, connection: &str) -> Result<String, Error> {
+    async fn flow(&mut self, kind: &str) -> Result<(), Error> {
         let owner = self.made.members.first().cloned().unwrap_or_default();
         let node = json!({ "name": "Owner", "mode": "any", "approvers": [{ "member": owner }] });
         let body = json!({
-            "name": "One approver on DingTalk",
-            "stages": [{ "connection": connection, "nodes": [node] }],
+            "name": format!("One approver on {kind}"),
+            "stages": [{ "connection": self.made(kind).connection, "nodes": [node] }],
             "nodes_from_request": true,
         });
         let id = self.create("/v1/flows", &body).await?;
-        self.note(|made| made.flow = Some(id.clone()))?;
-        Ok(id)
+        self.note_of(kind, |made| made.flow = Some(id))
+    }
+
+    async fn callback_and_template(&mut self, kind: &str) -> Result<(), Error> {
+        let made = self.made(kind);
+        let connection = made.connection.unwrap_or_default();
+        if !made.callback {
+            let answer = self.call(Method::GET, &format!("/v1/connections/{connection}"), &Value::Null).await?;
+            let url = answer["callback_url"].as_str().unwrap_or_default();
+            self.sandbox.set_callback_url(kind, url).await.map_err(Error::new)?;
+            self.note_of(kind, |made| made.callback = true)?;
+        }
+        if !made.template {
+            self.call(Method::POST, &format!("/v1/connections/{connection}/template"), &json!({})).await?;
+            self.note_of(kind, |made| made.template = true)?;
+        }
+        Ok(())
     }
 
     async fn source(&mut self, flow: &str) -> Result<(), Error> {

@@ -51,7 +51,7 @@ fn account() -> Account {
         settings: Map::from_iter([("app_key".to_owned(), OWNER.into())]),
         secrets: [secret("app_secret", "s"), secret("token", TOKEN), secret("aes_key", AES_KEY)].into(),
         old_secrets: None,
-        template: None,
+        templates: std::collections::BTreeMap::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use countersign::config::Connection;
 use countersign::crypto::envelope::Keys;
 use countersign::http::App;
 use countersign::ids::{ApprovalId, ConnectionId, OrgId, SourceId};
+use countersign::providers::ANY_LAYOUT;
 use countersign::store::approvals::Record;
 use countersign::store::references::Reference;
 use countersign::store::requests::{Request, StoredRequest};
@@ -77,7 +78,7 @@ impl Desk {
         let source = make(&client, "/v1/sources", &source).await;
         let stored = app.store.get_unscoped::<Connection>(&id).await.expect("it was made");
         let (mut value, version) = (stored.value, stored.version);
-        value.template = Some(TEMPLATE.to_owned());
+        value.templates.insert(ANY_LAYOUT.to_owned(), TEMPLATE.to_owned());
         app.store.update(&value, version).await.expect("it can be changed");
         let source = source.parse().expect("a source's id");
         Self { client, app, clock, org: value.org, connection: value.id, source }

@@ -114,7 +114,7 @@ async fn create_connection(
         settings: new.settings,
         secrets: BTreeMap::new(),
         old_secrets: BTreeMap::new(),
-        template: None,
+        templates: BTreeMap::new(),
         default_applicant: new.default_applicant,
         created_at: app.world.now(),
     };

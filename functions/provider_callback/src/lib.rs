@@ -93,9 +93,9 @@ fn find(found: Result<Option<Arc<OpenConnection>>, store::Error>) -> Result<Arc<
 async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Result<(), Refusal> {
     let mut received = take_in(app, known, notice).await?;
     if received == Received::NotOurs && notice.template.is_some() {
-        // The connection's template may have been made a moment ago, for this very instance.
+        // One of the connection's templates may have been made a moment ago, for this very instance.
         let fresh = find(app.connection_with_template(known).await)?;
-        if fresh.account.template != known.account.template {
+        if fresh.account.templates != known.account.templates {
             received = take_in(app, &fresh, notice).await?;
         }
     }
@@ -104,7 +104,7 @@ async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Resul
 }
 
 async fn take_in(app: &App, open: &OpenConnection, notice: &Notice) -> Result<Received, Refusal> {
-    let ours = |template: &str| open.account.template.as_deref() == Some(template);
+    let ours = |template: &str| open.account.has_template(template);
     receive(app, &open.connection.id, notice, ours).await.map_err(Refusal::Ours)
 }
 

@@ -8,7 +8,9 @@ mod dingtalk;
 mod platform;
 mod receiver;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,7 +20,9 @@ use countersign::clock::World;
 use serde_json::Value;
 
 use self::dingtalk::DingTalk;
+use self::platform::Platform;
 pub use self::platform::files::Error;
+use self::platform::people::PEOPLE;
 pub use self::platform::people::Person;
 pub use self::receiver::Receiver;
 
@@ -37,17 +41,22 @@ pub struct SandboxConfig {
 /// The sandbox. Cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox {
-    dingtalk: DingTalk,
+    platforms: Vec<Arc<dyn Platform>>,
     receiver: Receiver,
 }
 
 /// A person of the played organisation and the account that each platform knows them by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Member {
     /// The person.
     pub person: &'static Person,
-    /// DingTalk's user id: a text, also where it looks like a number.
-    pub dingtalk: &'static str,
+    /// Accounts by the platform's kind.
+    pub accounts: BTreeMap<&'static str, String>,
+}
+
+/// Every platform that the sandbox plays; a new one is a folder and a line here.
+fn open_all(folder: &Path, url: &str, world: &World) -> Result<Vec<Arc<dyn Platform>>, Error> {
+    Ok(vec![Arc::new(DingTalk::open(&folder.join("dingtalk"), url, world.clone())?)])
 }
 
 impl Sandbox {
@@ -58,33 +67,43 @@ impl Sandbox {
     pub fn open(config: &SandboxConfig, world: World) -> Result<Self, Error> {
         let folder = config.data_dir.join("sandbox");
         Ok(Self {
-            dingtalk: DingTalk::open(&folder.join("dingtalk"), &config.public_url, world.clone())?,
+            platforms: open_all(&folder, &config.public_url, &world)?,
             receiver: Receiver::open(folder.join("receiver"), world)?,
         })
     }
 
     /// Everything below `/sandbox`.
     pub fn router(&self) -> Router {
-        Router::new()
+        let own = Router::new()
             .route("/sandbox", get(index))
             .route("/sandbox/", get(async || Redirect::permanent("/sandbox")))
             .merge(platform::page::assets())
-            .merge(self.dingtalk.router())
-            .merge(self.receiver.router())
+            .merge(self.receiver.router());
+        self.platforms.iter().fold(own, |router, platform| router.merge(platform.router()))
     }
 
-    /// The played DingTalk app as a connection takes it: `{"settings": {…}, "secrets": {…}, "callback_url": …}`.
+    /// The kinds of the played platforms and their names for people.
     #[must_use]
-    pub fn dingtalk_app(&self) -> Value {
-        self.dingtalk.app()
+    pub fn kinds(&self) -> Vec<(&'static str, &'static str)> {
+        self.platforms.iter().map(|platform| (platform.kind(), platform.label())).collect()
     }
 
-    /// Enters a callback URL in DingTalk's developer console, which checks it before it keeps it.
+    /// The played app of a platform as a connection takes it: `{"settings": {…}, "secrets": {…}, "callback_url": …}`.
+    #[must_use]
+    pub fn app(&self, kind: &str) -> Option<Value> {
+        Some(self.platform(kind)?.app())
+    }
+
+    /// Enters a callback URL in a platform's console, which checks it before it keeps it.
     ///
     /// # Errors
     /// What the console says.
-    pub async fn set_dingtalk_callback(&self, url: &str) -> Result<(), String> {
-        self.dingtalk.set_callback_url(url).await
+    pub async fn set_callback_url(&self, kind: &str, url: &str) -> Result<(), String> {
+        self.platform(kind).ok_or_else(|| format!("the sandbox plays no {kind}"))?.set_callback_url(url).await
+    }
+
+    fn platform(&self, kind: &str) -> Option<&dyn Platform> {
+        self.platforms.iter().find(|platform| platform.kind() == kind).map(AsRef::as_ref)
     }
 
     /// The receiver of decisions.
@@ -96,7 +115,21 @@ impl Sandbox {
     /// Everybody, with their accounts.
     #[must_use]
     pub fn people(&self) -> Vec<Member> {
-        dingtalk::people().map(|(person, dingtalk)| Member { person, dingtalk }).collect()
+        let on = |person: &Person| {
+            let account = |platform: &Arc<dyn Platform>| {
+                let (_, account) = platform.people().into_iter().find(|(other, _)| other.key == person.key)?;
+                Some((platform.kind(), account))
+            };
+            self.platforms.iter().filter_map(account).collect()
+        };
+        PEOPLE.iter().map(|person| Member { person, accounts: on(person) }).collect()
+    }
+
+    /// Sends the callbacks of all platforms that are due.
+    pub(crate) async fn deliver_due(&self) {
+        for platform in &self.platforms {
+            platform.deliver_due().await;
+        }
     }
 
     /// Sends callbacks that were still to be sent when the process stopped, and from then on every one that is due: the
@@ -106,7 +139,7 @@ impl Sandbox {
         let sandbox = self.clone();
         tokio::spawn(async move {
             loop {
-                sandbox.dingtalk.deliver_due().await;
+                sandbox.deliver_due().await;
                 tokio::time::sleep(TICK).await;
             }
         })

@@ -145,6 +145,16 @@ pub enum Event {
         /// When.
         at: i64,
     },
+    /// Something changed that only a reading of the instance tells for sure.
+    ReadWanted {
+        /// When it changed, by the platform's clock.
+        at: i64,
+    },
+    /// The instance was read because of what changed up to this time, by the platform's clock.
+    ReadDone {
+        /// The time of the latest [`Event::ReadWanted`] that was known before the reading began.
+        at: i64,
+    },
     /// The platform was read.
     Snapshot(Snapshot),
     /// A code that we do not know. It is recorded and closes nothing.

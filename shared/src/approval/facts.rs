@@ -31,6 +31,12 @@ pub struct Facts {
     /// Codes that we do not know.
     #[serde(rename = "un", default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unknown: BTreeSet<String>,
+    /// Up to when changes are known of that want a reading (milliseconds).
+    #[serde(rename = "rw", default, skip_serializing_if = "Option::is_none")]
+    pub read_wanted: Option<i64>,
+    /// Up to when such changes have been read (milliseconds).
+    #[serde(rename = "rd", default, skip_serializing_if = "Option::is_none")]
+    pub read_done: Option<i64>,
     /// When the platform began it (milliseconds).
     #[serde(rename = "st", default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<i64>,
@@ -47,6 +53,8 @@ impl Facts {
             }
             Event::Commented(comment) => self.join_comment(comment),
             Event::Finished { outcome, at } => self.join_outcome((outcome, at)),
+            Event::ReadWanted { at } => self.read_wanted = self.read_wanted.max(Some(at)),
+            Event::ReadDone { at } => self.read_done = self.read_done.max(Some(at)),
             Event::Snapshot(snapshot) => self.join_snapshot(snapshot),
             Event::Unknown { code } => {
                 self.unknown.insert(code);

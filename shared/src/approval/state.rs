@@ -281,8 +281,8 @@ impl Approval {
         }
     }
 
-    /// The stage whose instance should be read because its events were not enough: a task was handed on to somebody
-    /// unknown, or somebody who is in no node of the plan holds one.
+    /// The stage whose instance should be read because its events were not enough: the platform's events tell only that
+    /// something changed, a task was handed on to somebody unknown, or somebody who is in no node of the plan holds one.
     #[must_use]
     pub fn stage_to_read(&self) -> Option<usize> {
         if self.closed.is_some() {
@@ -290,7 +290,8 @@ impl Approval {
         }
         let current = self.current_stage()?;
         let stage = &self.stages[current];
-        (stage.instance.is_some() && Placed::of(stage).is_incomplete()).then_some(current)
+        let wanted = stage.facts.read_wanted > stage.facts.read_done || Placed::of(stage).is_incomplete();
+        (stage.instance.is_some() && wanted).then_some(current)
     }
 }
 

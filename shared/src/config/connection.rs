@@ -36,9 +36,9 @@ pub struct Connection {
     /// Earlier secrets that callbacks may still use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub old_secrets: BTreeMap<String, SealedSecret>,
-    /// The platform's code of our template, if it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub template: Option<String>,
+    /// The platform's codes of the templates that we made, by layout.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub templates: BTreeMap<String, String>,
     /// Platform account in whose name we ask when the applicant has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_applicant: Option<String>,
@@ -75,7 +75,7 @@ impl Connection {
             settings: self.settings.clone(),
             secrets,
             old_secrets,
-            template: self.template.clone(),
+            templates: self.templates.clone(),
         })
     }
 

@@ -85,9 +85,10 @@ impl App {
         &self,
         known: &Arc<OpenConnection>,
     ) -> Result<Option<Arc<OpenConnection>>, Error> {
-        match &known.account.template {
-            Some(_) => self.connection_afresh(known).await,
-            None => self.read_connection(&known.connection.id).await,
+        if known.account.templates.is_empty() {
+            self.read_connection(&known.connection.id).await
+        } else {
+            self.connection_afresh(known).await
         }
     }
 

@@ -8,6 +8,7 @@ use super::deliver::{attempt, create};
 use super::start::start_stage;
 use super::transition::transition;
 use super::{Error, withdraw};
+use crate::approval::Event;
 use crate::config::{Connection, Source};
 use crate::delivery::told;
 use crate::http::App;
@@ -126,7 +127,12 @@ pub async fn read(app: &App, record: &Record, stage: usize) -> Result<(), Error>
     let account = app.account(&connection).await?;
     match provider.fetch(&account, &instance, &app.calls()).await {
         Ok(snapshot) => {
-            transition(app, &record.id, |record| record.state.apply(stage, snapshot.clone())).await?;
+            let done = found.facts.read_wanted.map(|at| Event::ReadDone { at });
+            let learned = |record: &mut Record| {
+                let events = std::iter::once(snapshot.clone()).chain(done.clone());
+                events.fold(false, |changed, event| record.state.apply(stage, event) | changed)
+            };
+            transition(app, &record.id, learned).await?;
         }
         // An external OA cannot be asked: it has only its own word.
         Err(providers::Error::Unsupported { .. }) => {}

@@ -146,7 +146,7 @@ async fn call(
     }
     match provider.start(&account, start, &app.calls()).await {
         Err(providers::Error::NotFound { code, .. }) if code == providers::TEMPLATE_MISSING => {
-            create_template(app, provider, connection, &mut account).await?;
+            create_template(app, provider, connection, &mut account, &provider.layout(&start.nodes)).await?;
             Ok(provider.start(&account, start, &app.calls()).await?)
         }
         other => Ok(other?),

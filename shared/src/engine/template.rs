@@ -1,35 +1,79 @@
-//! The platform's template that a connection's instances are started from.
+//! The platform's templates that a connection's instances are started from: each is made once.
+
+use std::time::Duration;
 
 use super::Error;
 use crate::config::Connection;
 use crate::http::App;
-use crate::providers::{Account, Provider};
+use crate::providers::{self, Account, Provider};
 use crate::store::Error as StoreError;
 
-/// Makes or finds our template on the platform and remembers its code with the connection.
+/// How long the making of a template may take before another may try, in milliseconds.
+const LEASE: i64 = 60_000;
+/// How often, and with what pauses, one that finds another at it looks whether it is made.
+const MOST_LOOKS: u32 = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+
+/// Makes or finds our template of a layout on the platform and remembers its code with the connection. Some platforms never
+/// let go of a template once it is made, so whoever makes one holds a lease, and the others wait for what comes of it.
 ///
 /// # Errors
-/// The platform's, or the table's.
+/// The platform's, or the table's; [`providers::Error::NotYet`] while another is still at it.
 pub async fn create_template(
     app: &App,
     provider: &dyn Provider,
     connection: &Connection,
     account: &mut Account,
+    layout: &str,
 ) -> Result<String, Error> {
-    let code = provider.create_template(account, &app.calls()).await?;
-    account.template = Some(code.clone());
-    remember(app, connection, &code).await?;
+    let missing = account.templates.get(layout).cloned();
+    let lease = format!("template#{}#{layout}", connection.id);
+    for look in 0..MOST_LOOKS {
+        if look > 0 {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        let now = app.world.now();
+        let taken = app.store.take_lease(&lease, now, now + LEASE).await?;
+        // Whoever held the lease before may have made it.
+        let stored = app.store.get::<Connection>(&connection.org, connection.id.as_str()).await?.value;
+        let known = stored.templates.get(layout).filter(|code| Some(*code) != missing.as_ref()).cloned();
+        if let Some(code) = known {
+            if let Some(lease) = taken {
+                app.store.release_lease(lease).await?;
+            }
+            account.templates = stored.templates;
+            return Ok(code);
+        }
+        if let Some(lease) = taken {
+            let made = make(app, provider, connection, account, layout).await;
+            app.store.release_lease(lease).await?;
+            return made;
+        }
+    }
+    let message = "the template is being made".to_owned();
+    Err(providers::Error::NotYet { code: "template_lease".to_owned(), message }.into())
+}
+
+async fn make(
+    app: &App,
+    provider: &dyn Provider,
+    connection: &Connection,
+    account: &mut Account,
+    layout: &str,
+) -> Result<String, Error> {
+    let code = provider.create_template(account, layout, &app.calls()).await?;
+    remember(app, connection, layout, &code).await?;
+    account.templates.insert(layout.to_owned(), code.clone());
     Ok(code)
 }
 
 /// Somebody may change the connection at the same time: then the code goes into what they left.
-async fn remember(app: &App, connection: &Connection, code: &str) -> Result<(), StoreError> {
+async fn remember(app: &App, connection: &Connection, layout: &str, code: &str) -> Result<(), StoreError> {
     loop {
         let mut stored = app.store.get::<Connection>(&connection.org, connection.id.as_str()).await?;
-        if stored.value.template.as_deref() == Some(code) {
+        if stored.value.templates.insert(layout.to_owned(), code.to_owned()).as_deref() == Some(code) {
             return Ok(());
         }
-        stored.value.template = Some(code.to_owned());
         match app.store.update(&stored.value, stored.version).await {
             Err(StoreError::Conflict { .. }) => {}
             other => return other.map(|_| ()),

@@ -40,14 +40,26 @@ pub struct Account {
     pub secrets: Secrets,
     /// Earlier secrets that are still accepted on callbacks while keys are being rotated.
     pub old_secrets: Option<Secrets>,
-    /// The platform's code of the template that we made for this connection, if we did.
-    pub template: Option<String>,
+    /// The platform's codes of the templates that we made for this connection, by [`Provider::layout`].
+    pub templates: BTreeMap<String, String>,
 }
 
 /// Secrets by name.
 pub type Secrets = BTreeMap<String, SecretString>;
 
 impl Account {
+    /// The platform's code of our template of this layout, if it was made.
+    #[must_use]
+    pub fn template(&self, layout: &str) -> Option<&str> {
+        self.templates.get(layout).map(String::as_str)
+    }
+
+    /// Whether a template, by the platform's code of it, is one of ours.
+    #[must_use]
+    pub fn has_template(&self, code: &str) -> bool {
+        self.templates.values().any(|own| own == code)
+    }
+
     /// The text of a setting; `None` when it is absent or not a text.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {
@@ -365,6 +377,21 @@ pub enum Error {
 /// the start repeated.
 pub const TEMPLATE_MISSING: &str = "template_missing";
 
+/// The layout of platforms that take the nodes with each instance, so that one template does for all.
+pub const ANY_LAYOUT: &str = "standard";
+
+/// Most people that are read from a platform's directory at once: more are refused, with the advice to name a department.
+pub const MOST_ENTRIES: usize = 1_000;
+
+/// Somebody in a platform's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// Platform account id.
+    pub account: String,
+    /// Name, mobile and e-mail, as far as the platform shows them to us.
+    pub contact: Contact,
+}
+
 /// One approval platform. Implementations hold no state.
 pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Its name in the JSON of a connection.
@@ -386,6 +413,17 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Whether approvers must be named, as accounts of the platform.
     fn needs_approvers(&self) -> bool {
         true
+    }
+
+    /// The secrets that we can make up for callbacks and the administrator then enters on the platform: names and lengths in
+    /// letters and digits. Empty where the platform makes them.
+    fn generated_keys(&self) -> &'static [(&'static str, usize)] {
+        &[]
+    }
+
+    /// What a template of ours depends on: instances whose nodes have the same layout are started from the same one.
+    fn layout(&self, _nodes: &[NodePlan]) -> String {
+        ANY_LAYOUT.to_owned()
     }
 
     /// Why nodes of this mode and so many approvers cannot be put on this platform, if they cannot.
@@ -428,8 +466,8 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         calls: &'a Calls<'a>,
     ) -> Call<'a, ()>;
 
-    /// Makes our template, or finds it: the platform's code of it.
-    fn create_template<'a>(&'a self, account: &'a Account, calls: &'a Calls<'a>) -> Call<'a, String>;
+    /// Makes our template of a layout, or finds it: the platform's code of it. Callers hold a lease, so that it is made once.
+    fn create_template<'a>(&'a self, account: &'a Account, layout: &'a str, calls: &'a Calls<'a>) -> Call<'a, String>;
 
     /// The account id of the person with this mobile number.
     fn account_by_mobile<'a>(&'a self, account: &'a Account, mobile: &'a str, calls: &'a Calls<'a>)
@@ -437,6 +475,15 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
 
     /// The account id of the person with this e-mail address.
     fn account_by_email<'a>(&'a self, account: &'a Account, email: &'a str, calls: &'a Calls<'a>) -> Call<'a, String>;
+
+    /// Everybody in a department and the departments below it, at most [`MOST_ENTRIES`] people. `None` is the whole
+    /// organisation, as far as the app may see it.
+    fn directory<'a>(
+        &'a self,
+        account: &'a Account,
+        department: Option<&'a str>,
+        calls: &'a Calls<'a>,
+    ) -> Call<'a, Vec<DirectoryEntry>>;
 
     /// Checks credentials and permissions.
     fn test_connection<'a>(

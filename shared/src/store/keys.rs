@@ -156,6 +156,12 @@ pub fn token(hash: &str) -> Key {
     Key::new(format!("TOKEN#{hash}"), "TOKEN")
 }
 
+/// A lease, by its name.
+#[must_use]
+pub fn lease(name: &str) -> Key {
+    Key::new(format!("LEASE#{name}"), "LEASE")
+}
+
 /// The claim of one external OA's connection on its `accessId`: no other connection may have the same.
 #[must_use]
 pub fn external_access(access_id: &str) -> Key {
@@ -205,6 +211,7 @@ mod tests {
         assert_eq!(reference(&con, "a#b"), key("REF#con_1#a#b", "REF"));
         assert_eq!(parked(&con, "a", "01"), key("REF#con_1#a", "PARKED#01"));
         assert_eq!(token("ff"), key("TOKEN#ff", "TOKEN"));
+        assert_eq!(lease("template#con_1#standard"), key("LEASE#template#con_1#standard", "LEASE"));
         assert_eq!(external_access("x"), key("EXTERNAL#access_id#x", "CLAIM"));
         assert_eq!(external_organization("x", &con), key("EXTERNAL#organization_id#x", "con_1"));
         assert_eq!(data_key(), key("DATAKEY", "DATAKEY"));

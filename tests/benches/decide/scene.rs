@@ -140,7 +140,7 @@ async fn connection(app: &App, world: &World) -> Connection {
         settings: Map::from_iter([("app_key".to_owned(), APP_KEY.into())]),
         secrets: Default::default(),
         old_secrets: Default::default(),
-        template: None,
+        templates: std::collections::BTreeMap::new(),
         default_applicant: None,
         created_at: NOW,
     };

@@ -1,11 +1,14 @@
 //! What can be done with a connection: test it, give it new callback keys, make its template.
 
 use axum::extract::State;
+use countersign::approval::Mode;
+use countersign::config::flow::MOST_NODES;
 use countersign::config::{Connection, Role, SealedSecret};
 use countersign::crypto::envelope::random_text;
 use countersign::engine::template::create_template;
 use countersign::http::{App, Caller, Id, IfMatch, OptionalJson, Problem, Tagged};
 use countersign::ids::ConnectionId;
+use countersign::providers::{NodePlan, Provider};
 use countersign::store::{Resource, Versioned};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -13,9 +16,6 @@ use serde_json::{Value, json};
 
 use super::view::view;
 use crate::common::{load, save};
-
-/// The secrets that the platform and we share for callbacks, and their lengths: the platforms take letters and digits.
-const CALLBACK_KEYS: [(&str, usize); 2] = [("token", 32), ("aes_key", 43)];
 
 /// No fields.
 #[derive(Debug, Default, Deserialize)]
@@ -37,20 +37,46 @@ pub(super) async fn test(
     Ok(axum::Json(json!({ "ok": ok, "checks": checks })))
 }
 
+/// What a template is for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct MakeTemplate {
+    /// Modes of the nodes, in order; platforms whose templates do not depend on the nodes take any.
+    nodes: Vec<Mode>,
+}
+
+impl Default for MakeTemplate {
+    fn default() -> Self {
+        Self { nodes: vec![Mode::Any] }
+    }
+}
+
 /// `POST /v1/connections/{id}/template`: makes our template on the platform, or finds it, and remembers its code.
 pub(super) async fn make_template(
     caller: Caller,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
-    OptionalJson(Empty {}): OptionalJson<Empty>,
+    OptionalJson(request): OptionalJson<MakeTemplate>,
 ) -> Result<Tagged<Value>, Problem> {
     caller.require(Role::Admin)?;
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
     let provider = connection.provider()?;
+    let layout = provider.layout(&nodes(provider, &request)?);
     let mut account = connection.account(&app.data_key).await?;
-    create_template(&app, provider, &connection, &mut account).await?;
+    create_template(&app, provider, &connection, &mut account, &layout).await?;
     let stored = app.store.get::<Connection>(&caller.org, id.as_str()).await?;
     Ok(Tagged { version: stored.version, body: view(&stored.value, provider, &app.settings) })
+}
+
+fn nodes(provider: &dyn Provider, request: &MakeTemplate) -> Result<Vec<NodePlan>, Problem> {
+    if !(1..=MOST_NODES).contains(&request.nodes.len()) {
+        return Err(Problem::bad_field("invalid_request", "/nodes", format!("must have 1 to {MOST_NODES} modes")));
+    }
+    let plan = |(index, mode): (usize, &Mode)| match provider.refuses(*mode, 1) {
+        Some(reason) => Err(Problem::bad_field("invalid_request", format!("/nodes/{index}"), reason)),
+        None => Ok(NodePlan { name: String::new(), mode: *mode, approvers: Vec::new() }),
+    };
+    request.nodes.iter().enumerate().map(plan).collect()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -60,8 +86,8 @@ pub(super) struct GenerateKeys {
     retire_old: bool,
 }
 
-/// `POST /v1/connections/{id}/generate-keys`: a new token and AES key for callbacks, shown in this answer and nowhere
-/// else. The pair before them works until it is retired.
+/// `POST /v1/connections/{id}/generate-keys`: new keys for callbacks (a token and an AES key, or what the platform has), shown
+/// in this answer and nowhere else. Those before them work until they are retired.
 pub(super) async fn generate_keys(
     caller: Caller,
     State(app): State<App>,
@@ -72,33 +98,37 @@ pub(super) async fn generate_keys(
     caller.require(Role::Admin)?;
     let mut found = load::<Connection>(&app, &caller.org, id.as_str(), &if_match).await?;
     let provider = found.value.provider()?;
-    let has = |name| provider.fields().iter().any(|field| field.secret && field.name == name);
-    if !CALLBACK_KEYS.iter().all(|(name, _)| has(*name)) {
+    let keys = provider.generated_keys();
+    if keys.is_empty() {
         let detail = "the keys of this platform's callbacks are made on the platform, not here";
         return Err(Problem::conflict("provider_cannot", detail));
     }
-    let new = if request.retire_old { None } else { Some(renew(&app, &mut found).await?) };
+    let new = if request.retire_old { None } else { Some(renew(&app, &mut found, keys).await?) };
     if request.retire_old {
         found.value.old_secrets.clear();
     }
     let version = save(&app, &found.value, found.version, &if_match).await?;
     let mut body = view(&found.value, provider, &app.settings);
-    for ((name, _), secret) in CALLBACK_KEYS.iter().zip(new.iter().flatten()) {
-        body[name] = secret.expose_secret().into();
+    for ((name, _), secret) in keys.iter().zip(new.iter().flatten()) {
+        body[*name] = secret.expose_secret().into();
     }
     Ok(Tagged { version, body })
 }
 
 /// Puts new callback keys in the place of the current ones, which become the old ones.
-async fn renew(app: &App, found: &mut Versioned<Connection>) -> Result<Vec<SecretString>, Problem> {
+async fn renew(
+    app: &App,
+    found: &mut Versioned<Connection>,
+    keys: &[(&str, usize)],
+) -> Result<Vec<SecretString>, Problem> {
     let (sealer, key) = (app.data_key.sealer().await?, found.value.key());
-    let mut made = Vec::with_capacity(CALLBACK_KEYS.len());
+    let mut made = Vec::with_capacity(keys.len());
     found.value.old_secrets.clear();
-    for (name, length) in CALLBACK_KEYS {
-        let secret = random_text(|bytes| app.world.entropy.fill(bytes), length);
+    for (name, length) in keys {
+        let secret = random_text(|bytes| app.world.entropy.fill(bytes), *length);
         let sealed = SealedSecret::seal(sealer, &secret, &key, name, &app.world)?;
-        if let Some(old) = found.value.secrets.insert(name.to_owned(), sealed) {
-            found.value.old_secrets.insert(name.to_owned(), old);
+        if let Some(old) = found.value.secrets.insert((*name).to_owned(), sealed) {
+            found.value.old_secrets.insert((*name).to_owned(), old);
         }
         made.push(secret);
     }

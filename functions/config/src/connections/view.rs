@@ -21,7 +21,7 @@ pub(super) fn view(connection: &Connection, provider: &dyn Provider, settings: &
         "name": connection.name,
         "settings": connection.settings,
         "secrets": secrets,
-        "template": connection.template,
+        "templates": connection.templates,
         "default_applicant": connection.default_applicant,
         "callback_url": callback_url(connection, provider, settings),
         "old_keys_accepted": !connection.old_secrets.is_empty(),

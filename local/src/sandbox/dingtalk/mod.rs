@@ -38,10 +38,12 @@ use axum::Router;
 use axum::response::Redirect;
 use axum::routing::{any, get, post};
 use countersign::clock::World;
+use serde_json::Value;
 
 use self::state::State;
 use super::platform::files::Error;
-use super::platform::outbox;
+use super::platform::people::Person;
+use super::platform::{Doing, Platform, outbox};
 
 /// The path that everything of this platform is below.
 pub(super) const BASE: &str = "/sandbox/dingtalk";
@@ -92,7 +94,37 @@ impl DingTalk {
     }
 }
 
+impl Platform for DingTalk {
+    fn kind(&self) -> &'static str {
+        "dingtalk"
+    }
+
+    fn label(&self) -> &'static str {
+        "DingTalk"
+    }
+
+    fn router(&self) -> Router {
+        Self::router(self)
+    }
+
+    fn app(&self) -> Value {
+        Self::app(self)
+    }
+
+    fn people(&self) -> Vec<(&'static Person, String)> {
+        people().map(|(person, account)| (person, account.to_owned())).collect()
+    }
+
+    fn set_callback_url<'a>(&'a self, url: &'a str) -> Doing<'a, Result<(), String>> {
+        Box::pin(Self::set_callback_url(self, url))
+    }
+
+    fn deliver_due(&self) -> Doing<'_, ()> {
+        Box::pin(Self::deliver_due(self))
+    }
+}
+
 /// Everybody and their user ids.
-pub(super) fn people() -> impl Iterator<Item = (&'static super::Person, &'static str)> {
+fn people() -> impl Iterator<Item = (&'static super::Person, &'static str)> {
     directory::ACCOUNTS.iter().filter_map(|account| account.person().map(|person| (person, account.userid)))
 }

@@ -131,7 +131,13 @@ mod tests {
         let name = if vector["owner_key_kind"] == "CorpId" { "corp_id" } else { "app_key" };
         settings.insert("app_key".into(), "dingotherapp".into());
         settings.insert(name.into(), vector["owner_key"].clone());
-        Account { connection: "con_1".into(), settings, secrets: secrets(vector), old_secrets: None, template: None }
+        Account {
+            connection: "con_1".into(),
+            settings,
+            secrets: secrets(vector),
+            old_secrets: None,
+            templates: std::collections::BTreeMap::new(),
+        }
     }
 
     fn callback(vector: &Value, names: [&str; 2]) -> RawCallback {

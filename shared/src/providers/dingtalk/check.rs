@@ -9,7 +9,7 @@ use serde_json::json;
 use super::client::Api;
 use super::errors::{Failure, Kind, grant};
 use super::template;
-use crate::providers::{Account, Calls, Check, Error};
+use crate::providers::{ANY_LAYOUT, Account, Calls, Check, Error};
 
 /// An instance id and a mobile number that nobody has.
 const NO_INSTANCE: &str = "countersign-connection-test";
@@ -43,7 +43,7 @@ async fn template_read(api: &Api<'_>) -> Check {
 async fn template_write(api: &Api<'_>, account: &Account) -> Check {
     const NAME: &str = "template_write";
     const SCOPE: &str = "Workflow.Form.Write";
-    let Some(code) = &account.template else {
+    let Some(code) = account.template(ANY_LAYOUT) else {
         let page = api.settings.grant_page(SCOPE);
         let detail = format!("not tried, since it would make a template; it needs {SCOPE} ({page})");
         return Check { name: NAME, ok: true, detail, fix: String::new() };

@@ -10,7 +10,7 @@ use super::form;
 use super::lenient::{items, number, shorten, text};
 use super::template::text_controls;
 use crate::approval::Mode;
-use crate::providers::{Account, Error, NodePlan, Start, Started, TEMPLATE_MISSING};
+use crate::providers::{ANY_LAYOUT, Account, Error, NodePlan, Start, Started, TEMPLATE_MISSING};
 
 const INSTANCES: &str = "/v1.0/workflow/processInstances";
 /// Largest page of instance ids.
@@ -158,8 +158,8 @@ fn approvers(node: &NodePlan) -> Result<Value, Failure> {
     Ok(json!({"actionType": action, "userIds": users}))
 }
 
-fn template<'a>(account: &'a Account, start: &'a Start) -> Option<&'a String> {
-    start.template.as_ref().or(account.template.as_ref())
+fn template<'a>(account: &'a Account, start: &'a Start) -> Option<&'a str> {
+    start.template.as_deref().or_else(|| account.template(ANY_LAYOUT))
 }
 
 fn template_missing() -> Failure {

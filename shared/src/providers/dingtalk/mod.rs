@@ -20,7 +20,10 @@ use std::pin::Pin;
 
 use client::Api;
 
-use super::{Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Start, Started};
+use super::{
+    Account, Call, CallbackError, Calls, Check, DirectoryEntry, Error, Field, Opened, Provider, RawCallback, Start,
+    Started,
+};
 use crate::approval::{Event, Mode};
 use crate::clock::World;
 
@@ -35,6 +38,11 @@ impl Provider for DingTalk {
 
     fn fields(&self) -> &'static [Field] {
         settings::FIELDS
+    }
+
+    fn generated_keys(&self) -> &'static [(&'static str, usize)] {
+        // DingTalk takes letters and digits.
+        &[("token", 32), ("aes_key", 43)]
     }
 
     fn refuses(&self, mode: Mode, approvers: usize) -> Option<&'static str> {
@@ -81,7 +89,7 @@ impl Provider for DingTalk {
         })
     }
 
-    fn create_template<'a>(&'a self, account: &'a Account, calls: &'a Calls<'a>) -> Call<'a, String> {
+    fn create_template<'a>(&'a self, account: &'a Account, _: &'a str, calls: &'a Calls<'a>) -> Call<'a, String> {
         Box::pin(async move {
             let api = Api::new(account, calls)?;
             template::create(&api).await.map_err(|failure| api.error(failure))
@@ -102,6 +110,18 @@ impl Provider for DingTalk {
 
     fn account_by_email<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a Calls<'a>) -> Call<'a, String> {
         Box::pin(async { Err(Error::Unsupported { platform: "DingTalk", what: "find members by e-mail" }) })
+    }
+
+    fn directory<'a>(
+        &'a self,
+        account: &'a Account,
+        department: Option<&'a str>,
+        calls: &'a Calls<'a>,
+    ) -> Call<'a, Vec<DirectoryEntry>> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            members::directory(&api, department).await.map_err(|failure| api.error(failure))
+        })
     }
 
     fn test_connection<'a>(

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::DingTalk;
 use crate::approval::{Event, Mode, Outcome, TaskOutcome};
 use crate::clock::{Clock, SystemEntropy, World};
+use crate::providers::ANY_LAYOUT;
 use crate::providers::outbound::{AddressPolicy, Outbound};
 use crate::providers::{
     Account, Calls, Check, Contact, Error, NodePlan, Provider, Resource, Start, TokenStore, by_kind,
@@ -47,7 +48,7 @@ pub(super) fn account(endpoint: &str) -> Account {
         settings,
         secrets: secrets.map(|(name, value)| (name.to_owned(), SecretString::from(value))).into(),
         old_secrets: None,
-        template: Some("PROC-ours".into()),
+        templates: [(ANY_LAYOUT.to_owned(), "PROC-ours".to_owned())].into(),
     }
 }
 
@@ -231,7 +232,7 @@ async fn a_start_that_cannot_be_is_refused_before_any_call() {
     quorum.nodes[1].mode = Mode::AtLeast(2);
     assert!(matches!(platform.start(&quorum).await, Err(Error::Refused { code, .. }) if code == "unsupported_node"));
     let mut no_template = Platform::new().await;
-    no_template.account.template = None;
+    no_template.account.templates.clear();
     let error = no_template.start(&start()).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { code, .. } if code == "template_missing"));
     assert!(platform.script.lock().unwrap().seen.is_empty());
@@ -407,7 +408,7 @@ async fn the_template_is_made_once_and_found_again() {
         400,
         refusal("formName.error"),
     );
-    let create = async || DingTalk.create_template(&platform.account, &platform.calls()).await;
+    let create = async || DingTalk.create_template(&platform.account, ANY_LAYOUT, &platform.calls()).await;
     assert_eq!(create().await.unwrap(), "PROC-new");
     let form = platform.seen(FORMS).pop().unwrap().body;
     assert_eq!(form["templateConfig"], json!({"hidden": true, "disableResubmit": true}));
@@ -433,7 +434,7 @@ async fn the_template_is_made_once_and_found_again() {
         .says(FORMS, 400, refusal("formName.error"))
         .says(BY_NAME, 200, json!({"result": {"processCode": "PROC-theirs"}}))
         .says(SCHEMA, 200, json!({"result": {"schemaContent": {"items": []}}}));
-    let error = DingTalk.create_template(&theirs.account, &theirs.calls()).await.unwrap_err();
+    let error = DingTalk.create_template(&theirs.account, ANY_LAYOUT, &theirs.calls()).await.unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error:?}");
 }
 

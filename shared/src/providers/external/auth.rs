@@ -88,7 +88,7 @@ mod tests {
             settings: settings.as_object().cloned().unwrap_or_default(),
             secrets: [("access_key".to_owned(), "yyyy".into())].into(),
             old_secrets: None,
-            template: None,
+            templates: std::collections::BTreeMap::new(),
         }
     }
 

@@ -11,7 +11,8 @@ pub use auth::{Credentials, authenticate};
 pub use callback::{Decision, FieldError, parse};
 
 use super::{
-    Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Shape, Start, Started,
+    Account, Call, CallbackError, Calls, Check, DirectoryEntry, Error, Field, Opened, Provider, RawCallback, Shape,
+    Start, Started,
 };
 use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
@@ -93,7 +94,7 @@ impl Provider for External {
         cannot("be told of a withdrawal")
     }
 
-    fn create_template<'a>(&'a self, _: &'a Account, _: &'a Calls<'a>) -> Call<'a, String> {
+    fn create_template<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a Calls<'a>) -> Call<'a, String> {
         cannot("take a template")
     }
 
@@ -103,6 +104,10 @@ impl Provider for External {
 
     fn account_by_email<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a Calls<'a>) -> Call<'a, String> {
         cannot("find members by e-mail")
+    }
+
+    fn directory<'a>(&'a self, _: &'a Account, _: Option<&'a str>, _: &'a Calls<'a>) -> Call<'a, Vec<DirectoryEntry>> {
+        cannot("list members")
     }
 
     fn test_connection<'a>(

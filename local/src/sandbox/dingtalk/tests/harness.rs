@@ -107,7 +107,7 @@ impl Harness {
     }
 
     pub(super) fn setting(&self, name: &str) -> String {
-        let app = self.sandbox.dingtalk_app();
+        let app = self.sandbox.app("dingtalk").unwrap();
         let found = app["settings"].get(name).or_else(|| app["secrets"].get(name)).unwrap();
         found.as_str().unwrap().to_owned()
     }

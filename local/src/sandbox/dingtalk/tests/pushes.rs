@@ -72,19 +72,19 @@ async fn a_failed_push_is_repeated_after_10_and_30_seconds_and_then_listed_once(
     let id = sandbox.started(&code, one()).await;
     sandbox.settle(&id).await;
     assert_eq!(subscriber.taken().len(), 2);
-    sandbox.sandbox.dingtalk.deliver_due().await;
+    sandbox.sandbox.deliver_due().await;
     assert_eq!(subscriber.taken().len(), 0, "not yet");
     sandbox.pass(10_000);
-    sandbox.sandbox.dingtalk.deliver_due().await;
+    sandbox.sandbox.deliver_due().await;
     assert_eq!(subscriber.taken().len(), 2);
     sandbox.pass(29_999);
-    sandbox.sandbox.dingtalk.deliver_due().await;
+    sandbox.sandbox.deliver_due().await;
     assert_eq!(subscriber.taken().len(), 0);
     let empty = sandbox.old("/call_back/get_call_back_failed_result", json!({})).await;
     assert_eq!((&empty["errcode"], &empty["failed_list"]), (&json!(0), &json!([])));
 
     sandbox.pass(1);
-    sandbox.sandbox.dingtalk.deliver_due().await;
+    sandbox.sandbox.deliver_due().await;
     assert_eq!(subscriber.taken().len(), 2);
     let failed = sandbox.old("/call_back/get_call_back_failed_result", json!({})).await;
     assert_eq!(failed["has_more"], false);
@@ -111,11 +111,11 @@ async fn a_push_that_succeeds_at_the_second_attempt_is_done() {
     sandbox.settle(&id).await;
     subscriber.behave(Manner::Good);
     sandbox.pass(10_000);
-    sandbox.sandbox.dingtalk.deliver_due().await;
+    sandbox.sandbox.deliver_due().await;
     assert!(sandbox.callbacks(&id).await.iter().all(|(_, state)| state == "delivered"));
     sandbox.pass(60_000);
     subscriber.taken();
-    sandbox.sandbox.dingtalk.deliver_due().await;
+    sandbox.sandbox.deliver_due().await;
     assert_eq!(subscriber.taken().len(), 0);
 }
 
@@ -169,7 +169,7 @@ async fn a_killed_process_loses_neither_state_nor_callbacks() {
     );
     subscriber.behave(Manner::Good);
     subscriber.taken();
-    again.sandbox.dingtalk.deliver_due().await;
+    again.sandbox.deliver_due().await;
     assert_eq!(
         subscriber.told(),
         ["bpms_instance_change start - 024219523526217765", "bpms_task_change start - 0123456789"]
