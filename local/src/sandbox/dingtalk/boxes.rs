@@ -72,7 +72,7 @@ fn console(state: &State, endpoint: &str) -> String {
 }
 
 fn faults(state: &State) -> String {
-    let faults = json!(state.faults);
+    let faults = json!(state.desk.faults);
     let times = |name: &str, label: &str, more: &[(&str, &str)]| {
         let mut options = vec![("false", "off"), ("1", "the next one"), ("3", "the next 3"), ("true", "all")];
         options.extend_from_slice(more);
@@ -97,7 +97,7 @@ fn faults(state: &State) -> String {
             "<label>{label}<input type=\"number\" name=\"{name}\" min=\"0\" max=\"{most}\" value=\"{now}\" data-json></label>"
         )
     };
-    let on = if state.faults.any() { " <span class=\"pill bad\">on</span>" } else { "" };
+    let on = if state.desk.faults.any() { " <span class=\"pill bad\">on</span>" } else { "" };
     format!(
         "<section class=\"card box\"><h2>Faults{on}</h2><p class=\"soft\">What the platform does wrong, until it is told otherwise or started anew.</p>\
          <form data-api=\"{BASE}/_/faults\" data-done=\"Set.\" data-reload><div class=\"fields\">{throttle}{fail}{delay}{drop}{repeat}\
@@ -110,7 +110,7 @@ fn faults(state: &State) -> String {
         delay = number("delay_ms", "Answers take, ms", 60_000),
         drop = times("drop_callbacks", "Callbacks lost", &[]),
         repeat = number("repeat_callbacks", "Extra copies", 20),
-        reorder = if state.faults.reorder_callbacks { " checked" } else { "" },
-        scopes = Esc(&state.faults.missing_scopes.join(", ")),
+        reorder = if state.desk.faults.reorder_callbacks { " checked" } else { "" },
+        scopes = Esc(&state.desk.faults.missing_scopes.join(", ")),
     )
 }

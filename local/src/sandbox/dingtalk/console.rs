@@ -1,7 +1,5 @@
 //! The developer console: the app's credentials and its event subscription.
 
-use axum::Json;
-use axum::extract::State as Shared;
 use countersign::crypto::envelope::Keys;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -9,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::app::{App, Subscription};
 use super::{DingTalk, push};
-use crate::sandbox::platform::http::{Body, Refused, SameSite};
+use crate::sandbox::platform::http::Refused;
 
 /// The check that the console sends when a URL is saved.
 const CHECK: &str = r#"{"EventType":"check_url"}"#;
@@ -17,7 +15,7 @@ const CHECK: &str = r#"{"EventType":"check_url"}"#;
 /// What is entered in the console. Token and AES key stay as they are unless they are given.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Entry {
+pub(in crate::sandbox) struct Entry {
     /// `null` ends the subscription. It has to be there.
     #[serde(deserialize_with = "Option::deserialize")]
     callback_url: Option<String>,
@@ -36,23 +34,6 @@ impl From<String> for SecretText {
     fn from(text: String) -> Self {
         Self(text.into())
     }
-}
-
-/// `GET _/app`: settings and secrets as a connection takes them.
-pub(super) async fn read(_: SameSite, Shared(platform): Shared<DingTalk>) -> Json<Value> {
-    Json(platform.app())
-}
-
-/// `PUT _/app`: stores a callback URL that answers the check as it should, and no other.
-pub(super) async fn subscribe(
-    _: SameSite,
-    Shared(platform): Shared<DingTalk>,
-    Body(entry): Body<Entry>,
-) -> Result<Json<Value>, Refused> {
-    let mut app = platform.state().app.clone();
-    app.subscription = entered(&app.subscription, entry)?;
-    platform.save(app).await.map_err(Refused::bad)?;
-    Ok(Json(platform.app()))
 }
 
 impl DingTalk {
@@ -81,6 +62,13 @@ impl DingTalk {
         let mut app = self.state().app.clone();
         app.subscription.url = Some(url.to_owned());
         self.save(app).await
+    }
+
+    /// Keeps what was entered, once its URL answers the check.
+    pub(super) async fn subscribe(&self, entry: Entry) -> Result<(), Refused> {
+        let mut app = self.state().app.clone();
+        app.subscription = entered(&app.subscription, entry)?;
+        self.save(app).await.map_err(Refused::bad)
     }
 
     /// Checks and keeps a subscription.

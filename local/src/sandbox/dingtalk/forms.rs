@@ -176,7 +176,7 @@ fn config(body: &Value) -> Result<Map<String, Value>, Refusal> {
 }
 
 fn process_code(state: &State) -> String {
-    let hex = random_name(&state.world, b"0123456789ABCDEF", 32);
+    let hex = random_name(&state.desk.world, b"0123456789ABCDEF", 32);
     format!("PROC-{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 

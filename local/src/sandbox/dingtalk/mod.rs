@@ -36,13 +36,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::response::Redirect;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use countersign::clock::World;
 use serde_json::Value;
 
 use self::state::State;
+use super::platform::control::{self, Deed, Played};
+use super::platform::desk::{Claim, Desk};
 use super::platform::files::Error;
+use super::platform::http::Refused;
 use super::platform::people::Person;
+use super::platform::sending::{self, Sends};
 use super::platform::{Doing, Platform, outbox};
 
 /// The path that everything of this platform is below.
@@ -76,14 +80,7 @@ impl DingTalk {
         Router::new()
             .route(BASE, get(page::page))
             .route(&format!("{BASE}/"), get(async || Redirect::permanent(BASE)))
-            .route(&format!("{BASE}/_/people"), get(act::people))
-            .route(&format!("{BASE}/_/instances"), get(act::instances))
-            .route(&format!("{BASE}/_/instances/{{id}}"), get(act::instance))
-            .route(&format!("{BASE}/_/instances/{{id}}/act"), post(act::act))
-            .route(&format!("{BASE}/_/faults"), get(act::faults).post(act::set_faults).delete(act::clear_faults))
-            .route(&format!("{BASE}/_/app"), get(console::read).put(console::subscribe))
-            .route(&format!("{BASE}/_/version"), get(act::version))
-            .route(&format!("{BASE}/_/{{*unknown}}"), any(act::unknown))
+            .merge(control::routes(BASE))
             .route(&format!("{BASE}/{{*path}}"), any(gateway::serve))
             .with_state(self.clone())
     }
@@ -120,7 +117,49 @@ impl Platform for DingTalk {
     }
 
     fn deliver_due(&self) -> Doing<'_, ()> {
-        Box::pin(Self::deliver_due(self))
+        Box::pin(sending::deliver_due(self))
+    }
+}
+
+impl Sends for DingTalk {
+    type Instance = model::Instance;
+
+    const RETRIES: &'static [i64] = &push::RETRIES;
+
+    fn desk<T>(&self, work: impl FnOnce(&mut Desk<model::Instance>) -> T) -> T {
+        work(&mut self.state().desk)
+    }
+
+    async fn push(&self, event: &str) -> Result<String, String> {
+        let app = self.state().app.clone();
+        let url = app.subscription.url.clone().ok_or("no callback URL is set")?;
+        push::push(&self.inner.http, &self.inner.world, &app, &url, event).await
+    }
+}
+
+impl Played for DingTalk {
+    type Entry = console::Entry;
+
+    const LONGEST_REMARK: usize = instances::LONGEST_REMARK;
+
+    fn other_ids(account: &str) -> Vec<(&'static str, String)> {
+        directory::account(account).map(|account| ("unionid", account.unionid.to_owned())).into_iter().collect()
+    }
+
+    fn summary(instance: &model::Instance) -> Value {
+        view::summary(instance)
+    }
+
+    fn whole(instance: &model::Instance) -> Value {
+        view::whole(instance)
+    }
+
+    fn perform(&self, id: &str, deed: &Deed) -> Result<Option<Claim>, Refused> {
+        act::perform(&mut self.state(), id, deed)
+    }
+
+    async fn enter(&self, entry: console::Entry) -> Result<(), Refused> {
+        self.subscribe(entry).await
     }
 }
 

@@ -42,11 +42,11 @@ pub(super) async fn page(Shared(platform): Shared<DingTalk>, Query(shown): Query
     let user = directory::account(&shown.user).or_else(|| busiest(&state)).unwrap_or(&ACCOUNTS[0]);
     let tab = TABS.iter().find(|tab| tab.0 == shown.tab).unwrap_or(&TABS[0]).0;
     let listed = listed(&state, user, tab);
-    let instance = state.instances.get(&shown.instance).or_else(|| listed.first().copied());
+    let instance = state.desk.instances.get(&shown.instance).or_else(|| listed.first().copied());
     let body = format!(
         "<main><div id=\"live\" data-follow=\"{BASE}/_/version\" data-version=\"{version}\"><div class=\"inbox\">\
          {people}{list}{detail}</div>{notices}</div>{boxes}</main>",
-        version = state.version,
+        version = state.desk.version,
         people = people(&state, user),
         list = list(&state, user, tab, &listed, instance),
         detail = detail::detail(instance, user),
@@ -62,7 +62,7 @@ fn busiest(state: &State) -> Option<&'static Account> {
 }
 
 fn open_tasks(state: &State, account: &Account) -> usize {
-    let tasks = state.instances.values().flat_map(|instance| &instance.tasks);
+    let tasks = state.desk.instances.values().flat_map(|instance| &instance.tasks);
     tasks.filter(|task| task.user == account.userid && task.state == TaskState::Running).count()
 }
 
@@ -83,7 +83,7 @@ fn listed<'a>(state: &'a State, user: &Account, tab: &str) -> Vec<&'a Instance> 
             .any(|record| record.kind == "PROCESS_CC" && record.others.iter().any(|other| other == user)),
         _ => holds(instance, |state| matches!(state, TaskState::Running | TaskState::Paused)),
     };
-    state.newest_first().into_iter().filter(belongs).take(MOST).collect()
+    state.desk.newest_first().into_iter().filter(belongs).take(MOST).collect()
 }
 
 fn people(state: &State, user: &Account) -> String {

@@ -71,7 +71,7 @@ fn is_app(state: &State, key: &str, secret: &str) -> bool {
 
 fn renew(state: &mut State) -> Result<String, crate::sandbox::platform::files::Error> {
     let mut app = state.app.clone();
-    let token = app.renew(&state.world);
+    let token = app.renew(&state.desk.world);
     state.put_app(app)?;
     Ok(token.expose_secret().to_owned())
 }

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::directory::name;
 use super::instances::status;
 use super::model::{Instance, Mode, Position, Task, Verdict};
-use crate::sandbox::platform::outbox::Callback;
 use crate::sandbox::platform::text::rfc3339;
 
 /// A line of a list.
@@ -57,7 +56,6 @@ pub(super) fn whole(instance: &Instance) -> Value {
         map.insert("form".to_owned(), form.collect());
         map.insert("nodes".to_owned(), nodes.into());
         map.insert("records".to_owned(), records.collect());
-        map.insert("callbacks".to_owned(), instance.callbacks.iter().map(callback).collect());
     }
     value
 }
@@ -90,26 +88,6 @@ fn task(task: &Task) -> Value {
             Position::Before => "before",
             Position::After => "after",
         }),
-    })
-}
-
-fn callback(callback: &Callback) -> Value {
-    let attempts = callback.attempts.iter().map(|attempt| {
-        json!({
-            "at": rfc3339(attempt.at),
-            "took_ms": attempt.took_ms,
-            "ok": attempt.ok,
-            "copy": attempt.copy,
-            "detail": attempt.detail,
-        })
-    });
-    json!({
-        "number": callback.number,
-        "label": callback.label,
-        "state": callback.state,
-        "created_at": rfc3339(callback.created_at),
-        "event": serde_json::from_str::<Value>(&callback.event).unwrap_or_default(),
-        "attempts": attempts.collect::<Vec<_>>(),
     })
 }
 
