@@ -1,13 +1,13 @@
 //! The developer console: the app's credentials and its event subscription.
 
 use countersign::crypto::envelope::Keys;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::app::{App, Subscription};
 use super::{DingTalk, push};
-use crate::sandbox::platform::http::Refused;
+use crate::sandbox::platform::http::{Refused, SecretText, is_web_address};
 
 /// The check that the console sends when a URL is saved.
 const CHECK: &str = r#"{"EventType":"check_url"}"#;
@@ -23,17 +23,6 @@ pub(in crate::sandbox) struct Entry {
     token: Option<SecretText>,
     #[serde(default)]
     aes_key: Option<SecretText>,
-}
-
-/// A secret as it stands in JSON.
-#[derive(Deserialize)]
-#[serde(from = "String")]
-struct SecretText(SecretString);
-
-impl From<String> for SecretText {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
 }
 
 impl DingTalk {
@@ -96,12 +85,10 @@ fn entered(current: &Subscription, entry: Entry) -> Result<Subscription, Refused
         return Err(Refused::bad("加密 aes_key 不合法: 43 letters and digits"));
     }
     let url = entry.callback_url.filter(|url| !url.is_empty());
-    let web = |url: &String| {
-        let url = reqwest::Url::parse(url);
-        url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-    };
     match url {
-        Some(url) if !web(&url) => Err(Refused::bad("URL 不合法: an address that starts with http:// or https://")),
+        Some(url) if !is_web_address(&url) => {
+            Err(Refused::bad("URL 不合法: an address that starts with http:// or https://"))
+        }
         url => Ok(Subscription { url, token, aes_key }),
     }
 }

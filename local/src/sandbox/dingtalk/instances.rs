@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::directory;
 use super::engine::{By, Obstacle};
-use super::fields::{absent, boolean, length, number, text, texts};
 use super::forms::{TIME, template};
 use super::gateway::{Call, Done};
 use super::model::{FormValue, Instance, Record, Status, Task, Verdict};
 use super::start::dept_name;
 use super::state::State;
+use crate::sandbox::platform::fields::{absent, boolean, length, number, text, texts};
 use crate::sandbox::platform::text::beijing;
 
 /// For so long after the start, in milliseconds, an instance cannot be withdrawn by the API.

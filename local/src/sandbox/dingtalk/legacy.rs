@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Errcode;
 use super::directory::{self, ACCOUNTS, Account};
-use super::fields::{absent, boolean, number, text};
 use super::gateway::Arrived;
 use super::model::Notice;
 use super::state::State;
 use super::{DingTalk, token};
+use crate::sandbox::platform::fields::{absent, boolean, number, text};
 use crate::sandbox::platform::outbox::CallbackState;
 use crate::sandbox::platform::people::{DEPARTMENTS, Department};
 

@@ -9,11 +9,9 @@ mod app;
 mod boxes;
 mod console;
 mod controls;
-mod detail;
 mod directory;
 mod engine;
 mod events;
-mod fields;
 mod forms;
 mod gateway;
 mod instances;
@@ -45,8 +43,10 @@ use super::platform::control::{self, Deed, Played};
 use super::platform::desk::{Claim, Desk};
 use super::platform::files::Error;
 use super::platform::http::Refused;
+use super::platform::inbox::{self, Inbox, List};
 use super::platform::people::Person;
 use super::platform::sending::{self, Sends};
+use super::platform::sheet::{Abilities, Badge, Sheet};
 use super::platform::{Doing, Platform, outbox};
 
 /// The path that everything of this platform is below.
@@ -78,7 +78,7 @@ impl DingTalk {
     /// Everything below [`BASE`].
     pub(super) fn router(&self) -> Router {
         Router::new()
-            .route(BASE, get(page::page))
+            .route(BASE, get(inbox::page::<Self>))
             .route(&format!("{BASE}/"), get(async || Redirect::permanent(BASE)))
             .merge(control::routes(BASE))
             .route(&format!("{BASE}/{{*path}}"), any(gateway::serve))
@@ -160,6 +160,38 @@ impl Played for DingTalk {
 
     async fn enter(&self, entry: console::Entry) -> Result<(), Refused> {
         self.subscribe(entry).await
+    }
+}
+
+impl Inbox for DingTalk {
+    const PERMISSION: &'static str = "Workflow.Form.Write";
+
+    fn lists(instance: &model::Instance, account: &str, list: List) -> bool {
+        page::lists(instance, account, list)
+    }
+
+    fn open_tasks(instance: &model::Instance, account: &str) -> usize {
+        page::open_tasks(instance, account)
+    }
+
+    fn badge(instance: &model::Instance) -> Badge {
+        page::badge(instance)
+    }
+
+    fn sheet(instance: &model::Instance) -> Sheet {
+        page::sheet(instance)
+    }
+
+    fn abilities(instance: &model::Instance, account: &str) -> Abilities {
+        page::abilities(instance, account)
+    }
+
+    fn notices(&self, account: &str) -> String {
+        boxes::notices(&self.state(), account)
+    }
+
+    fn console(&self) -> String {
+        boxes::console(&self.state(), &self.inner.endpoint)
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Template {
 impl Template {
     /// Whether a switch of the template is on.
     pub(super) fn switched(&self, name: &str) -> bool {
-        self.config.get(name).is_some_and(|value| super::fields::boolean(value) == Some(true))
+        self.config.get(name).is_some_and(|value| crate::sandbox::platform::fields::boolean(value) == Some(true))
     }
 }
 

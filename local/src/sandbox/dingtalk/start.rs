@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::answer::Refusal;
 use super::directory;
 use super::engine::By;
-use super::fields::{absent, number, text, texts};
 use super::forms;
 use super::gateway::{Call, Done};
 use super::model::{CcPosition, Instance, Mode, Node, Status, Template};
 use super::state::State;
 use super::values;
+use crate::sandbox::platform::fields::{absent, number, text, texts};
 use crate::sandbox::platform::people::department_name;
 use crate::sandbox::platform::text::{beijing, random_name};
 

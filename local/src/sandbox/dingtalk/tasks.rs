@@ -5,11 +5,11 @@ use serde_json::json;
 use super::answer::Refusal;
 use super::directory;
 use super::engine::{By, Obstacle};
-use super::fields::{length, number, text};
 use super::gateway::{Call, Done};
 use super::instances::{LONGEST_REMARK, refusal};
 use super::model::{TaskState, Verdict};
 use super::state::State;
+use crate::sandbox::platform::fields::{length, number, text};
 
 /// Most characters of a remark on a transfer.
 const LONGEST_TRANSFER_REMARK: usize = 256;

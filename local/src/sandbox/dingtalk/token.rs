@@ -5,9 +5,9 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::answer::{Errcode, Refusal};
-use super::fields::text;
 use super::gateway::{Arrived, Done, body};
 use super::state::State;
+use crate::sandbox::platform::fields::text;
 
 /// Seconds that a token is good for, as the answers say.
 const LIFE: i64 = 7200;

@@ -90,15 +90,3 @@ fn task(task: &Task) -> Value {
         }),
     })
 }
-
-/// An event's JSON text, set out for reading.
-pub(super) fn pretty(event: &str) -> String {
-    let parsed = serde_json::from_str::<Value>(event).and_then(|value| serde_json::to_string_pretty(&value));
-    parsed.unwrap_or_else(|_| event.to_owned())
-}
-
-/// Whom a task's event is about; `None` for an instance's.
-pub(super) fn staff(event: &str) -> Option<String> {
-    let event: Value = serde_json::from_str(event).ok()?;
-    (event["EventType"] == "bpms_task_change").then(|| event["staffId"].as_str().map(str::to_owned))?
-}

@@ -212,6 +212,7 @@ async fn act<P: Played>(
 fn whole<P: Played>(platform: &P, id: &str) -> Result<Json<Value>, Refused> {
     let instance = find(platform, id)?;
     let mut value = P::whole(&instance);
+    value["sending"] = platform.desk(|desk| desk.sending(id)).into();
     value["callbacks"] = instance.callbacks().iter().map(super::outbox::Callback::told).collect();
     Ok(Json(value))
 }
