@@ -17,6 +17,15 @@ pub mod dingtalk;
 pub mod external;
 pub mod outbound;
 
+mod failure;
+mod form;
+mod lenient;
+mod settings;
+mod token;
+
+#[cfg(test)]
+mod testing;
+
 /// Every platform. A new one is a folder and a line here.
 pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External];
 
@@ -292,6 +301,18 @@ pub struct Check {
     pub detail: String,
     /// How and where to mend it; empty when it passed.
     pub fix: String,
+}
+
+impl Check {
+    /// A check that passed.
+    fn passed(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, ok: true, detail: detail.into(), fix: String::new() }
+    }
+
+    /// A check that failed, and how to mend it.
+    fn failed(name: &'static str, error: &Error, fix: impl Into<String>) -> Self {
+        Self { name, ok: false, detail: error.to_string(), fix: fix.into() }
+    }
 }
 
 /// Why a call to a platform failed, by what the caller can do about it.
