@@ -13,6 +13,7 @@ mod external;
 mod flow;
 mod kill;
 mod layers;
+mod leases;
 mod races;
 mod store_approvals;
 mod store_base;
