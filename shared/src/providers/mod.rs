@@ -15,6 +15,7 @@ use crate::clock::World;
 
 pub mod dingtalk;
 pub mod external;
+pub mod feishu;
 pub mod outbound;
 
 mod failure;
@@ -27,7 +28,7 @@ mod token;
 mod testing;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &feishu::Feishu];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
@@ -145,6 +146,12 @@ impl RawCallback {
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first header of this name, in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
