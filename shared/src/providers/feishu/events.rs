@@ -216,7 +216,11 @@ mod tests {
             assert_eq!(events[1..] == [read_wanted.clone()], wants, "{status}");
         }
         for status in ["REVERTED", "OVERTIME_RECOVER"] {
-            assert_eq!(read("approval_task", &json!({"status": status})), std::slice::from_ref(&read_wanted), "{status}");
+            assert_eq!(
+                read("approval_task", &json!({"status": status})),
+                std::slice::from_ref(&read_wanted),
+                "{status}"
+            );
         }
         let unknown = Event::Unknown { code: "approval_task/PERHAPS".into() };
         assert_eq!(read("approval_task", &json!({"status": "PERHAPS"})), [unknown]);
