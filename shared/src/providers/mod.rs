@@ -16,6 +16,7 @@ use crate::clock::World;
 pub mod dingtalk;
 pub mod external;
 pub mod outbound;
+pub mod wecom;
 
 mod failure;
 mod form;
@@ -27,7 +28,7 @@ mod token;
 mod testing;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &wecom::WeCom];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
