@@ -49,7 +49,11 @@ fn platforms(local: &Local) -> Vec<Api> {
 async fn nodes_of_every_mode_pass_one_after_the_other() {
     let local = Local::start().await;
     for api in platforms(&local) {
-        let nodes = [node("Any", "any", &[ZHANG, WANG]), node("All", "all", &[CHEN, OUYANG]), node("In turn", "sequential", &[WANG, ZHANG])];
+        let nodes = [
+            node("Any", "any", &[ZHANG, WANG]),
+            node("All", "all", &[CHEN, OUYANG]),
+            node("In turn", "sequential", &[WANG, ZHANG]),
+        ];
         let approval = api.pending(&request(&api, &nodes).await).await;
         for (who, then) in [
             (WANG, ["approved", "pending", "waiting"]),
@@ -58,15 +62,22 @@ async fn nodes_of_every_mode_pass_one_after_the_other() {
             (WANG, ["approved", "approved", "pending"]),
         ] {
             does(&api, &approval, who, "approve").await;
-            api.wait_until(&approval, &format!("{}: {who}, {then:?}", api.kind), |now| node_statuses(now, 0) == then).await;
+            api.wait_until(&approval, &format!("{}: {who}, {then:?}", api.kind), |now| node_statuses(now, 0) == then)
+                .await;
         }
         does(&api, &approval, ZHANG, "approve").await;
         let done = api.wait_for(&approval, "approved").await;
         assert_eq!(node_statuses(&done, 0), ["approved"; 3], "{}: {done}", api.kind);
         let tasks = |node: usize| done["stages"][0]["nodes"][node]["tasks"].as_array().unwrap().clone();
         let by = |tasks: &[Value], status: &str| tasks.iter().filter(|task| task["status"] == status).count();
-        assert_eq!((by(&tasks(0), "approved"), by(&tasks(1), "approved"), by(&tasks(2), "approved")), (1, 2, 2), "{}: {done}", api.kind);
-        let types = ["submitted", "started", "node_decided", "node_decided", "node_decided", "approved"].map(|name| format!("approval.{name}"));
+        assert_eq!(
+            (by(&tasks(0), "approved"), by(&tasks(1), "approved"), by(&tasks(2), "approved")),
+            (1, 2, 2),
+            "{}: {done}",
+            api.kind
+        );
+        let types = ["submitted", "started", "node_decided", "node_decided", "node_decided", "approved"]
+            .map(|name| format!("approval.{name}"));
         api.wait_for_types(&approval, &types.each_ref().map(String::as_str)).await;
     }
 }
@@ -75,7 +86,9 @@ async fn nodes_of_every_mode_pass_one_after_the_other() {
 async fn one_rejection_ends_it_and_says_who_and_why() {
     let local = Local::start().await;
     for api in platforms(&local) {
-        let approval = api.pending(&request(&api, &[node("First", "any", &[ZHANG]), node("All", "all", &[CHEN, OUYANG])]).await).await;
+        let approval = api
+            .pending(&request(&api, &[node("First", "any", &[ZHANG]), node("All", "all", &[CHEN, OUYANG])]).await)
+            .await;
         does(&api, &approval, ZHANG, "approve").await;
         api.wait_until(&approval, "the second node", |now| node_statuses(now, 0) == ["approved", "pending"]).await;
         does(&api, &approval, OUYANG, "reject").await;
@@ -106,7 +119,11 @@ async fn a_task_that_is_handed_on_is_the_others_to_decide() {
         does(&api, &approval, OUYANG, "approve").await;
         does(&api, &approval, WANG, "approve").await;
         let done = api.wait_for(&approval, "approved").await;
-        assert!(done["history"].as_array().unwrap().iter().any(|entry| entry["action"] == "transferred"), "{}: {done}", api.kind);
+        assert!(
+            done["history"].as_array().unwrap().iter().any(|entry| entry["action"] == "transferred"),
+            "{}: {done}",
+            api.kind
+        );
     }
 }
 
@@ -131,7 +148,13 @@ async fn a_withdrawal_reaches_the_platform_or_its_caller_is_told_that_it_cannot(
         let path = format!("/v1/approvals/{}/withdraw", approval["id"].as_str().unwrap());
         let answer = api.call("POST", &path, &json!({"reason": "not needed"})).await;
         if api.kind != "wecom" {
-            assert_eq!((answer.status, &answer.json["status"]), (200, &json!("withdrawn")), "{}: {}", api.kind, answer.text);
+            assert_eq!(
+                (answer.status, &answer.json["status"]),
+                (200, &json!("withdrawn")),
+                "{}: {}",
+                api.kind,
+                answer.text
+            );
             let refused = api.try_act(instance(&approval), ZHANG, "approve", &Value::Null).await;
             assert_ne!(refused.status, 200, "{}: it has ended there too", api.kind);
             continue;
@@ -140,7 +163,11 @@ async fn a_withdrawal_reaches_the_platform_or_its_caller_is_told_that_it_cannot(
         assert_eq!(api.approval(&approval).await["status"], "pending");
         let forced = api.call("POST", &path, &json!({"reason": "not needed", "force": true})).await;
         assert_eq!((forced.status, &forced.json["status"]), (200, &json!("withdrawn")), "{}", forced.text);
-        assert!(forced.text.contains("WeCom cannot withdraw"), "it says what the platform would not do: {}", forced.text);
+        assert!(
+            forced.text.contains("WeCom cannot withdraw"),
+            "it says what the platform would not do: {}",
+            forced.text
+        );
         // The form is still open there. What people do with it changes nothing here.
         does(&api, &approval, ZHANG, "approve").await;
         local.clock.advance(SOON);
@@ -168,12 +195,14 @@ async fn repeated_and_reordered_callbacks_change_nothing_more() {
     let local = Local::start().await;
     for api in platforms(&local) {
         api.faults(&json!({"repeat_callbacks": 3, "reorder_callbacks": true})).await;
-        let approval = api.pending(&request(&api, &[node("Any", "any", &[ZHANG, WANG]), node("All", "all", &[CHEN])]).await).await;
+        let approval =
+            api.pending(&request(&api, &[node("Any", "any", &[ZHANG, WANG]), node("All", "all", &[CHEN])]).await).await;
         does(&api, &approval, WANG, "approve").await;
         api.wait_until(&approval, "the second node", |now| node_statuses(now, 0) == ["approved", "pending"]).await;
         does(&api, &approval, CHEN, "approve").await;
         api.wait_for(&approval, "approved").await;
-        let types = ["submitted", "started", "node_decided", "node_decided", "approved"].map(|name| format!("approval.{name}"));
+        let types =
+            ["submitted", "started", "node_decided", "node_decided", "approved"].map(|name| format!("approval.{name}"));
         api.wait_for_types(&approval, &types.each_ref().map(String::as_str)).await;
         api.mend().await;
     }
@@ -209,7 +238,12 @@ async fn whom_the_platform_does_not_know_is_named_or_asked_for_by_the_default_ap
         let path = format!("/v1/connections/{connection}");
         assert_eq!(api.call("PATCH", &path, &json!({"default_applicant": null})).await.status, 200);
         let answer = api.submit(&body).await;
-        assert_eq!((answer.status, answer.code(), answer.pointers()), (422, "person_not_found", vec!["/applicant"]), "{}", answer.text);
+        assert_eq!(
+            (answer.status, answer.code(), answer.pointers()),
+            (422, "person_not_found", vec!["/applicant"]),
+            "{}",
+            answer.text
+        );
         for said in ["13900000000", connection.as_str()] {
             assert!(answer.text.contains(said), "{}: {said} in {}", api.kind, answer.text);
         }
@@ -228,7 +262,13 @@ async fn a_connection_is_tested_and_its_directory_taken_over() {
         let tested = api.call("POST", &format!("{path}/test"), &Value::Null).await;
         assert_eq!((tested.status, &tested.json["ok"]), (200, &json!(true)), "{}: {}", api.kind, tested.text);
         let synced = api.call("POST", &format!("{path}/members/sync"), &Value::Null).await;
-        assert_eq!((synced.status, &synced.json["found"], &synced.json["created"]), (200, &json!(5), &json!(0)), "{}: {}", api.kind, synced.text);
+        assert_eq!(
+            (synced.status, &synced.json["found"], &synced.json["created"]),
+            (200, &json!(5), &json!(0)),
+            "{}: {}",
+            api.kind,
+            synced.text
+        );
     }
 }
 
@@ -242,7 +282,13 @@ async fn a_callback_with_another_signature_changes_nothing() {
             for query in ["", "?signature=a&timestamp=1&nonce=b", "?msg_signature=a&timestamp=1&nonce=b&echostr=AAAA"] {
                 for method in ["GET", "POST"] {
                     let answer = api.with_key("").send(method, &format!("{path}{query}"), &[], body).await;
-                    assert!([400, 401].contains(&answer.status), "{} {method} {query} {body}: {} {}", api.kind, answer.status, answer.text);
+                    assert!(
+                        [400, 401].contains(&answer.status),
+                        "{} {method} {query} {body}: {} {}",
+                        api.kind,
+                        answer.status,
+                        answer.text
+                    );
                 }
             }
         }
@@ -274,8 +320,10 @@ async fn a_flow_runs_through_dingtalk_feishu_and_wecom() {
         api.act(running["stages"][stage]["instance"].as_str().unwrap(), ZHANG, "approve", &Value::Null).await;
     }
     let done = local.wait_for(&approval, "approved").await;
-    let kinds: Vec<&str> = done["stages"].as_array().unwrap().iter().map(|stage| stage["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> =
+        done["stages"].as_array().unwrap().iter().map(|stage| stage["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["dingtalk", "feishu", "wecom"]);
-    let types = ["submitted", "started", "node_decided", "node_decided", "node_decided", "approved"].map(|name| format!("approval.{name}"));
+    let types = ["submitted", "started", "node_decided", "node_decided", "node_decided", "approved"]
+        .map(|name| format!("approval.{name}"));
     local.wait_for_types(&approval, &types.each_ref().map(String::as_str)).await;
 }
