@@ -17,6 +17,7 @@ pub mod dingtalk;
 pub mod external;
 pub mod feishu;
 pub mod outbound;
+pub mod wecom;
 
 mod failure;
 mod form;
@@ -28,7 +29,7 @@ mod token;
 mod testing;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &feishu::Feishu];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &feishu::Feishu, &wecom::WeCom];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]

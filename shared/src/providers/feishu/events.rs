@@ -58,7 +58,7 @@ pub(super) fn notices(kind: &str, fields: &Fields<'_>, sent: &Loose<'_>, now: i6
     let Some(instance) = fields.instance_code.text() else { return Vec::new() };
     let at = fields.at().or_else(|| seconds(sent)).unwrap_or(now);
     let events = match kind {
-        "approval_instance" => vec![fields.instance_event(at)],
+        "approval_instance" => fields.instance_events(at),
         "approval_task" => fields.task_events(at),
         // Subscriptions of single people (unconfirmed): they tell at least that something changed.
         "approval.instance.status_changed_v4" | "approval.task.status_changed_v4" => vec![Event::ReadWanted { at }],
@@ -77,11 +77,15 @@ impl Fields<'_> {
         self.operate_time.time().or_else(|| self.instance_operate_time.time())
     }
 
-    fn instance_event(&self, at: i64) -> Event {
+    /// Events never say what people wrote: once somebody has decided, the instance is read for that.
+    fn instance_events(&self, at: i64) -> Vec<Event> {
         match instance_outcome(self.status.word()) {
-            Some(outcome) => Event::Finished { outcome, at },
-            None if self.status.word() == "PENDING" => Event::Started { at },
-            None => self.unknown("approval_instance"),
+            Some(outcome @ (Outcome::Approved | Outcome::Rejected)) => {
+                vec![Event::Finished { outcome, at }, Event::ReadWanted { at }]
+            }
+            Some(outcome) => vec![Event::Finished { outcome, at }],
+            None if self.status.word() == "PENDING" => vec![Event::Started { at }],
+            None => vec![self.unknown("approval_instance")],
         }
     }
 
@@ -174,12 +178,13 @@ mod tests {
 
     #[test]
     fn every_status_of_an_instance() {
-        let ended = |outcome| Event::Finished { outcome, at: 2_000 };
-        let unknown = |status: &str| Event::Unknown { code: format!("approval_instance/{status}") };
+        let ended = |outcome| vec![Event::Finished { outcome, at: 2_000 }];
+        let decided = |outcome| vec![Event::Finished { outcome, at: 2_000 }, Event::ReadWanted { at: 2_000 }];
+        let unknown = |status: &str| vec![Event::Unknown { code: format!("approval_instance/{status}") }];
         for (status, expected) in [
-            ("PENDING", Event::Started { at: 2_000 }),
-            ("APPROVED", ended(Outcome::Approved)),
-            ("REJECTED", ended(Outcome::Rejected)),
+            ("PENDING", vec![Event::Started { at: 2_000 }]),
+            ("APPROVED", decided(Outcome::Approved)),
+            ("REJECTED", decided(Outcome::Rejected)),
             ("CANCELED", ended(Outcome::Withdrawn)),
             ("CANCELLED", ended(Outcome::Withdrawn)),
             ("DELETED", ended(Outcome::Withdrawn)),
@@ -190,10 +195,10 @@ mod tests {
             ("PERHAPS", unknown("PERHAPS")),
             ("", unknown("")),
         ] {
-            assert_eq!(read("approval_instance", &json!({"status": status})), [expected], "{status}");
+            assert_eq!(read("approval_instance", &json!({"status": status})), expected, "{status}");
         }
         let number = read("approval_instance", &json!({"status": "REVERTED", "operate_time": 2_000}));
-        assert_eq!(number, [ended(Outcome::Revoked)], "the time is a number there");
+        assert_eq!(number, ended(Outcome::Revoked), "the time is a number there");
     }
 
     #[test]
@@ -277,7 +282,7 @@ mod tests {
         let at = |sent: &str| {
             let sent: Loose<'_> = serde_json::from_str(sent).unwrap();
             let notice = notices("approval_instance", &fields, &sent, 9_000).pop().unwrap();
-            let [Event::Finished { at, .. }] = notice.events[..] else { panic!() };
+            let Event::Finished { at, .. } = notice.events[0] else { panic!() };
             at
         };
         assert_eq!(at("\"1766390400.118273\""), 1_766_390_400_118);
