@@ -290,7 +290,8 @@ mod tests {
         let [notice] = &instance.notices[..] else { unreachable!() };
         assert_eq!(notice.instance, "81D31358-93AF-92D6-7425-01A5D67C4E71", "the id of the instance, not of the event");
         assert_eq!(notice.template.as_deref(), Some("7C468A54-8745-2245-9675-08B7C63E7A85"));
-        assert_eq!(notice.events, [Event::Finished { outcome: Outcome::Approved, at: 1_766_390_399_871 }]);
+        let at = 1_766_390_399_871;
+        assert_eq!(notice.events, [Event::Finished { outcome: Outcome::Approved, at }, Event::ReadWanted { at }]);
         let reply = instance.acknowledge(&World::system());
         assert_eq!((reply.status, &reply.body[..]), (200, &br#"{"msg":"success"}"#[..]));
 
