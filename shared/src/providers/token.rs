@@ -34,8 +34,8 @@ pub(super) struct TokenGrant<'a> {
     pub(super) seconds: &'static str,
 }
 
-/// Under what a token is kept. Another connection, host, corporation or secret has another token: who does not know an app's
-/// secret must not be served from its cache, so the secret is one of the `parts`.
+/// Under what a token is kept. Another connection, host, corporation or secret has another token: who does not know
+/// an app's secret must not be served from its cache, so the secret is one of the `parts`.
 pub(super) fn key(platform: &str, connection: &str, parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
