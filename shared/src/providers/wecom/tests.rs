@@ -8,7 +8,9 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::WeCom;
-use crate::approval::{Approval, Event, Mode, Node, Outcome, Person, Stage, Status, TaskOutcome, TaskStatus};
+use crate::approval::{
+    Approval, Event, Mode, Node, NodeStatus, Outcome, Person, Stage, Status, TaskOutcome, TaskStatus,
+};
 use crate::providers::outbound::{AddressPolicy, Outbound};
 use crate::providers::testing::{FakePlatform, Manners, NOW, start};
 use crate::providers::{ANY_LAYOUT, Account, Check, Error, Provider, Start, Started, by_kind};
@@ -666,6 +668,26 @@ fn two_changes_within_one_second_are_two() {
     apply(&mut other, &[Event::ReadDone { at: wanted }]);
     apply(&mut other, &early);
     assert_eq!(other.stage_to_read(), Some(0), "a change in the same second as one that was read is read as well");
+}
+
+#[test]
+fn a_form_that_was_sent_back_is_decided_again() {
+    let mut approval = running();
+    let statuses = |approval: &Approval| {
+        let view = approval.view();
+        view.stages[0].nodes.iter().map(|node| node.status).collect::<Vec<_>>()
+    };
+    apply(&mut approval, &event(10, 1, 2, (2, &[("A", 2, 10), ("B", 1, 0)]), (1, &[("C", 1, 0)])));
+    assert_eq!(statuses(&approval), [NodeStatus::Approved, NodeStatus::Pending]);
+    let sent_back = event(20, 1, 11, (1, &[("A", 1, 0), ("B", 1, 0)]), (11, &[("C", 11, 20), ("C", 1, 0)]));
+    apply(&mut approval, &sent_back);
+    assert_eq!(statuses(&approval), [NodeStatus::Pending, NodeStatus::Waiting]);
+    apply(&mut approval, &event(30, 1, 2, (2, &[("A", 1, 0), ("B", 2, 30)]), (11, &[("C", 11, 20), ("C", 1, 0)])));
+    assert_eq!(statuses(&approval), [NodeStatus::Approved, NodeStatus::Pending]);
+    apply(&mut approval, &sent_back);
+    assert_eq!(statuses(&approval), [NodeStatus::Approved, NodeStatus::Pending], "a repeated event moves nothing back");
+    apply(&mut approval, &event(40, 2, 2, (2, &[("B", 2, 30)]), (2, &[("C", 11, 20), ("C", 2, 40)])));
+    assert_eq!(approval.status(), Status::Approved);
 }
 
 #[test]
