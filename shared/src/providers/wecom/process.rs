@@ -12,6 +12,9 @@ const NODE_AGREED: i64 = 2;
 /// `apv_rel`/`ApvRel` of a node whose approvers are asked one after the other.
 const IN_TURN: i64 = 3;
 
+/// Most nodes that are read; the plan has a handful.
+const MOST_NODES: usize = 64;
+
 /// What a form's `sp_status` (`SpStatus`) says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormStatus {
@@ -140,7 +143,7 @@ fn deciding(nodes: &[FormNode]) -> impl Iterator<Item = &FormNode> {
 /// stand in between. WeCom lists the nodes to come as well; they say nothing until they are reached.
 pub(super) fn told(nodes: &[FormNode], applied_at: Option<i64>) -> Told {
     let mut deciding: Vec<&FormNode> = deciding(nodes).collect();
-    deciding.truncate(last_reached(&deciding) + 1);
+    deciding.truncate((last_reached(&deciding) + 1).min(MOST_NODES));
     let mut told = Told { rollbacks: rollbacks(&deciding), ..Told::default() };
     let mut opened_at = applied_at;
     for (index, node) in (0_u8..).zip(deciding) {
@@ -416,6 +419,12 @@ mod tests {
         );
         let nowhere = [node(1, 2, 1, &[piece("A", 2, 1_000)]), node(1, 11, 1, &[piece("B", 11, 8_000)])];
         assert_eq!(told(&nowhere, Some(AT)).rollbacks, [], "nobody is asked again yet");
+    }
+
+    #[test]
+    fn more_nodes_than_a_plan_can_have_are_left_out() {
+        let nodes = vec![node(1, 2, 1, &[piece("A", 2, 1_000)]); 600];
+        assert_eq!(read(&nodes).len(), MOST_NODES);
     }
 
     #[test]
