@@ -15,6 +15,7 @@ use crate::clock::World;
 
 pub mod dingtalk;
 pub mod external;
+pub mod feishu;
 pub mod outbound;
 pub mod wecom;
 
@@ -28,7 +29,7 @@ mod token;
 mod testing;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &wecom::WeCom];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &feishu::Feishu, &wecom::WeCom];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
@@ -146,6 +147,12 @@ impl RawCallback {
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first header of this name, in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
