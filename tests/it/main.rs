@@ -7,13 +7,16 @@ fn root() -> std::path::PathBuf {
 
 mod callbacks;
 mod config;
+mod crash;
 mod data_key;
 mod docs;
 mod external;
 mod flow;
 mod kill;
 mod layers;
+mod leases;
 mod races;
+mod readme;
 mod store_approvals;
 mod store_base;
 mod store_budgets;

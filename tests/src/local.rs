@@ -66,6 +66,8 @@ pub struct Api {
     pub url: String,
     /// The key that is sent; none where it is empty.
     pub key: String,
+    /// The sandbox platform that people act on.
+    pub kind: &'static str,
     client: reqwest::Client,
 }
 
@@ -79,13 +81,47 @@ impl Api {
     pub fn new(url: impl Into<String>, key: impl Into<String>) -> Self {
         // Nothing here speaks TLS, and reading the system's certificates takes longer than most calls.
         let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().timeout(Duration::from_secs(30)).build();
-        Self { url: url.into(), key: key.into(), client: client.expect("an HTTP client") }
+        Self { url: url.into(), key: key.into(), kind: "dingtalk", client: client.expect("an HTTP client") }
     }
 
     /// The same with another key.
     #[must_use]
     pub fn with_key(&self, key: impl Into<String>) -> Self {
         Self { key: key.into(), ..self.clone() }
+    }
+
+    /// The same, with people who act on another platform of the sandbox.
+    #[must_use]
+    pub fn on(&self, kind: &'static str) -> Self {
+        Self { kind, ..self.clone() }
+    }
+
+    /// The id of the connection that the first start made for the platform.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn connection(&self) -> String {
+        self.seeded("/v1/connections", "kind", self.kind).await
+    }
+
+    /// The id of the flow that the first start made for the platform.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn flow(&self) -> String {
+        self.seeded("/v1/flows", "name", &format!("One approver on {}", self.kind)).await
+    }
+
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    async fn seeded(&self, path: &str, field: &str, value: &str) -> String {
+        let listed = self.get(path).await.json;
+        let found = listed["items"].as_array().into_iter().flatten().find(|item| item[field] == value);
+        found.and_then(|item| item["id"].as_str()).expect("what the first start made").to_owned()
+    }
+
+    /// The path of the platform's control API.
+    fn sandbox(&self, path: &str) -> String {
+        format!("/sandbox/{}/_/{path}", self.kind)
     }
 
     /// Calls with JSON, or without a body if it is null.
@@ -245,7 +281,7 @@ impl Api {
         if let (Some(deed), Some(more)) = (deed.as_object_mut(), more.as_object()) {
             deed.extend(more.clone());
         }
-        self.call("POST", &format!("/sandbox/dingtalk/_/instances/{instance}/act"), &deed).await
+        self.call("POST", &self.sandbox(&format!("instances/{instance}/act")), &deed).await
     }
 
     /// Approves the open task of the seeded flow's one approver.
@@ -258,24 +294,24 @@ impl Api {
     /// # Panics
     /// When the sandbox refuses.
     pub async fn faults(&self, faults: &Value) {
-        let answer = self.call("POST", "/sandbox/dingtalk/_/faults", faults).await;
+        let answer = self.call("POST", &self.sandbox("faults"), faults).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
 
     /// Ends all faults.
     pub async fn mend(&self) {
-        self.call("DELETE", "/sandbox/dingtalk/_/faults", &Value::Null).await;
+        self.call("DELETE", &self.sandbox("faults"), &Value::Null).await;
     }
 
     /// Every instance of the sandbox, the newest first.
     pub async fn instances(&self) -> Vec<Value> {
-        let answer = self.get("/sandbox/dingtalk/_/instances").await;
+        let answer = self.get(&self.sandbox("instances")).await;
         answer.json["items"].as_array().cloned().unwrap_or_default()
     }
 
     /// One instance of the sandbox, with everything.
     pub async fn instance(&self, id: &str) -> Value {
-        self.get(&format!("/sandbox/dingtalk/_/instances/{id}")).await.json
+        self.get(&self.sandbox(&format!("instances/{id}"))).await.json
     }
 
     /// What arrived at the receiver for an approval, the oldest first.
@@ -363,7 +399,7 @@ pub struct Local {
     pub app: App,
     /// Its clock.
     pub clock: Arc<MovedClock>,
-    _running: Running,
+    running: Running,
     _data: TempDir,
 }
 
@@ -385,7 +421,15 @@ impl Local {
         let running = start(&options, pending()).await.expect("the local program starts");
         let key = running.bootstrapped.new_key.as_ref().expect("the first start makes a key");
         let api = Api::new(running.url.clone(), key.expose_secret());
-        Self { api, app: running.app.clone(), clock, _running: running, _data: data }
+        Self { api, app: running.app.clone(), clock, running, _data: data }
+    }
+}
+
+impl Local {
+    /// The kinds of the platforms that the sandbox plays.
+    #[must_use]
+    pub fn platforms(&self) -> Vec<&'static str> {
+        self.running.platforms.iter().map(|(kind, _)| *kind).collect()
     }
 }
 

@@ -23,6 +23,7 @@ use crate::common::{LONGEST_NAME, LONGEST_TEXT, list_of, load, must_be_unused};
 
 mod actions;
 mod stored;
+mod sync;
 mod view;
 
 use stored::{create, remove, replace};
@@ -35,6 +36,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/connections/{id}/test", post(actions::test))
         .route("/v1/connections/{id}/generate-keys", post(actions::generate_keys))
         .route("/v1/connections/{id}/template", post(actions::make_template))
+        .route("/v1/connections/{id}/members/sync", post(sync::sync_members))
 }
 
 #[derive(Deserialize)]

@@ -22,6 +22,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/connections/{id}/test"),
     ("POST", "/v1/connections/{id}/generate-keys"),
     ("POST", "/v1/connections/{id}/template"),
+    ("POST", "/v1/connections/{id}/members/sync"),
     ("GET", "/v1/flows"),
     ("POST", "/v1/flows"),
     ("GET", "/v1/flows/{id}"),

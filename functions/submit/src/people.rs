@@ -43,6 +43,14 @@ impl From<store::Error> for Missing {
     }
 }
 
+/// What became of looking somebody up.
+enum Found {
+    /// Their account.
+    Account(String),
+    /// Nobody was found; what was tried, for the sender.
+    Nobody(Vec<String>),
+}
+
 /// Looks people up for one submit.
 pub(crate) struct People<'a> {
     pub(crate) app: &'a App,
@@ -76,16 +84,18 @@ impl People<'_> {
     }
 
     /// The applicant's account on a platform: the member's, the named one, the one found by mobile or e-mail, or the
-    /// connection's default applicant. `None` where the platform needs none.
+    /// connection's default applicant. `None` where the platform needs none. `named` says whether an account that the
+    /// request names is one of this platform.
     pub(crate) async fn applicant_account(
         &self,
         platform: &Platform,
         applicant: &Applicant,
         member: Option<&Member>,
+        named: bool,
     ) -> Result<Option<String>, Missing> {
         let connection = &platform.connection;
         let known = member.and_then(|member| member.accounts.get(&connection.id).cloned());
-        if let Some(account) = known.or_else(|| applicant.account.clone()) {
+        if let Some(account) = known.or_else(|| applicant.account.clone().filter(|_| named)) {
             return Ok(Some(account));
         }
         if !platform.provider.needs_approvers() {
@@ -93,19 +103,10 @@ impl People<'_> {
         }
         let mobile = applicant.mobile.as_ref().or(member.and_then(|member| member.mobile.as_ref()));
         let email = applicant.email.as_ref().or(member.and_then(|member| member.email.as_ref()));
-        let mut tried = Vec::new();
-        if let Some(mobile) = mobile {
-            match self.by_mobile(platform, mobile).await {
-                Err(Missing::Field(detail)) => tried.push(detail),
-                found => return found.map(Some),
-            }
-        }
-        if let Some(email) = email {
-            match self.by_email(platform, email).await {
-                Err(Missing::Field(detail)) => tried.push(detail),
-                found => return found.map(Some),
-            }
-        }
+        let mut tried = match self.by_contact(platform, mobile, email).await? {
+            Found::Account(account) => return Ok(Some(account)),
+            Found::Nobody(tried) => tried,
+        };
         if let Some(account) = &connection.default_applicant {
             return Ok(Some(account.clone()));
         }
@@ -146,16 +147,43 @@ impl People<'_> {
     }
 
     async fn on_platform(&self, platform: &Platform, member: Member) -> Result<Person, Missing> {
-        let known = member.accounts.get(&platform.connection.id).cloned();
-        let account = match (known, &member.mobile) {
-            (Some(account), _) => account,
-            (None, Some(mobile)) => self.by_mobile(platform, mobile).await?,
-            (None, None) => {
-                let detail = format!("member {} has no account on {}", member.id, platform.name());
-                return Err(Missing::Field(detail));
-            }
+        let account = match member.accounts.get(&platform.connection.id) {
+            Some(account) => account.clone(),
+            None => match self.by_contact(platform, member.mobile.as_ref(), member.email.as_ref()).await? {
+                Found::Account(account) => account,
+                Found::Nobody(mut tried) => {
+                    let (name, id) = (&member.name, &member.id);
+                    tried.push(format!("member \"{name}\" ({id}) has no account on {}", platform.name()));
+                    return Err(Missing::Field(tried.join("; ")));
+                }
+            },
         };
         Ok(Person { member: Some(member.id.to_string()), account: Some(account), name: Some(member.name) })
+    }
+
+    /// Looks somebody up by mobile number, then by e-mail address.
+    async fn by_contact(
+        &self,
+        platform: &Platform,
+        mobile: Option<&String>,
+        email: Option<&String>,
+    ) -> Result<Found, Missing> {
+        let mut tried = Vec::new();
+        if let Some(mobile) = mobile {
+            match self.by_mobile(platform, mobile).await {
+                Ok(account) => return Ok(Found::Account(account)),
+                Err(Missing::Field(detail)) => tried.push(detail),
+                Err(problem) => return Err(problem),
+            }
+        }
+        if let Some(email) = email {
+            match self.by_email(platform, email).await {
+                Ok(account) => return Ok(Found::Account(account)),
+                Err(Missing::Field(detail)) => tried.push(detail),
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(Found::Nobody(tried))
     }
 
     async fn by_mobile(&self, platform: &Platform, mobile: &str) -> Result<String, Missing> {

@@ -44,7 +44,9 @@ pub(crate) async fn plan(
             check_own(&platform, body)?;
         }
         let nodes = resolve(people, &platform, &wanted, index, &mut errors).await?;
-        match people.applicant_account(&platform, applicant, member).await {
+        // An account that the request names is one of the platform on which it starts.
+        let named = flow.stages.first().is_some_and(|first| first.connection == stage.connection);
+        match people.applicant_account(&platform, applicant, member, named).await {
             Ok(account) => plan.applicant_accounts.push(account),
             Err(Missing::Field(detail)) => errors.push("/applicant", detail),
             Err(Missing::Problem(problem)) => return Err(problem),

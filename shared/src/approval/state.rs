@@ -196,6 +196,13 @@ impl Approval {
         self.stages.iter().position(|stage| stage.verdict() != Verdict::Approved)
     }
 
+    /// How many people may be deciding at the same moment: the approvers of the largest node of the current stage.
+    #[must_use]
+    pub fn most_writers(&self) -> usize {
+        let nodes = self.current_stage().map(|stage| self.stages[stage].nodes.as_slice()).unwrap_or_default();
+        nodes.iter().map(|node| node.approvers.len()).max().unwrap_or_default()
+    }
+
     /// Whether a stage runs on its platform, or may run there already: its start is under way.
     #[must_use]
     pub fn has_begun(&self, stage: usize) -> bool {
@@ -283,14 +290,15 @@ impl Approval {
 
     /// The stage whose instance should be read because its events were not enough: the platform's events tell only that
     /// something changed, a task was handed on to somebody unknown, or somebody who is in no node of the plan holds one.
+    /// After the end only what the platform's events asked for is read: it may tell what was said.
     #[must_use]
     pub fn stage_to_read(&self) -> Option<usize> {
         if self.closed.is_some() {
-            return None;
+            return self.stages.iter().rposition(|stage| stage.instance.is_some() && stage.facts.wants_reading());
         }
         let current = self.current_stage()?;
         let stage = &self.stages[current];
-        let wanted = stage.facts.read_wanted > stage.facts.read_done || Placed::of(stage).is_incomplete();
+        let wanted = stage.facts.wants_reading() || Placed::of(stage).is_incomplete();
         (stage.instance.is_some() && wanted).then_some(current)
     }
 }

@@ -67,7 +67,7 @@ pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
 }
 
 /// Makes the rows of all events first, then sends each in order, so that a crash while sending loses none.
-async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
+async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
     let fuller = fuller(app, change).await?;
     let events = told(change.old.as_ref(), &change.new, fuller.as_ref());
     if events.is_empty() {
@@ -76,7 +76,7 @@ async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
     let source = match app.store.get::<Source>(&change.new.org, change.new.source.as_str()).await {
         Ok(stored) => stored.value,
         Err(StoreError::NotFound) => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     let mut rows = Vec::new();
     for told in events.into_iter().filter(|told| source.wants(told.event.name())) {
@@ -93,11 +93,12 @@ async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The approval as it is now, where the change told the end but not who decided: that event comes a moment later, and is
-/// likely to be there by now, or soon.
-async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, StoreError> {
+/// The approval as it is now, where the change told the end but not who decided or what was said. Who decided is told a moment
+/// later, and is likely to be known by now, or soon; where it is not, and where an event asked for it, the platform is read.
+async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
     let had_ended = change.old.as_ref().is_some_and(|old| old.state.closed.is_some());
-    if had_ended || change.new.state.closed.is_none() || !change.new.state.view().lacks_deciders() {
+    let wanted = |record: &Record| record.state.view().lacks_deciders() || record.state.stage_to_read().is_some();
+    if had_ended || change.new.state.closed.is_none() || !wanted(&change.new) {
         return Ok(None);
     }
     let mut now = app.store.approval(&change.new.id).await?;
@@ -106,6 +107,11 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, StoreError
             break;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
+        now = app.store.approval(&change.new.id).await?;
+    }
+    let ended = now.state.stages.iter().rposition(|stage| stage.instance.is_some());
+    if let Some(stage) = ended.filter(|_| wanted(&now)) {
+        read(app, &now, stage).await?;
         now = app.store.approval(&change.new.id).await?;
     }
     Ok(Some(now))

@@ -106,7 +106,7 @@ async fn a_rejection_ends_it() {
 async fn a_receiver_of_ones_own_verifies_with_the_standard_library_and_a_repeat_has_the_same_id() {
     let local = Local::start().await;
     let receiver = Receiver::start().await;
-    let flow = local.get("/v1/flows").await.json["items"][0]["id"].clone();
+    let flow = local.flow().await;
     let source = json!({"name": "Mine", "format": "native", "callback_url": receiver.url, "default_flow": flow,
         "events": ["approval.submitted"]});
     let source = local.make("/v1/sources", &source).await;

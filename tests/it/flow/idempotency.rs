@@ -67,7 +67,7 @@ async fn keys_have_1_to_128_characters() {
 #[tokio::test]
 async fn keys_of_different_sources_are_different() {
     let local = Local::start().await;
-    let flow = local.get("/v1/flows").await.json["items"][0]["id"].clone();
+    let flow = local.flow().await;
     let first_source = local.get("/v1/sources").await.json["items"][0]["id"].clone();
     let other =
         json!({"name": "Other", "format": "native", "callback_url": "http://127.0.0.1:9/", "default_flow": flow});

@@ -130,7 +130,7 @@ async fn an_instance_that_stays_silent_is_read_more_and_more_rarely() {
 #[tokio::test]
 async fn a_body_that_ends_early_is_refused_and_the_next_is_taken() {
     let local = Local::start().await;
-    let connection = local.get("/v1/connections").await.json["items"][0]["id"].as_str().unwrap().to_owned();
+    let connection = local.connection().await;
     let address = local.url.trim_start_matches("http://").to_owned();
     for path in [format!("/callbacks/{connection}"), "/openapi/apply/externalApplyCallBack".to_owned()] {
         let address = address.clone();
@@ -166,7 +166,7 @@ async fn a_receiver_that_never_answers_holds_up_nobody_else_for_long() {
             kept.lock().unwrap().push(stream);
         }
     });
-    let flow = local.get("/v1/flows").await.json["items"][0]["id"].clone();
+    let flow = local.flow().await;
     let first = local.get("/v1/sources").await.json["items"][0]["id"].clone();
     let source = json!({"name": "Silent", "format": "native", "callback_url": url, "default_flow": flow});
     let source = local.make("/v1/sources", &source).await;

@@ -76,7 +76,7 @@ async fn keys_are_asked_for() {
 #[tokio::test]
 async fn people_who_cannot_be_found_are_named_with_the_connection() {
     let local = Local::start().await;
-    let connection = local.get("/v1/connections").await.json["items"][0].clone();
+    let connection = local.get(&format!("/v1/connections/{}", local.connection().await)).await.json;
     let path = format!("/v1/connections/{}", id(&connection));
     assert_eq!(local.call("PATCH", &path, &json!({"default_applicant": null})).await.status, 200);
     let answer = local.submit(&with("applicant", json!({"mobile": "13900000000"}))).await;
@@ -98,8 +98,8 @@ async fn people_who_cannot_be_found_are_named_with_the_connection() {
 #[tokio::test]
 async fn a_flow_says_whether_a_request_may_bring_nodes() {
     let local = Local::start().await;
-    let flow = local.get("/v1/flows").await.json["items"][0].clone();
-    let path = format!("/v1/flows/{}", id(&flow));
+    let flow = local.flow().await;
+    let path = format!("/v1/flows/{flow}");
     assert_eq!(local.call("PATCH", &path, &json!({"nodes_from_request": false})).await.status, 200);
     let node = json!({"name": "Team", "mode": "any", "approvers": [{"account": OWNER}]});
     let answer = local.submit(&with("nodes", json!([node]))).await;
@@ -140,9 +140,8 @@ async fn a_missing_permission_is_told_with_its_fix_and_the_same_key_works_once_i
 #[tokio::test]
 async fn an_applicants_account_that_was_mended_is_used_when_the_same_key_is_submitted_again() {
     let local = Local::start().await;
-    let connections = local.get("/v1/connections").await.json;
-    let connection = connections["items"][0]["id"].as_str().unwrap();
-    let member = local.make("/v1/members", &json!({"name": "Li", "accounts": {connection: "nobody"}})).await;
+    let connection = local.connection().await;
+    let member = local.make("/v1/members", &json!({"name": "Li", "accounts": {&connection: "nobody"}})).await;
     let body = with("applicant", json!({"member": member["id"]}));
     let answer = local.submit_as("k", &body).await;
     refused(&answer, 422, "provider_refused", &[]);

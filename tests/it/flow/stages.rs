@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// A request for a flow that starts on DingTalk and ends at an external OA.
 async fn two_stages(local: &Local, oa: &Receiver) -> Value {
-    let dingtalk = local.get("/v1/connections").await.json["items"][0]["id"].clone();
+    let dingtalk = local.connection().await;
     let external = json!({"kind": "external", "name": "OA", "settings": {"url": oa.url, "access_id": "acc-1"},
         "secrets": {"access_key": "access-key-0123456789"}});
     let external = local.make("/v1/connections", &external).await;

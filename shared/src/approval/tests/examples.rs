@@ -236,3 +236,23 @@ fn a_start_is_told_before_what_happened_in_the_stage() {
     let actions: Vec<Action> = approval.view().history.iter().map(|entry| entry.action).collect();
     assert_eq!(actions, [Action::Submitted, Action::Started, Action::Approved]);
 }
+
+#[test]
+fn what_only_a_reading_tells_is_read_once_for_each_change() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    assert_eq!(approval.stage_to_read(), None);
+    assert!(approval.apply(0, Event::ReadWanted { at: 50 }));
+    assert_eq!(approval.stage_to_read(), Some(0));
+    assert!(!approval.apply(0, Event::ReadWanted { at: 50 }), "a repeated callback wants nothing new");
+    assert!(approval.apply(0, Event::ReadWanted { at: 60 }), "it changed again while it was read");
+    approval.apply(0, Event::ReadDone { at: 50 });
+    assert_eq!(approval.stage_to_read(), Some(0));
+    approval.apply(0, Event::ReadDone { at: 60 });
+    assert_eq!(approval.stage_to_read(), None);
+    assert!(!approval.apply(0, Event::ReadWanted { at: 60 }), "the same callback, later");
+    approval.apply(0, Event::ReadWanted { at: 70 });
+    approval.apply(0, finished(Outcome::Approved, 80));
+    assert_eq!(approval.stage_to_read(), Some(0), "it has ended, and what was said is still to be read");
+    approval.apply(0, Event::ReadDone { at: 70 });
+    assert_eq!(approval.stage_to_read(), None);
+}
