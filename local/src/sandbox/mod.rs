@@ -5,6 +5,7 @@
 //! in files and survives a killed process.
 
 mod dingtalk;
+mod feishu;
 mod platform;
 mod receiver;
 
@@ -20,6 +21,7 @@ use countersign::clock::World;
 use serde_json::Value;
 
 use self::dingtalk::DingTalk;
+use self::feishu::Feishu;
 use self::platform::Platform;
 pub use self::platform::files::Error;
 use self::platform::people::PEOPLE;
@@ -56,7 +58,10 @@ pub struct Member {
 
 /// Every platform that the sandbox plays; a new one is a folder and a line here.
 fn open_all(folder: &Path, url: &str, world: &World) -> Result<Vec<Arc<dyn Platform>>, Error> {
-    Ok(vec![Arc::new(DingTalk::open(&folder.join("dingtalk"), url, world.clone())?)])
+    Ok(vec![
+        Arc::new(DingTalk::open(&folder.join("dingtalk"), url, world.clone())?),
+        Arc::new(Feishu::open(&folder.join("feishu"), url, world.clone())?),
+    ])
 }
 
 impl Sandbox {
