@@ -7,6 +7,7 @@ mod address;
 
 use std::error::Error as _;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone)]
 pub struct Outbound {
     shared: Arc<Shared>,
+    /// Counts the calls that were answered.
+    counter: Option<Arc<AtomicU64>>,
 }
 
 struct Shared {
@@ -100,6 +103,7 @@ pub struct Request {
     headers: HeaderMap,
     body: Vec<u8>,
     repeatable: bool,
+    free: bool,
     timeout: Option<Duration>,
     invalid: bool,
 }
@@ -119,13 +123,20 @@ impl Request {
 
     fn new(method: Method, url: Url) -> Self {
         let (headers, body) = (HeaderMap::new(), Vec::new());
-        Self { method, url, headers, body, repeatable: false, timeout: None, invalid: false }
+        Self { method, url, headers, body, repeatable: false, free: false, timeout: None, invalid: false }
     }
 
     /// Says that a `POST` only reads.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
         self.repeatable = true;
+        self
+    }
+
+    /// Says that the platform's quota does not count this call.
+    #[must_use]
+    pub fn free(mut self) -> Self {
+        self.free = true;
         self
     }
 
@@ -242,7 +253,13 @@ impl Outbound {
     #[must_use]
     pub fn new(policy: AddressPolicy, timeout: Duration) -> Self {
         let (any_address, public_addresses) = (OnceLock::new(), OnceLock::new());
-        Self { shared: Arc::new(Shared { policy, timeout, any_address, public_addresses }) }
+        Self { shared: Arc::new(Shared { policy, timeout, any_address, public_addresses }), counter: None }
+    }
+
+    /// The same client, which counts the calls that are answered and not [`Request::free`].
+    #[must_use]
+    pub fn counted(&self, counter: Arc<AtomicU64>) -> Self {
+        Self { shared: Arc::clone(&self.shared), counter: Some(counter) }
     }
 
     /// Makes the call.
@@ -266,12 +283,16 @@ impl Outbound {
     }
 
     async fn attempt(&self, client: &Client, request: Request, host: &str) -> Result<Answer, OutboundError> {
+        let counter = self.counter.as_ref().filter(|_| !request.free);
         let call = client
             .request(request.method, request.url)
             .headers(request.headers)
             .timeout(request.timeout.unwrap_or(self.shared.timeout))
             .body(request.body);
         let mut response = call.send().await.map_err(|error| classify(&error, host))?;
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, host))? {
             if body.len() + chunk.len() > ANSWER_LIMIT {
@@ -344,6 +365,19 @@ mod tests {
         let url = format!("http://{}/?access_token=secret-token", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Url::parse(&url).unwrap()
+    }
+
+    #[tokio::test]
+    async fn answered_calls_are_counted_but_for_free_ones() {
+        let url = serve(Router::new().route("/", get(|| async { "fine" }))).await;
+        let counter = Arc::new(AtomicU64::new(0));
+        let counted = client().counted(Arc::clone(&counter));
+        counted.send(Request::get(url.clone())).await.unwrap();
+        counted.send(Request::get(url.clone()).free()).await.unwrap();
+        counted.send(Request::get(url.join("/none").unwrap())).await.unwrap();
+        client().send(Request::get(url)).await.unwrap();
+        counted.send(Request::get(Url::parse("http://127.0.0.1:9/").unwrap())).await.unwrap_err();
+        assert_eq!(counter.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]

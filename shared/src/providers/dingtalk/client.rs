@@ -118,7 +118,7 @@ impl<'a> Api<'a> {
         }
         let secret = self.settings.app_secret;
         let body = TokenRequest { app_key: self.settings.app_key, app_secret: secret.expose_secret() };
-        let request = Request::post(self.settings.url("/v1.0/oauth2/accessToken")?).repeatable().json(&body);
+        let request = Request::post(self.settings.url("/v1.0/oauth2/accessToken")?).repeatable().free().json(&body);
         let answer = self.once(request, judge_new, secret).await?;
         let token = text(&answer["accessToken"]).ok_or_else(|| Failure::not_understood("accessToken"))?;
         let token = SecretString::from(token);
