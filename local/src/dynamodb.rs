@@ -37,7 +37,8 @@ pub fn streams(aws: &SdkConfig, endpoint: Option<String>) -> aws_sdk_dynamodbstr
 }
 
 /// A DynamoDB at this address that takes any credentials.
-fn at(endpoint: &str) -> SdkConfig {
+#[must_use]
+pub fn at(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "countersign");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -71,6 +71,21 @@ impl Reader {
         }
     }
 
+    /// Reads until there is nothing new. Returns how many records there were.
+    ///
+    /// # Errors
+    /// When the stream cannot be read, or a change cannot be dealt with.
+    pub async fn drain(&mut self) -> Result<usize, Error> {
+        self.find_shards().await?;
+        let mut seen = 0;
+        loop {
+            match self.look().await? {
+                0 => return Ok(seen),
+                more => seen += more,
+            }
+        }
+    }
+
     async fn pause(&mut self, error: &Error, looks: &mut u32) {
         tracing::warn!(%error, "the stream could not be read");
         self.iterators.clear();

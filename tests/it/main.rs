@@ -7,6 +7,7 @@ fn root() -> std::path::PathBuf {
 
 mod callbacks;
 mod config;
+mod crash;
 mod data_key;
 mod docs;
 mod external;

@@ -71,6 +71,44 @@ impl Desk {
         Self::of(self.client.with_key(key), self.app.clone(), Arc::clone(&self.clock)).await
     }
 
+    /// The same as another process sees it: the same table, with nothing in memory.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        let app = test_app(self.app.store.metered(), self.app.world.clone());
+        let client = Client { router: router(&app), key: self.client.key.clone() };
+        let Self { clock, org, connection, source, .. } = self;
+        let clock = Arc::clone(clock);
+        Self { client, app, clock, org: org.clone(), connection: connection.clone(), source: source.clone() }
+    }
+
+    /// One node of so many approvers who all approve at the same time, each through a process of their own. Answers with the
+    /// approval and with how often a process had to read it again.
+    ///
+    /// # Panics
+    /// When a callback is not taken in.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    pub async fn crowd(&self, instance: &str, approvers: usize) -> (ApprovalId, u64) {
+        let accounts: Vec<String> = (0..approvers).map(|n| format!("user-{n:02}")).collect();
+        let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
+        let record = self.running(instance, &[("All", Mode::All, &names)]).await;
+        let pushes: Vec<_> = (0..)
+            .zip(&accounts)
+            .map(|(n, user)| {
+                let (desk, event) = (self.elsewhere(), task_event(instance, n, user, "finish", Some("agree")));
+                tokio::spawn(async move {
+                    let answer = desk.push(&event).await;
+                    assert_eq!(answer.status, 200, "{}", answer.text);
+                    desk.app.store.meter().spent().writes
+                })
+            })
+            .collect();
+        let mut writes = 0;
+        for push in pushes {
+            writes += push.await.expect("it is answered");
+        }
+        (record.id, writes - u64::try_from(approvers).unwrap_or_default())
+    }
+
     #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
     async fn of(client: Client, app: App, clock: Arc<TestClock>) -> Self {
         let id = make(&client, "/v1/connections", &connection(APP_KEY, TOKEN, AES_KEY)).await;

@@ -126,7 +126,7 @@ impl Sandbox {
     }
 
     /// Sends the callbacks of all platforms that are due.
-    pub(crate) async fn deliver_due(&self) {
+    pub async fn deliver_due(&self) {
         for platform in &self.platforms {
             platform.deliver_due().await;
         }

@@ -206,6 +206,13 @@ impl Approval {
         self.stages.iter().position(|stage| stage.verdict() != Verdict::Approved)
     }
 
+    /// How many people may be deciding at the same moment: the approvers of the largest node of the current stage.
+    #[must_use]
+    pub fn most_writers(&self) -> usize {
+        let nodes = self.current_stage().map(|stage| self.stages[stage].nodes.as_slice()).unwrap_or_default();
+        nodes.iter().map(|node| node.approvers.len()).max().unwrap_or_default()
+    }
+
     /// Whether a stage runs on its platform, or may run there already: its start is under way.
     #[must_use]
     pub fn has_begun(&self, stage: usize) -> bool {

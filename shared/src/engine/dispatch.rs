@@ -84,7 +84,7 @@ fn count_starts(app: &App, change: &Change) {
 }
 
 /// Makes the rows of all events first, then sends each in order, so that a crash while sending loses none.
-async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
+async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
     let fuller = fuller(app, change).await?;
     let events = told(change.old.as_ref(), &change.new, fuller.as_ref());
     if events.is_empty() {
@@ -93,7 +93,7 @@ async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
     let source = match app.store.get::<Source>(&change.new.org, change.new.source.as_str()).await {
         Ok(stored) => stored.value,
         Err(StoreError::NotFound) => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     let mut rows = Vec::new();
     for told in events.into_iter().filter(|told| source.wants(told.event.name())) {
@@ -111,8 +111,8 @@ async fn deliver(app: &App, change: &Change) -> Result<(), StoreError> {
 }
 
 /// The approval as it is now, where the change told the end but not who decided: that event comes a moment later, and is
-/// likely to be there by now, or soon.
-async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, StoreError> {
+/// likely to be there by now, or soon. Where it is lost or late, the platform is asked.
+async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
     let had_ended = change.old.as_ref().is_some_and(|old| old.state.closed.is_some());
     if had_ended || change.new.state.closed.is_none() || !change.new.state.view().lacks_deciders() {
         return Ok(None);
@@ -123,6 +123,11 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, StoreError
             break;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
+        now = app.store.approval(&change.new.id).await?;
+    }
+    let ended = now.state.stages.iter().rposition(|stage| stage.instance.is_some());
+    if let Some(stage) = ended.filter(|_| now.state.view().lacks_deciders()) {
+        read(app, &now, stage).await?;
         now = app.store.approval(&change.new.id).await?;
     }
     Ok(Some(now))

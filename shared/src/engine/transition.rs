@@ -8,7 +8,12 @@ use crate::store::approvals::{Lost, Record};
 use crate::store::{Error, Store};
 
 /// How often a lost race is taken up again before the caller is told to come again.
-const MOST_TRIES: u32 = 60;
+const MOST_TRIES: u32 = 20;
+/// How much time each of those who may write the same approval at once is given, in milliseconds: about what a read and a
+/// write take.
+const TURN: u64 = 16;
+/// Longest time over which they are spread, in milliseconds.
+const LONGEST: u64 = 1_000;
 
 /// What a transition came to.
 #[derive(Debug)]
@@ -51,9 +56,8 @@ pub async fn continue_from(
         match write(&app.store, &mut record).await {
             Ok(()) => return Ok(Transition { record, changed: true }),
             Err(Lost::Failed(error)) => return Err(error),
-            Err(Lost::Race(current)) => record = *current,
+            Err(Lost::Race(current)) => record = take_turns(app, *current, attempt).await?,
         }
-        back_off(app, attempt).await;
     }
     Err(Error::Throttled)
 }
@@ -66,12 +70,16 @@ async fn write(store: &Store, record: &mut Record) -> Result<(), Lost> {
     store.update_approval(record).await
 }
 
-/// Waits a random moment that grows with the losses, so that many writers of one approval do not stay in step.
-async fn back_off(app: &App, attempt: u32) {
-    let most = u64::from(attempt.min(20)) * 4;
-    let [random] = app.world.random::<1>();
-    let millis = most * u64::from(random) / 255;
-    if millis > 0 {
-        tokio::time::sleep(Duration::from_millis(millis)).await;
+/// What to go on from after a lost race. One who lost to one other goes on at once from what the other left. Where many may
+/// write, as the approvers of a large node do, each waits a random moment of a time that has room for all of them and then
+/// reads again: else all lose to one, again and again.
+async fn take_turns(app: &App, left: Record, attempt: u32) -> Result<Record, Error> {
+    let others = u64::try_from(left.state.most_writers()).unwrap_or(u64::MAX);
+    if attempt == 0 && others <= 3 {
+        return Ok(left);
     }
+    let room = others.max(2).saturating_mul(TURN).saturating_mul(u64::from(attempt) + 1).min(LONGEST);
+    let random = u64::from(u16::from_be_bytes(app.world.random()));
+    tokio::time::sleep(Duration::from_millis(room * random / u64::from(u16::MAX))).await;
+    app.store.approval(&left.id).await
 }

@@ -11,6 +11,7 @@ use std::alloc::System;
 use std::time::{Duration, Instant};
 
 use countersign::store::Spent;
+use countersign_tests::desk::Desk;
 use criterion::Criterion;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -44,6 +45,8 @@ fn main() {
         assert!((repeated.reads as f64, repeated.writes) <= (2.0 * most, 0), "{repeated:?}");
     });
 
+    crowd();
+
     let mut criterion = Criterion::default().configure_from_args().measurement_time(Duration::from_secs(10));
     let mut group = criterion.benchmark_group("decide");
     group.bench_function("a node", |b| {
@@ -66,6 +69,24 @@ fn main() {
     });
     group.finish();
     criterion.final_summary();
+}
+
+/// All approvers of a node at the same moment, each through a process of its own.
+fn crowd() {
+    const ROUNDS: u64 = 10;
+    const APPROVERS: usize = 50;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let read_again: u64 = runtime.block_on(async {
+        let desk = Desk::new().await;
+        let mut sum = 0;
+        for round in 0..ROUNDS {
+            sum += desk.crowd(&format!("crowd-{round}"), APPROVERS).await.1;
+        }
+        sum
+    });
+    let each = read_again as f64 / (ROUNDS * APPROVERS as u64) as f64;
+    println!("{APPROVERS} approvers of one node at once: each reads it again {each:.2} times on average");
+    assert!(each <= 2.0, "more than the design allows");
 }
 
 async fn timed(scene: &Scene, callbacks: impl Iterator<Item = &Sent>) -> Duration {

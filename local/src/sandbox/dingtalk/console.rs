@@ -1,15 +1,13 @@
 //! The developer console: the app's credentials and its event subscription.
 
-use axum::Json;
-use axum::extract::State as Shared;
 use countersign::crypto::envelope::Keys;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::app::{App, Subscription};
 use super::{DingTalk, push};
-use crate::sandbox::platform::http::{Body, Refused, SameSite};
+use crate::sandbox::platform::http::{Refused, SecretText, is_web_address};
 
 /// The check that the console sends when a URL is saved.
 const CHECK: &str = r#"{"EventType":"check_url"}"#;
@@ -17,7 +15,7 @@ const CHECK: &str = r#"{"EventType":"check_url"}"#;
 /// What is entered in the console. Token and AES key stay as they are unless they are given.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Entry {
+pub(in crate::sandbox) struct Entry {
     /// `null` ends the subscription. It has to be there.
     #[serde(deserialize_with = "Option::deserialize")]
     callback_url: Option<String>,
@@ -25,34 +23,6 @@ pub(super) struct Entry {
     token: Option<SecretText>,
     #[serde(default)]
     aes_key: Option<SecretText>,
-}
-
-/// A secret as it stands in JSON.
-#[derive(Deserialize)]
-#[serde(from = "String")]
-struct SecretText(SecretString);
-
-impl From<String> for SecretText {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-/// `GET _/app`: settings and secrets as a connection takes them.
-pub(super) async fn read(_: SameSite, Shared(platform): Shared<DingTalk>) -> Json<Value> {
-    Json(platform.app())
-}
-
-/// `PUT _/app`: stores a callback URL that answers the check as it should, and no other.
-pub(super) async fn subscribe(
-    _: SameSite,
-    Shared(platform): Shared<DingTalk>,
-    Body(entry): Body<Entry>,
-) -> Result<Json<Value>, Refused> {
-    let mut app = platform.state().app.clone();
-    app.subscription = entered(&app.subscription, entry)?;
-    platform.save(app).await.map_err(Refused::bad)?;
-    Ok(Json(platform.app()))
 }
 
 impl DingTalk {
@@ -83,6 +53,13 @@ impl DingTalk {
         self.save(app).await
     }
 
+    /// Keeps what was entered, once its URL answers the check.
+    pub(super) async fn subscribe(&self, entry: Entry) -> Result<(), Refused> {
+        let mut app = self.state().app.clone();
+        app.subscription = entered(&app.subscription, entry)?;
+        self.save(app).await.map_err(Refused::bad)
+    }
+
     /// Checks and keeps a subscription.
     async fn save(&self, app: App) -> Result<(), String> {
         if let Some(url) = &app.subscription.url {
@@ -108,12 +85,10 @@ fn entered(current: &Subscription, entry: Entry) -> Result<Subscription, Refused
         return Err(Refused::bad("加密 aes_key 不合法: 43 letters and digits"));
     }
     let url = entry.callback_url.filter(|url| !url.is_empty());
-    let web = |url: &String| {
-        let url = reqwest::Url::parse(url);
-        url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-    };
     match url {
-        Some(url) if !web(&url) => Err(Refused::bad("URL 不合法: an address that starts with http:// or https://")),
+        Some(url) if !is_web_address(&url) => {
+            Err(Refused::bad("URL 不合法: an address that starts with http:// or https://"))
+        }
         url => Ok(Subscription { url, token, aes_key }),
     }
 }

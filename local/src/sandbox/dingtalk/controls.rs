@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::answer::Refusal;
-use super::fields::{boolean, integer, length, text};
 use super::forms::schema_error;
 use super::model::{Choice, Component};
+use crate::sandbox::platform::fields::{boolean, integer, length, text};
 
 /// Most controls of a template.
 const MOST: usize = 200;

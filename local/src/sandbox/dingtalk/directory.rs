@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::platform::people::{DEPARTMENTS, PEOPLE, Person, department_name};
+use crate::sandbox::platform::people::{DEPARTMENTS, PEOPLE, Person};
 
 /// A person's accounts in the played organisation.
 #[derive(Debug, Clone, Copy)]
@@ -101,20 +101,4 @@ pub(super) fn details(account: &Account) -> Option<Value> {
         map.insert("manager_userid".to_owned(), manager.into());
     }
     Some(user)
-}
-
-/// A person as the sandbox's own endpoints tell it.
-pub(super) fn card(account: &Account) -> Option<Value> {
-    let person = account.person()?;
-    Some(json!({
-        "user": account.userid,
-        "unionid": account.unionid,
-        "name": person.name,
-        "pinyin": person.pinyin,
-        "mobile": person.mobile,
-        "email": person.email,
-        "job_title": person.job_title,
-        "department": {"id": person.department, "name": department_name(person.department)},
-        "admin": person.admin,
-    }))
 }

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::controls;
 use super::directory;
-use super::fields::{absent, length, text};
 use super::gateway::{Call, Done};
 use super::model::{Component, Template};
 use super::state::State;
+use crate::sandbox::platform::fields::{absent, length, text};
 use crate::sandbox::platform::text::{beijing, random_name};
 
 /// Most characters of a template's name.
@@ -168,7 +168,9 @@ fn config(body: &Value) -> Result<Map<String, Value>, Refusal> {
         Some(Value::Object(config)) => config,
         Some(_) => return Err(schema_error("templateConfig 不合法")),
     };
-    let wrong = |name: &&&str| config.get(**name).is_some_and(|value| super::fields::boolean(value).is_none());
+    let wrong = |name: &&&str| {
+        config.get(**name).is_some_and(|value| crate::sandbox::platform::fields::boolean(value).is_none())
+    };
     match SWITCHES.iter().find(wrong) {
         Some(name) => Err(schema_error(format!("templateConfig.{name} 不合法"))),
         None => Ok(config.clone()),
@@ -176,7 +178,7 @@ fn config(body: &Value) -> Result<Map<String, Value>, Refusal> {
 }
 
 fn process_code(state: &State) -> String {
-    let hex = random_name(&state.world, b"0123456789ABCDEF", 32);
+    let hex = random_name(&state.desk.world, b"0123456789ABCDEF", 32);
     format!("PROC-{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 

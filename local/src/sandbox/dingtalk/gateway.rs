@@ -12,8 +12,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::answer::{Refusal, request_id};
-use super::state::{Batch, State};
+use super::state::State;
 use super::{BASE, DingTalk, forms, instances, legacy, start, tasks, token};
+use crate::sandbox::platform::desk::Claim;
+use crate::sandbox::platform::sending;
 
 /// The header that carries the access token.
 const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
@@ -40,12 +42,12 @@ pub(super) struct Done {
     /// The answer's body.
     pub(super) body: Value,
     /// Callbacks that it brought about.
-    pub(super) batch: Option<Batch>,
+    pub(super) claim: Option<Claim>,
 }
 
 impl From<Value> for Done {
     fn from(body: Value) -> Self {
-        Self { body, batch: None }
+        Self { body, claim: None }
     }
 }
 
@@ -103,7 +105,7 @@ pub(super) async fn serve(
     } else {
         legacy::serve(&platform, &arrived)
     };
-    let delay = platform.state().faults.delay_ms;
+    let delay = platform.state().desk.faults.delay_ms;
     tokio::time::sleep(Duration::from_millis(delay)).await;
     response
 }
@@ -120,10 +122,7 @@ pub(super) struct Arrived {
 impl DingTalk {
     /// Answers a call, and has its callbacks sent meanwhile: they may well arrive before the answer.
     fn answer(&self, done: Done) -> Response {
-        if let Some(batch) = done.batch {
-            let platform = self.clone();
-            tokio::spawn(async move { platform.deliver(&batch).await });
-        }
+        sending::spawn(self, done.claim);
         Json(done.body).into_response()
     }
 }
@@ -151,7 +150,7 @@ fn new_api(platform: &DingTalk, arrived: &Arrived) -> Result<Done, Refusal> {
     let run = run.ok_or_else(|| Refusal::permission(scope, &state.app.app_key))?;
     let call = Call { query: arrived.query.clone(), body: body(arrived)? };
     let done = run(&mut state, &call)?;
-    if scope.ends_with(".Write") && state.faults.loses_answer() {
+    if scope.ends_with(".Write") && state.desk.faults.loses_answer() {
         drop(state);
         let lost = Refusal::with(StatusCode::GATEWAY_TIMEOUT, "ServiceUnavailable", "请求超时");
         platform.answer(done);
@@ -171,15 +170,15 @@ fn check_token(state: &State, arrived: &Arrived) -> Result<(), Refusal> {
 }
 
 fn check_faults(state: &mut State, scope: &str) -> Result<(), Refusal> {
-    if state.faults.throttle.strike() {
+    if state.desk.faults.throttle.strike() {
         let text = "您的服务器调用钉钉开放平台当前接口的请求超过 QPS 限制，请稍后重试";
         let code = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi";
         return Err(Refusal::with(StatusCode::FORBIDDEN, code, text));
     }
-    if state.faults.fails() {
+    if state.desk.faults.fails() {
         return Err(Refusal::with(StatusCode::INTERNAL_SERVER_ERROR, "systemError", "系统错误"));
     }
-    if state.faults.missing_scopes.iter().any(|missing| missing == scope) {
+    if state.desk.faults.missing_scopes.iter().any(|missing| missing == scope) {
         return Err(Refusal::permission(scope, &state.app.app_key));
     }
     Ok(())

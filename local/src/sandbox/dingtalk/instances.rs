@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::directory;
 use super::engine::{By, Obstacle};
-use super::fields::{absent, boolean, length, number, text, texts};
 use super::forms::{TIME, template};
 use super::gateway::{Call, Done};
 use super::model::{FormValue, Instance, Record, Status, Task, Verdict};
 use super::start::dept_name;
 use super::state::State;
+use crate::sandbox::platform::fields::{absent, boolean, length, number, text, texts};
 use crate::sandbox::platform::text::beijing;
 
 /// For so long after the start, in milliseconds, an instance cannot be withdrawn by the API.
@@ -31,7 +31,7 @@ const FARTHEST: i64 = 365 * DAY;
 /// `GET /processInstances`.
 pub(super) fn read(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let id = call.query("processInstanceId").ok_or_else(|| Refusal::mandatory("processInstanceId"))?;
-    let instance = state.instances.get(id);
+    let instance = state.desk.instances.get(id);
     let instance = instance.ok_or_else(|| Refusal::bad("processInstanceNotExist", "审批实例不存在"))?;
     Ok(json!({"result": whole(instance), "success": true}).into())
 }
@@ -163,7 +163,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Done, Refusal> {
             && (users.is_empty() || users.contains(&instance.originator))
             && (statuses.is_empty() || statuses.iter().any(|one| one == status(instance.status)))
     };
-    let all = state.newest_first();
+    let all = state.desk.newest_first();
     let matching: Vec<&str> = all.iter().filter(fits).map(|instance| instance.id.as_str()).collect();
     let ids: Vec<&str> = matching.iter().skip(token).take(page).copied().collect();
     let mut result = json!({"list": ids});
@@ -208,7 +208,7 @@ pub(super) fn terminate(state: &mut State, call: &Call) -> Result<Done, Refusal>
     if user.is_some_and(|user| directory::account(user).is_none()) {
         return Err(Refusal::bad("userNotExist", "用户不存在"));
     }
-    let instance = state.instances.get(id);
+    let instance = state.desk.instances.get(id);
     let mut instance = instance.ok_or_else(|| Refusal::bad("aflowProcessInstNotExist", "审批实例不存在"))?.clone();
     if !system && user != Some(&instance.originator) {
         return Err(bad_user("只有发起人可以撤销"));
@@ -223,8 +223,8 @@ pub(super) fn terminate(state: &mut State, call: &Call) -> Result<Done, Refusal>
     let originator = instance.originator.clone();
     let by = By { user: user.unwrap_or(&originator), remark, now };
     let happened = instance.withdraw(by).map_err(refusal)?;
-    let batch = state.commit(instance, &happened)?;
-    Ok(Done { body: json!({"result": true, "success": true}), batch: Some(batch) })
+    let claim = state.commit(instance, &happened)?;
+    Ok(Done { body: json!({"result": true, "success": true}), claim })
 }
 
 /// An obstacle in the words of the calls that decide and withdraw.

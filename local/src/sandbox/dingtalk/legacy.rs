@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Errcode;
 use super::directory::{self, ACCOUNTS, Account};
-use super::fields::{absent, boolean, number, text};
 use super::gateway::Arrived;
 use super::model::Notice;
 use super::state::State;
 use super::{DingTalk, token};
+use crate::sandbox::platform::fields::{absent, boolean, number, text};
 use crate::sandbox::platform::outbox::CallbackState;
 use crate::sandbox::platform::people::{DEPARTMENTS, Department};
 
@@ -60,14 +60,14 @@ fn call(state: &mut State, arrived: &Arrived) -> Result<Value, Errcode> {
     if !state.app.accepts(token, state.now()) {
         return Err(Errcode::gateway("40014", "不合法的access_token"));
     }
-    if state.faults.throttle.strike() {
+    if state.desk.faults.throttle.strike() {
         let text = "您的服务器调用钉钉开放平台当前接口的所有请求都被暂时禁用了";
         return Err(Errcode::gateway("90018", text));
     }
-    if state.faults.fails() {
+    if state.desk.faults.fails() {
         return Err(Errcode::new(-1, "系统繁忙"));
     }
-    if let Some(scope) = api.1.filter(|scope| state.faults.missing_scopes.iter().any(|missing| missing == scope)) {
+    if let Some(scope) = api.1.filter(|scope| state.desk.faults.missing_scopes.iter().any(|missing| missing == scope)) {
         return Err(Errcode::permission(scope, &state.app.app_key));
     }
     let mut answer = (api.2)(state, &body(arrived)?)?;
@@ -223,7 +223,7 @@ fn message(body: &Value) -> Result<Value, Errcode> {
 /// The pushes that were given up. Telling them removes them from the list.
 fn failed(state: &mut State, _: &Value) -> Result<Value, Errcode> {
     let mut waiting: Vec<(i64, String, u32)> = Vec::new();
-    for instance in state.instances.values() {
+    for instance in state.desk.instances.values() {
         let failed = instance.callbacks.iter().filter(|callback| callback.state == CallbackState::Failed);
         waiting.extend(failed.map(|callback| (callback.created_at, instance.id.clone(), callback.number)));
     }
@@ -232,11 +232,11 @@ fn failed(state: &mut State, _: &Value) -> Result<Value, Errcode> {
     waiting.truncate(MOST_FAILED);
     let mut list = Vec::with_capacity(waiting.len());
     for (at, id, number) in waiting {
-        let Some(mut instance) = state.instances.get(&id).cloned() else { continue };
+        let Some(mut instance) = state.desk.instances.get(&id).cloned() else { continue };
         let Some(callback) = instance.callbacks.iter_mut().find(|callback| callback.number == number) else { continue };
         callback.state = CallbackState::Collected;
         list.push(failed_line(&callback.event, at));
-        state.put_instance(instance)?;
+        state.desk.put(instance)?;
     }
     Ok(json!({"has_more": more, "failed_list": list}))
 }

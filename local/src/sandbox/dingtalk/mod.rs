@@ -9,11 +9,9 @@ mod app;
 mod boxes;
 mod console;
 mod controls;
-mod detail;
 mod directory;
 mod engine;
 mod events;
-mod fields;
 mod forms;
 mod gateway;
 mod instances;
@@ -36,13 +34,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::response::Redirect;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use countersign::clock::World;
 use serde_json::Value;
 
 use self::state::State;
+use super::platform::control::{self, Deed, Played};
+use super::platform::desk::{Claim, Desk};
 use super::platform::files::Error;
+use super::platform::http::Refused;
+use super::platform::inbox::{self, Inbox, List};
 use super::platform::people::Person;
+use super::platform::sending::{self, Sends};
+use super::platform::sheet::{Abilities, Badge, Sheet};
 use super::platform::{Doing, Platform, outbox};
 
 /// The path that everything of this platform is below.
@@ -74,16 +78,9 @@ impl DingTalk {
     /// Everything below [`BASE`].
     pub(super) fn router(&self) -> Router {
         Router::new()
-            .route(BASE, get(page::page))
+            .route(BASE, get(inbox::page::<Self>))
             .route(&format!("{BASE}/"), get(async || Redirect::permanent(BASE)))
-            .route(&format!("{BASE}/_/people"), get(act::people))
-            .route(&format!("{BASE}/_/instances"), get(act::instances))
-            .route(&format!("{BASE}/_/instances/{{id}}"), get(act::instance))
-            .route(&format!("{BASE}/_/instances/{{id}}/act"), post(act::act))
-            .route(&format!("{BASE}/_/faults"), get(act::faults).post(act::set_faults).delete(act::clear_faults))
-            .route(&format!("{BASE}/_/app"), get(console::read).put(console::subscribe))
-            .route(&format!("{BASE}/_/version"), get(act::version))
-            .route(&format!("{BASE}/_/{{*unknown}}"), any(act::unknown))
+            .merge(control::routes(BASE))
             .route(&format!("{BASE}/{{*path}}"), any(gateway::serve))
             .with_state(self.clone())
     }
@@ -120,7 +117,81 @@ impl Platform for DingTalk {
     }
 
     fn deliver_due(&self) -> Doing<'_, ()> {
-        Box::pin(Self::deliver_due(self))
+        Box::pin(sending::deliver_due(self))
+    }
+}
+
+impl Sends for DingTalk {
+    type Instance = model::Instance;
+
+    const RETRIES: &'static [i64] = &push::RETRIES;
+
+    fn desk<T>(&self, work: impl FnOnce(&mut Desk<model::Instance>) -> T) -> T {
+        work(&mut self.state().desk)
+    }
+
+    async fn push(&self, event: &str) -> Result<String, String> {
+        let app = self.state().app.clone();
+        let url = app.subscription.url.clone().ok_or("no callback URL is set")?;
+        push::push(&self.inner.http, &self.inner.world, &app, &url, event).await
+    }
+}
+
+impl Played for DingTalk {
+    type Entry = console::Entry;
+
+    const LONGEST_REMARK: usize = instances::LONGEST_REMARK;
+
+    fn other_ids(account: &str) -> Vec<(&'static str, String)> {
+        directory::account(account).map(|account| ("unionid", account.unionid.to_owned())).into_iter().collect()
+    }
+
+    fn summary(instance: &model::Instance) -> Value {
+        view::summary(instance)
+    }
+
+    fn whole(instance: &model::Instance) -> Value {
+        view::whole(instance)
+    }
+
+    fn perform(&self, id: &str, deed: &Deed) -> Result<Option<Claim>, Refused> {
+        act::perform(&mut self.state(), id, deed)
+    }
+
+    async fn enter(&self, entry: console::Entry) -> Result<(), Refused> {
+        self.subscribe(entry).await
+    }
+}
+
+impl Inbox for DingTalk {
+    const PERMISSION: &'static str = "Workflow.Form.Write";
+
+    fn lists(instance: &model::Instance, account: &str, list: List) -> bool {
+        page::lists(instance, account, list)
+    }
+
+    fn open_tasks(instance: &model::Instance, account: &str) -> usize {
+        page::open_tasks(instance, account)
+    }
+
+    fn badge(instance: &model::Instance) -> Badge {
+        page::badge(instance)
+    }
+
+    fn sheet(instance: &model::Instance) -> Sheet {
+        page::sheet(instance)
+    }
+
+    fn abilities(instance: &model::Instance, account: &str) -> Abilities {
+        page::abilities(instance, account)
+    }
+
+    fn notices(&self, account: &str) -> String {
+        boxes::notices(&self.state(), account)
+    }
+
+    fn console(&self) -> String {
+        boxes::console(&self.state(), &self.inner.endpoint)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::sandbox::platform::desk::Kept;
 use crate::sandbox::platform::outbox::Callback;
 
 /// An approval template.
@@ -20,7 +21,7 @@ pub(super) struct Template {
 impl Template {
     /// Whether a switch of the template is on.
     pub(super) fn switched(&self, name: &str) -> bool {
-        self.config.get(name).is_some_and(|value| super::fields::boolean(value) == Some(true))
+        self.config.get(name).is_some_and(|value| crate::sandbox::platform::fields::boolean(value) == Some(true))
     }
 }
 
@@ -46,7 +47,7 @@ pub(super) struct Choice {
 
 /// A running or ended approval.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Instance {
+pub(in crate::sandbox) struct Instance {
     pub(super) id: String,
     pub(super) business_id: String,
     pub(super) process_code: String,
@@ -69,6 +70,24 @@ pub(super) struct Instance {
     pub(super) cc: Vec<String>,
     pub(super) cc_position: CcPosition,
     pub(super) callbacks: Vec<Callback>,
+}
+
+impl Kept for Instance {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn age(&self) -> (i64, &str) {
+        (self.created_at, &self.business_id)
+    }
+
+    fn callbacks(&self) -> &[Callback] {
+        &self.callbacks
+    }
+
+    fn callbacks_mut(&mut self) -> &mut Vec<Callback> {
+        &mut self.callbacks
+    }
 }
 
 /// Status of an instance.

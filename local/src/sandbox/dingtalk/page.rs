@@ -1,150 +1,136 @@
-//! The page: an approval inbox on which one acts as a person.
+//! What the page shows of an instance: its lists, its form, its flow and its history.
 
-use axum::extract::{Query, State as Shared};
-use axum::response::Response;
-use serde::Deserialize;
+use super::directory::name;
+use super::model::{Instance, Mode, Position, Record, Status, Task, TaskState, Verdict};
+use crate::sandbox::platform::inbox::List;
+use crate::sandbox::platform::sheet::{Abilities, Badge, Entry, Line, Sheet, Step};
 
-use super::directory::{self, ACCOUNTS, Account};
-use super::model::{Instance, Status, TaskState, Verdict};
-use super::state::State;
-use super::{BASE, DingTalk, boxes, detail};
-use crate::sandbox::platform::page::{Esc, avatar, shell};
-use crate::sandbox::platform::text::beijing;
-
-/// Most instances in a list.
-const MOST: usize = 100;
-
-/// What the page shows.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Shown {
-    /// Whose inbox.
-    #[serde(default, rename = "as")]
-    user: String,
-    /// Which list.
-    #[serde(default)]
-    tab: String,
-    /// Which instance.
-    #[serde(default)]
-    instance: String,
-}
-
-/// The lists of a person.
-const TABS: [(&str, &str, &str); 4] = [
-    ("todo", "To do", "待处理"),
-    ("submitted", "Submitted", "已发起"),
-    ("handled", "Handled", "已处理"),
-    ("copied", "Copied", "抄送"),
-];
-
-/// `GET /sandbox/dingtalk`.
-pub(super) async fn page(Shared(platform): Shared<DingTalk>, Query(shown): Query<Shown>) -> Response {
-    let state = platform.state();
-    let user = directory::account(&shown.user).or_else(|| busiest(&state)).unwrap_or(&ACCOUNTS[0]);
-    let tab = TABS.iter().find(|tab| tab.0 == shown.tab).unwrap_or(&TABS[0]).0;
-    let listed = listed(&state, user, tab);
-    let instance = state.instances.get(&shown.instance).or_else(|| listed.first().copied());
-    let body = format!(
-        "<main><div id=\"live\" data-follow=\"{BASE}/_/version\" data-version=\"{version}\"><div class=\"inbox\">\
-         {people}{list}{detail}</div>{notices}</div>{boxes}</main>",
-        version = state.version,
-        people = people(&state, user),
-        list = list(&state, user, tab, &listed, instance),
-        detail = detail::detail(instance, user),
-        notices = boxes::notices(&state, user),
-        boxes = boxes::boxes(&state, &platform.inner.endpoint),
-    );
-    shell("DingTalk", BASE, &body)
-}
-
-/// Whoever has something to do comes first.
-fn busiest(state: &State) -> Option<&'static Account> {
-    ACCOUNTS.iter().filter(|account| open_tasks(state, account) > 0).max_by_key(|account| open_tasks(state, account))
-}
-
-fn open_tasks(state: &State, account: &Account) -> usize {
-    let tasks = state.instances.values().flat_map(|instance| &instance.tasks);
-    tasks.filter(|task| task.user == account.userid && task.state == TaskState::Running).count()
-}
-
-/// The instances of a list, newest first.
-fn listed<'a>(state: &'a State, user: &Account, tab: &str) -> Vec<&'a Instance> {
-    let user = user.userid;
-    let holds = |instance: &Instance, fits: fn(TaskState) -> bool| {
-        instance.tasks.iter().any(|task| task.user == user && fits(task.state))
-    };
-    let belongs = |instance: &&Instance| match tab {
-        "submitted" => instance.originator == user,
-        "handled" => {
-            holds(instance, |state| matches!(state, TaskState::Agreed | TaskState::Refused | TaskState::Redirected))
-        }
-        "copied" => instance
+/// Whether an instance stands in a list of a person.
+pub(super) fn lists(instance: &Instance, user: &str, list: List) -> bool {
+    let holds = |fits: fn(TaskState) -> bool| instance.tasks.iter().any(|task| task.user == user && fits(task.state));
+    match list {
+        List::Todo => holds(|state| matches!(state, TaskState::Running | TaskState::Paused)),
+        List::Submitted => instance.originator == user,
+        List::Handled => holds(|state| matches!(state, TaskState::Agreed | TaskState::Refused | TaskState::Redirected)),
+        List::Copied => instance
             .records
             .iter()
             .any(|record| record.kind == "PROCESS_CC" && record.others.iter().any(|other| other == user)),
-        _ => holds(instance, |state| matches!(state, TaskState::Running | TaskState::Paused)),
-    };
-    state.newest_first().into_iter().filter(belongs).take(MOST).collect()
+    }
 }
 
-fn people(state: &State, user: &Account) -> String {
-    let line = |account: &'static Account| {
-        let person = account.person()?;
-        let open = open_tasks(state, account);
-        let count =
-            if open == 0 { String::new() } else { format!("<span class=\"count\" title=\"open tasks\">{open}</span>") };
-        Some(format!(
-            "<li><a href=\"{BASE}?as={id}\"{current}>{avatar}<span class=\"who\"><b>{name}</b>\
-             <small>{pinyin} · {title}</small></span>{count}</a></li>",
-            id = Esc(account.userid),
-            current = if account.userid == user.userid { " aria-current=\"true\"" } else { "" },
-            avatar = avatar(person.name),
-            name = Esc(person.name),
-            pinyin = Esc(person.pinyin),
-            title = Esc(person.job_title),
-        ))
-    };
-    let lines: String = ACCOUNTS.iter().filter_map(line).collect();
-    format!("<nav class=\"card people\" aria-label=\"People\"><h2>Act as</h2><ul>{lines}</ul></nav>")
+/// How many tasks a person has to decide.
+pub(super) fn open_tasks(instance: &Instance, user: &str) -> usize {
+    instance.tasks.iter().filter(|task| task.user == user && task.state == TaskState::Running).count()
 }
 
-fn list(state: &State, user: &Account, tab: &str, listed: &[&Instance], chosen: Option<&Instance>) -> String {
-    let id = Esc(user.userid);
-    let tabs: String = TABS
-        .iter()
-        .map(|(name, english, chinese)| {
-            let current = if *name == tab { " aria-current=\"true\"" } else { "" };
-            let count = self::listed(state, user, name).len();
-            format!("<a href=\"{BASE}?as={id}&amp;tab={name}\"{current} title=\"{chinese}\">{english} <small>{count}</small></a>")
-        })
-        .collect();
-    let line = |instance: &&Instance| {
-        let current = if chosen.is_some_and(|chosen| chosen.id == instance.id) { " aria-current=\"true\"" } else { "" };
-        let first = instance.form.first().map_or(String::new(), |value| format!("{}: {}", value.name, value.value));
-        let short: String = first.chars().take(120).collect();
-        let (class, word, _) = badge(instance);
-        format!(
-            "<li><a href=\"{BASE}?as={id}&amp;tab={tab}&amp;instance={instance}\"{current}><span class=\"head\"><b>{title}</b>\
-             <span class=\"pill {class}\">{word}</span></span><p>{short}</p><time>{time}</time></a></li>",
-            instance = Esc(&instance.id),
-            title = Esc(&instance.title),
-            short = Esc(&short),
-            time = beijing(instance.created_at, "%m-%d %H:%M"),
-        )
-    };
-    let lines: String = listed.iter().map(line).collect();
-    let lines = match listed {
-        [] => "<p class=\"empty\">Nothing here.</p>".to_owned(),
-        _ => format!("<ul>{lines}</ul>"),
-    };
-    format!("<section class=\"card list\" aria-label=\"Approvals\"><div class=\"tabs\">{tabs}</div>{lines}</section>")
-}
-
-/// Colour, English word and Chinese word of where an instance stands.
-pub(super) fn badge(instance: &Instance) -> (&'static str, &'static str, &'static str) {
+/// Where an instance stands.
+pub(super) fn badge(instance: &Instance) -> Badge {
     match (instance.status, instance.result) {
-        (Status::Running, _) => ("wait", "In progress", "审批中"),
-        (Status::Terminated, _) => ("", "Withdrawn", "已撤销"),
-        (Status::Completed, Some(Verdict::Refuse)) => ("bad", "Rejected", "审批拒绝"),
-        (Status::Completed, _) => ("good", "Approved", "审批通过"),
+        (Status::Running, _) => Badge("wait", "In progress", "审批中"),
+        (Status::Terminated, _) => Badge("", "Withdrawn", "已撤销"),
+        (Status::Completed, Some(Verdict::Refuse)) => Badge("bad", "Rejected", "审批拒绝"),
+        (Status::Completed, _) => Badge("good", "Approved", "审批通过"),
+    }
+}
+
+/// What a person may do with an instance.
+pub(super) fn abilities(instance: &Instance, user: &str) -> Abilities {
+    let running = instance.status == Status::Running;
+    let task = instance.task_of(user).filter(|_| running);
+    Abilities {
+        decide: task.is_some_and(|task| task.state == TaskState::Running),
+        waits: task.is_some_and(|task| task.state == TaskState::Paused),
+        withdraw: (running && instance.originator == user && instance.withdrawable).then_some("撤销"),
+        positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
+        targets: vec![],
+    }
+}
+
+/// An instance as the page shows it.
+pub(super) fn sheet(instance: &Instance) -> Sheet {
+    Sheet {
+        title: instance.title.clone(),
+        number: instance.business_id.clone(),
+        applicant: name(&instance.originator).to_owned(),
+        form: instance.form.iter().map(|value| (value.name.clone(), value.value.clone())).collect(),
+        steps: steps(instance),
+        records: instance.records.iter().map(record).collect(),
+        ids: format!("Instance {} · template {}", instance.id, instance.process_code),
+    }
+}
+
+fn steps(instance: &Instance) -> Vec<Step> {
+    let person = |user: &String| Line { name: name(user).to_owned(), ..Line::default() };
+    let submitted = Line { at: Some(instance.created_at), ..person(&instance.originator) };
+    let mut steps = vec![Step { class: "good", heading: ("Submitted", "发起"), lines: vec![submitted] }];
+    for (index, node) in instance.nodes.iter().enumerate() {
+        let tasks: Vec<&Task> = instance.tasks.iter().filter(|task| task.node == index).collect();
+        let class = match tasks.as_slice() {
+            [] => "",
+            tasks if tasks.iter().any(|task| task.state == TaskState::Refused) => "bad",
+            tasks if tasks.iter().any(|task| task.state.open()) => "wait",
+            _ if instance.status == Status::Terminated && index >= instance.current => "",
+            _ => "good",
+        };
+        let heading = match node.mode {
+            Mode::And => ("Approvers · all of them", "会签"),
+            Mode::Or => ("Approvers · the first decides", "或签"),
+            Mode::None => ("Approver", "审批人"),
+        };
+        let waiting = |user: &String| Line { word: "waiting for its turn".to_owned(), ..person(user) };
+        let lines = match tasks.as_slice() {
+            [] => node.users.iter().map(waiting).collect(),
+            tasks => tasks.iter().map(|each| task(each)).collect(),
+        };
+        steps.push(Step { class, heading, lines });
+    }
+    if !instance.cc.is_empty() {
+        steps.push(Step { class: "", heading: ("Copied", "抄送"), lines: instance.cc.iter().map(person).collect() });
+    }
+    steps
+}
+
+fn task(task: &Task) -> Line {
+    let (class, word) = match task.state {
+        TaskState::New => ("", "after the one who added"),
+        TaskState::Running => ("wait", "to decide"),
+        TaskState::Paused => ("", "waits for an added approver"),
+        TaskState::Agreed => ("good", "approved"),
+        TaskState::Refused => ("bad", "rejected"),
+        TaskState::Redirected => ("on", "transferred"),
+        TaskState::Cancelled => ("", "not needed any more"),
+        TaskState::Terminated => ("", "withdrawn"),
+    };
+    let word = match task.added {
+        Some(added) if task.state != TaskState::New => match added.position {
+            Position::Before => format!("added before · {word}"),
+            Position::After => format!("added after · {word}"),
+        },
+        _ => word.to_owned(),
+    };
+    Line { name: name(&task.user).to_owned(), class, word, remark: task.remark.clone(), at: task.finished_at }
+}
+
+fn record(record: &Record) -> Entry {
+    let what = match record.kind.as_str() {
+        "START_PROCESS_INSTANCE" => "submitted",
+        "EXECUTE_TASK_NORMAL" if record.result == "AGREE" => "approved",
+        "EXECUTE_TASK_NORMAL" => "rejected",
+        "REDIRECT_TASK" => "transferred the task to",
+        "APPEND_TASK_BEFORE" => "asked somebody else to decide first:",
+        "APPEND_TASK_AFTER" => "asked somebody else to decide as well, afterwards:",
+        "ADD_REMARK" => "commented",
+        "TERMINATE_PROCESS_INSTANCE" => "withdrew",
+        "PROCESS_CC" => "copied",
+        "FINISH_PROCESS_INSTANCE" => "finished it",
+        other => other,
+    };
+    Entry {
+        at: record.at,
+        name: name(&record.user).to_owned(),
+        what: what.to_owned(),
+        others: record.others.iter().map(|user| name(user).to_owned()).collect(),
+        remark: record.remark.clone(),
     }
 }

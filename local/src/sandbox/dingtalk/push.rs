@@ -7,10 +7,8 @@ use countersign::crypto::envelope::Keys;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::DingTalk;
 use super::app::App;
-use super::state::Batch;
-use crate::sandbox::platform::outbox::{self, Answer, Attempt, CallbackState};
+use crate::sandbox::platform::outbox::{self, Answer};
 use crate::sandbox::platform::text::random_name;
 
 /// How long the subscriber may take. Documented for HTTP pushes; older pages name less.
@@ -49,7 +47,8 @@ pub(super) async fn push(
     let query = [("signature", &signature), ("timestamp", &timestamp), ("nonce", &nonce)];
     url.query_pairs_mut().extend_pairs(query);
     let body = json!({"encrypt": encrypt}).to_string();
-    let answer = outbox::post(client, url.as_str(), body, DEADLINE).await;
+    let request = client.post(url).header("content-type", "application/json").body(body);
+    let answer = outbox::send(request, DEADLINE).await;
     let answer = answer.map_err(|error| format!("访问 URL 失败: {error}"))?;
     judge(&keys, &app.app_key, &answer)
 }
@@ -76,81 +75,4 @@ fn judge(keys: &Keys, app_key: &str, answer: &Answer) -> Result<String, String> 
 
 fn random_text(world: &World, length: usize) -> String {
     random_name(world, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", length)
-}
-
-/// A callback that is about to be sent.
-struct Outgoing {
-    app: App,
-    url: Option<String>,
-    event: String,
-    /// Extra copies still to be sent; they go with the first attempt.
-    copies: u32,
-}
-
-impl DingTalk {
-    /// Sends a claimed batch, one after the other.
-    pub(super) async fn deliver(&self, batch: &Batch) {
-        for number in &batch.numbers {
-            self.deliver_one(&batch.instance, *number).await;
-        }
-    }
-
-    /// Sends every callback that is due, those of different instances at once, and waits for the answers.
-    pub(in crate::sandbox) async fn deliver_due(&self) {
-        let due = self.state().claim_due();
-        let mut sending = tokio::task::JoinSet::new();
-        for batch in due {
-            let platform = self.clone();
-            sending.spawn(async move { platform.deliver(&batch).await });
-        }
-        sending.join_all().await;
-    }
-
-    async fn deliver_one(&self, instance: &str, number: u32) {
-        let Some(outgoing) = self.outgoing(instance, number) else {
-            return self.state().release(instance, number);
-        };
-        for copy in 0..=outgoing.copies {
-            let (at, began) = (self.inner.world.now(), std::time::Instant::now());
-            let outcome = match &outgoing.url {
-                Some(url) => push(&self.inner.http, &self.inner.world, &outgoing.app, url, &outgoing.event).await,
-                None => Err("no callback URL is set".to_owned()),
-            };
-            let took_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-            let (ok, detail) = match outcome {
-                Ok(detail) => (true, detail),
-                Err(detail) => (false, detail),
-            };
-            let attempt = Attempt { at, took_ms, ok, detail, copy: copy > 0 };
-            self.record(instance, number, attempt, copy == outgoing.copies);
-        }
-    }
-
-    /// A callback that is still to be sent.
-    fn outgoing(&self, instance: &str, number: u32) -> Option<Outgoing> {
-        let state = self.state();
-        let callback = state.instances.get(instance)?.callbacks.iter().find(|callback| callback.number == number)?;
-        let pending = callback.state == CallbackState::Pending;
-        let copies = if callback.attempts.is_empty() { callback.copies } else { 0 };
-        let app = state.app.clone();
-        pending.then(|| Outgoing { url: app.subscription.url.clone(), app, event: callback.event.clone(), copies })
-    }
-
-    /// Keeps what came of an attempt. A result that cannot be kept is not lost for good: the callback stays pending and
-    /// goes out again.
-    fn record(&self, instance: &str, number: u32, attempt: Attempt, last: bool) {
-        let mut state = self.state();
-        let now = state.now();
-        if let Some(mut changed) = state.instances.get(instance).cloned() {
-            if let Some(callback) = changed.callbacks.iter_mut().find(|callback| callback.number == number) {
-                callback.record(attempt, now, &RETRIES);
-            }
-            if let Err(error) = state.put_instance(changed) {
-                tracing::error!(%error, "the DingTalk sandbox cannot keep the result of a callback");
-            }
-        }
-        if last {
-            state.release(instance, number);
-        }
-    }
 }

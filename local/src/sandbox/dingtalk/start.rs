@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::answer::Refusal;
 use super::directory;
 use super::engine::By;
-use super::fields::{absent, number, text, texts};
 use super::forms;
 use super::gateway::{Call, Done};
 use super::model::{CcPosition, Instance, Mode, Node, Status, Template};
 use super::state::State;
 use super::values;
+use crate::sandbox::platform::fields::{absent, number, text, texts};
 use crate::sandbox::platform::people::department_name;
 use crate::sandbox::platform::text::{beijing, random_name};
 
@@ -49,8 +49,8 @@ pub(super) fn start(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let by = By { user: originator, remark: None, now: state.now() };
     let happened = instance.begin(by, &mut state.task_ids());
     let id = instance.id.clone();
-    let batch = state.commit(instance, &happened)?;
-    Ok(Done { body: json!({"instanceId": id}), batch: Some(batch) })
+    let claim = state.commit(instance, &happened)?;
+    Ok(Done { body: json!({"instanceId": id}), claim })
 }
 
 /// A bad person or department.
@@ -60,11 +60,11 @@ fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
 
 fn blank(state: &State, template: &Template, originator: &str, dept: i64) -> Instance {
     let now = state.now();
-    let name = random_name(&state.world, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 22);
-    let digits = random_name(&state.world, b"0123456789", 4);
+    let name = random_name(&state.desk.world, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 22);
+    let digits = random_name(&state.desk.world, b"0123456789", 4);
     Instance {
         id: format!("{name}{digits}{:010}", now / 1000),
-        business_id: format!("{}{:09}", beijing(now, "%Y%m%d%H%M"), state.instances.len() + 1),
+        business_id: format!("{}{:09}", beijing(now, "%Y%m%d%H%M"), state.desk.instances.len() + 1),
         process_code: template.process_code.clone(),
         template: template.name.clone(),
         title: format!("{}提交的{}", directory::name(originator), template.name),
@@ -139,7 +139,7 @@ fn default_nodes(state: &State, originator: &str) -> Result<Vec<Node>, Refusal> 
 }
 
 fn activity_id(state: &State) -> String {
-    let hex = |length| random_name(&state.world, b"0123456789abcdef", length);
+    let hex = |length| random_name(&state.desk.world, b"0123456789abcdef", length);
     format!("{}_{}", hex(4), hex(4))
 }
 

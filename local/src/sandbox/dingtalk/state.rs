@@ -1,6 +1,6 @@
 //! All that the platform knows, in memory and in files. Every change is in its file before anybody is answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use countersign::clock::World;
@@ -9,9 +9,8 @@ use super::app::{App, AppFile};
 use super::engine::{Happening, TaskIds};
 use super::events;
 use super::model::{Instance, Notice, Template};
-use crate::sandbox::platform::faults::Faults;
+use crate::sandbox::platform::desk::{Claim, Desk, Order};
 use crate::sandbox::platform::files::{Error, Folder};
-use crate::sandbox::platform::outbox::{self, CallbackState};
 
 /// Most work notices that are kept.
 const MOST_NOTICES: usize = 200;
@@ -22,25 +21,12 @@ const FIRST_TASK: i64 = 80_000_000_000;
 pub(super) struct State {
     root: Folder,
     template_files: Folder,
-    instance_files: Folder,
-    pub(super) world: World,
+    /// The instances and the faults.
+    pub(super) desk: Desk<Instance>,
     pub(super) app: App,
     pub(super) templates: BTreeMap<String, Template>,
-    pub(super) instances: BTreeMap<String, Instance>,
     pub(super) notices: Vec<Notice>,
-    pub(super) faults: Faults,
-    /// Callbacks that somebody is about to send or is sending: nobody else does.
-    claimed: BTreeSet<(String, u32)>,
-    /// Counts changes, so that pages know when to look again.
-    pub(super) version: u64,
     last_task: i64,
-}
-
-/// Callbacks of one change, in the order in which they go out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Batch {
-    pub(super) instance: String,
-    pub(super) numbers: Vec<u32>,
 }
 
 impl State {
@@ -48,7 +34,7 @@ impl State {
     pub(super) fn open(folder: &Path, world: World) -> Result<Self, Error> {
         let root = Folder::open(folder.to_owned())?;
         let template_files = Folder::open(folder.join("templates"))?;
-        let instance_files = Folder::open(folder.join("instances"))?;
+        let desk = Desk::open(folder.join("instances"), Order::Due, world.clone())?;
         let app = match root.read::<AppFile>("app.json")? {
             Some(file) => App::from(file),
             None => {
@@ -58,28 +44,22 @@ impl State {
             }
         };
         let templates = template_files.read_all::<Template>()?;
-        let instances = instance_files.read_all::<Instance>()?;
         let notices = root.read("notices.json")?.unwrap_or_default();
-        let last_task = instances.iter().filter_map(highest_task).max().unwrap_or(FIRST_TASK);
+        let last_task = desk.instances.values().filter_map(highest_task).max().unwrap_or(FIRST_TASK);
         Ok(Self {
             root,
             template_files,
-            instance_files,
-            world,
+            desk,
             app,
             templates: templates.into_iter().map(|template| (template.process_code.clone(), template)).collect(),
-            instances: instances.into_iter().map(|instance| (instance.id.clone(), instance)).collect(),
             notices,
-            faults: Faults::default(),
-            claimed: BTreeSet::new(),
-            version: 0,
             last_task,
         })
     }
 
     /// The time.
     pub(super) fn now(&self) -> i64 {
-        self.world.now()
+        self.desk.now()
     }
 
     /// Where ids of new tasks come from.
@@ -91,7 +71,7 @@ impl State {
     pub(super) fn put_app(&mut self, app: App) -> Result<(), Error> {
         self.root.write("app.json", &AppFile::from(&app))?;
         self.app = app;
-        self.version += 1;
+        self.desk.version += 1;
         Ok(())
     }
 
@@ -99,58 +79,18 @@ impl State {
     pub(super) fn put_template(&mut self, template: Template) -> Result<(), Error> {
         self.template_files.write(&format!("{}.json", template.process_code), &template)?;
         self.templates.insert(template.process_code.clone(), template);
-        self.version += 1;
+        self.desk.version += 1;
         Ok(())
     }
 
-    /// Keeps an instance.
-    pub(super) fn put_instance(&mut self, instance: Instance) -> Result<(), Error> {
-        self.instance_files.write(&format!("{}.json", instance.id), &instance)?;
-        self.last_task = self.last_task.max(highest_task(&instance).unwrap_or_default());
-        self.instances.insert(instance.id.clone(), instance);
-        self.version += 1;
-        Ok(())
-    }
-
-    /// Keeps an instance together with the callbacks of what happened to it. The caller has to deliver the batch: nobody
-    /// else may until it has.
-    pub(super) fn commit(&mut self, mut instance: Instance, happened: &[Happening]) -> Result<Batch, Error> {
+    /// Keeps an instance together with the callbacks of what happened to it. A claim that comes back has to be delivered.
+    pub(super) fn commit(&mut self, instance: Instance, happened: &[Happening]) -> Result<Option<Claim>, Error> {
         let now = self.now();
-        let tell = |happening| events::event(&instance, &self.app.corp_id, happening, now);
-        let told = happened.iter().map(tell).collect();
-        let first = u32::try_from(instance.callbacks.len()).unwrap_or(u32::MAX);
-        let subscribed = self.app.subscription.url.is_some();
-        let callbacks = outbox::wrap(told, first, now, subscribed, &mut self.faults);
-        let pending = callbacks.iter().filter(|callback| callback.state == CallbackState::Pending);
-        let batch = Batch { instance: instance.id.clone(), numbers: pending.map(|callback| callback.number).collect() };
-        instance.callbacks.extend(callbacks);
-        self.put_instance(instance)?;
-        self.claim(&batch);
-        Ok(batch)
-    }
-
-    /// The callbacks that are due and nobody is sending; the caller has to deliver them.
-    pub(super) fn claim_due(&mut self) -> Vec<Batch> {
-        let now = self.now();
-        let batch = |instance: &Instance| {
-            let pending = instance.callbacks.iter().filter(|callback| callback.state == CallbackState::Pending);
-            let free = pending.filter(|callback| {
-                callback.due_at <= now && !self.claimed.contains(&(instance.id.clone(), callback.number))
-            });
-            Batch { instance: instance.id.clone(), numbers: free.map(|callback| callback.number).collect() }
-        };
-        let due: Vec<Batch> = self.instances.values().map(batch).filter(|batch| !batch.numbers.is_empty()).collect();
-        due.iter().for_each(|batch| self.claim(batch));
-        due
-    }
-
-    fn claim(&mut self, batch: &Batch) {
-        self.claimed.extend(batch.numbers.iter().map(|number| (batch.instance.clone(), *number)));
-    }
-
-    /// Lets go of a callback.
-    pub(super) fn release(&mut self, instance: &str, number: u32) {
-        self.claimed.remove(&(instance.to_owned(), number));
+        let told = happened.iter().map(|one| events::event(&instance, &self.app.corp_id, one, now)).collect();
+        let highest = highest_task(&instance).unwrap_or_default();
+        let claim = self.desk.commit(instance, told, self.app.subscription.url.is_some())?;
+        self.last_task = self.last_task.max(highest);
+        Ok(claim)
     }
 
     /// Keeps a work notice, and forgets the oldest ones.
@@ -161,15 +101,8 @@ impl State {
         notices.drain(..surplus);
         self.root.write("notices.json", &notices)?;
         self.notices = notices;
-        self.version += 1;
+        self.desk.version += 1;
         Ok(())
-    }
-
-    /// The instances, newest first.
-    pub(super) fn newest_first(&self) -> Vec<&Instance> {
-        let mut all: Vec<&Instance> = self.instances.values().collect();
-        all.sort_by(|a, b| (b.created_at, &b.business_id).cmp(&(a.created_at, &a.business_id)));
-        all
     }
 }
 

@@ -5,11 +5,11 @@ use serde_json::json;
 use super::answer::Refusal;
 use super::directory;
 use super::engine::{By, Obstacle};
-use super::fields::{length, number, text};
 use super::gateway::{Call, Done};
 use super::instances::{LONGEST_REMARK, refusal};
 use super::model::{TaskState, Verdict};
 use super::state::State;
+use crate::sandbox::platform::fields::{length, number, text};
 
 /// Most characters of a remark on a transfer.
 const LONGEST_TRANSFER_REMARK: usize = 256;
@@ -34,12 +34,12 @@ pub(super) fn execute(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     if directory::account(user).is_none() {
         return Err(Refusal::bad("userNotExist", "用户不存在"));
     }
-    let instance = state.instances.get(id);
+    let instance = state.desk.instances.get(id);
     let mut instance = instance.ok_or_else(|| Refusal::bad("aflowProcessNotExist", "审批实例不存在"))?.clone();
     let by = By { user, remark, now: state.now() };
     let happened = instance.decide(task, verdict, by, &mut state.task_ids()).map_err(refusal)?;
-    let batch = state.commit(instance, &happened)?;
-    Ok(Done { body: json!({"result": true, "success": true}), batch: Some(batch) })
+    let claim = state.commit(instance, &happened)?;
+    Ok(Done { body: json!({"result": true, "success": true}), claim })
 }
 
 /// `POST /tasks/redirect`.
@@ -57,7 +57,7 @@ pub(super) fn redirect(state: &mut State, call: &Call) -> Result<Done, Refusal> 
     if directory::account(to).is_none() || to == user {
         return Err(illegal("toUserId 不合法"));
     }
-    let holder = state.instances.values().find(|instance| instance.tasks.iter().any(|each| each.id == task));
+    let holder = state.desk.instances.values().find(|instance| instance.tasks.iter().any(|each| each.id == task));
     let mut instance = holder.ok_or_else(|| illegal("taskId 不存在"))?.clone();
     let by = By { user, remark, now: state.now() };
     let happened = instance.transfer(task, to, by, &mut state.task_ids()).map_err(|obstacle| match obstacle {
@@ -66,8 +66,8 @@ pub(super) fn redirect(state: &mut State, call: &Call) -> Result<Done, Refusal> 
         Obstacle::NotTheirs => Refusal::bad("param.illegal.operator", "操作人不是当前任务的执行人"),
         Obstacle::NotOpen => Refusal::bad("task.status.error", "任务状态错误"),
     })?;
-    let batch = state.commit(instance, &happened)?;
-    Ok(Done { body: json!({"result": true}), batch: Some(batch) })
+    let claim = state.commit(instance, &happened)?;
+    Ok(Done { body: json!({"result": true}), claim })
 }
 
 /// `POST /processInstances/comments`.
@@ -78,18 +78,18 @@ pub(super) fn comment(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let remark = remark.ok_or_else(|| Refusal::bad("invalidInstanceCommentText", "评论内容为空或过长"))?;
     let user = text(body, "commentUserId").filter(|user| directory::account(user).is_some());
     let user = user.ok_or_else(|| Refusal::bad("invalidInstanceCommentUserId", "评论人不合法"))?;
-    let instance = state.instances.get(id);
+    let instance = state.desk.instances.get(id);
     let mut instance = instance.ok_or_else(|| Refusal::bad("aflowProcessInstNotExist", "审批实例不存在"))?.clone();
     let happened = instance.comment(By { user, remark: Some(remark), now: state.now() });
-    let batch = state.commit(instance, &happened)?;
-    Ok(Done { body: json!({"result": true, "success": true}), batch: Some(batch) })
+    let claim = state.commit(instance, &happened)?;
+    Ok(Done { body: json!({"result": true, "success": true}), claim })
 }
 
 /// `GET /processes/todoTasks/numbers`.
 pub(super) fn todo(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let user = call.query("userId").filter(|user| directory::account(user).is_some());
     let user = user.ok_or_else(|| Refusal::bad("invalidGetTodoTaskSumUserId", "userId 不合法"))?;
-    let tasks = state.instances.values().flat_map(|instance| &instance.tasks);
+    let tasks = state.desk.instances.values().flat_map(|instance| &instance.tasks);
     let open = tasks.filter(|task| task.user == user && task.state == TaskState::Running).count();
     Ok(json!({"result": open}).into())
 }

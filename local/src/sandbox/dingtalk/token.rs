@@ -5,9 +5,9 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::answer::{Errcode, Refusal};
-use super::fields::text;
 use super::gateway::{Arrived, Done, body};
 use super::state::State;
+use crate::sandbox::platform::fields::text;
 
 /// Seconds that a token is good for, as the answers say.
 const LIFE: i64 = 7200;
@@ -71,7 +71,7 @@ fn is_app(state: &State, key: &str, secret: &str) -> bool {
 
 fn renew(state: &mut State) -> Result<String, crate::sandbox::platform::files::Error> {
     let mut app = state.app.clone();
-    let token = app.renew(&state.world);
+    let token = app.renew(&state.desk.world);
     state.put_app(app)?;
     Ok(token.expose_secret().to_owned())
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::directory;
-use super::fields::{length, text};
 use super::model::{Component, FormValue, Template};
+use crate::sandbox::platform::fields::{length, text};
 
 /// Most values of a start, and of the details of one control.
 const MOST: usize = 150;

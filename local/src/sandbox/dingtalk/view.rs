@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::directory::name;
 use super::instances::status;
 use super::model::{Instance, Mode, Position, Task, Verdict};
-use crate::sandbox::platform::outbox::Callback;
 use crate::sandbox::platform::text::rfc3339;
 
 /// A line of a list.
@@ -57,7 +56,6 @@ pub(super) fn whole(instance: &Instance) -> Value {
         map.insert("form".to_owned(), form.collect());
         map.insert("nodes".to_owned(), nodes.into());
         map.insert("records".to_owned(), records.collect());
-        map.insert("callbacks".to_owned(), instance.callbacks.iter().map(callback).collect());
     }
     value
 }
@@ -91,36 +89,4 @@ fn task(task: &Task) -> Value {
             Position::After => "after",
         }),
     })
-}
-
-fn callback(callback: &Callback) -> Value {
-    let attempts = callback.attempts.iter().map(|attempt| {
-        json!({
-            "at": rfc3339(attempt.at),
-            "took_ms": attempt.took_ms,
-            "ok": attempt.ok,
-            "copy": attempt.copy,
-            "detail": attempt.detail,
-        })
-    });
-    json!({
-        "number": callback.number,
-        "label": callback.label,
-        "state": callback.state,
-        "created_at": rfc3339(callback.created_at),
-        "event": serde_json::from_str::<Value>(&callback.event).unwrap_or_default(),
-        "attempts": attempts.collect::<Vec<_>>(),
-    })
-}
-
-/// An event's JSON text, set out for reading.
-pub(super) fn pretty(event: &str) -> String {
-    let parsed = serde_json::from_str::<Value>(event).and_then(|value| serde_json::to_string_pretty(&value));
-    parsed.unwrap_or_else(|_| event.to_owned())
-}
-
-/// Whom a task's event is about; `None` for an instance's.
-pub(super) fn staff(event: &str) -> Option<String> {
-    let event: Value = serde_json::from_str(event).ok()?;
-    (event["EventType"] == "bpms_task_change").then(|| event["staffId"].as_str().map(str::to_owned))?
 }

@@ -5,6 +5,8 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use secrecy::SecretString;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -72,4 +74,20 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             .map_err(|_| Refused(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over {LARGEST} bytes")))?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| Refused::bad(error.to_string()))
     }
+}
+
+/// A secret as it stands in JSON.
+#[derive(Debug, Deserialize)]
+#[serde(from = "String")]
+pub(crate) struct SecretText(pub(crate) SecretString);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Whether a text is an address of the web, as the consoles want them.
+pub(crate) fn is_web_address(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

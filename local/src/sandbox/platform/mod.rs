@@ -1,11 +1,20 @@
 //! What the sandbox platforms share: what each offers, the people, files, faults, callbacks on their way out, and pages.
 
+pub(crate) mod boxes;
+pub(crate) mod control;
+pub(crate) mod desk;
 pub(crate) mod faults;
+pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod http;
+pub(crate) mod inbox;
 pub(crate) mod outbox;
 pub(crate) mod page;
 pub(crate) mod people;
+pub(crate) mod sending;
+pub(crate) mod sheet;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod text;
 
 use std::future::Future;

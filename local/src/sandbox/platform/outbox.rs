@@ -129,15 +129,9 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// Posts JSON; the error is for people.
-pub(crate) async fn post(
-    client: &reqwest::Client,
-    url: &str,
-    json: String,
-    deadline: Duration,
-) -> Result<Answer, String> {
+/// Sends a request and reads the answer; the error is for people.
+pub(crate) async fn send(request: reqwest::RequestBuilder, deadline: Duration) -> Result<Answer, String> {
     let call = async {
-        let request = client.post(url).header("content-type", "application/json").body(json);
         let mut response = request.send().await.map_err(|error| innermost(&error))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();

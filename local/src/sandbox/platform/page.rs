@@ -15,6 +15,13 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
+/// The pages: their paths and their names, as HTML.
+const PAGES: &[(&str, &str)] = &[
+    ("/sandbox/dingtalk", "DingTalk <small>钉钉</small>"),
+    ("/sandbox/feishu", "Feishu <small>飞书</small>"),
+    ("/sandbox/receiver", "Receiver"),
+];
+
 /// A text, escaped for HTML text and quoted attributes.
 pub(crate) struct Esc<'a>(pub(crate) &'a str);
 
@@ -46,11 +53,10 @@ pub(crate) fn shell(title: &str, active: &str, body: &str) -> Response {
          <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/sandbox/_/page.css\">\
          <script src=\"/sandbox/_/page.js\" defer></script></head><body>\
          <header class=\"top\"><a class=\"brand\" href=\"/sandbox\">Countersign <b>sandbox</b></a>\
-         <nav aria-label=\"Sandbox\">{dingtalk}{receiver}</nav>\
+         <nav aria-label=\"Sandbox\">{nav}</nav>\
          <span class=\"note\">Played locally: nothing here reaches the real platforms.</span></header>{body}</body></html>",
         title = Esc(title),
-        dingtalk = entry("/sandbox/dingtalk", "DingTalk <small>钉钉</small>"),
-        receiver = entry("/sandbox/receiver", "Receiver"),
+        nav = PAGES.iter().map(|(path, text)| entry(path, text)).collect::<String>(),
     );
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();

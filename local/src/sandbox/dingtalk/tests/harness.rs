@@ -1,88 +1,38 @@
-//! A served sandbox with a clock that stands still, and a subscriber that opens what it is sent.
+//! Calls of both APIs, and a subscriber that opens what it is sent.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use countersign::clock::{Clock, Entropy as _, SystemEntropy, World};
 use countersign::crypto::envelope::Keys;
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, SandboxConfig};
+pub(super) use crate::sandbox::platform::testing::NOON;
+use crate::sandbox::platform::testing::{Served, serve};
 
-/// 2026-09-21 20:00:00 in Beijing.
-pub(super) const NOON: i64 = 1_789_992_000_000;
+pub(super) struct Harness(Served);
 
-pub(super) struct SetClock(AtomicI64);
+impl std::ops::Deref for Harness {
+    type Target = Served;
 
-impl Clock for SetClock {
-    fn now(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+    fn deref(&self) -> &Served {
+        &self.0
     }
-}
-
-pub(super) struct Harness {
-    pub(super) sandbox: Sandbox,
-    pub(super) base: String,
-    pub(super) http: reqwest::Client,
-    clock: Arc<SetClock>,
-    folder: PathBuf,
-    owns_folder: bool,
-}
-
-impl Drop for Harness {
-    fn drop(&mut self) {
-        if self.owns_folder {
-            let _ = std::fs::remove_dir_all(&self.folder);
-        }
-    }
-}
-
-async fn serve(router: Router) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    format!("http://{address}")
 }
 
 impl Harness {
     pub(super) async fn new() -> Self {
-        let mut name = [0; 8];
-        SystemEntropy.fill(&mut name);
-        let folder = std::env::temp_dir().join(format!("countersign-sandbox-{}", u64::from_be_bytes(name)));
-        Self::open(folder, NOON).await
-    }
-
-    async fn open(folder: PathBuf, now: i64) -> Self {
-        let clock = Arc::new(SetClock(AtomicI64::new(now)));
-        let world = World { clock: clock.clone(), entropy: Arc::new(SystemEntropy) };
-        let config = SandboxConfig { data_dir: folder.clone(), public_url: "http://127.0.0.1:3000".to_owned() };
-        let sandbox = Sandbox::open(&config, world).unwrap();
-        let base = format!("{}/sandbox/dingtalk", serve(sandbox.router()).await);
-        Self {
-            sandbox,
-            base,
-            http: crate::sandbox::platform::outbox::client().unwrap(),
-            clock,
-            folder,
-            owns_folder: true,
-        }
+        Self(Served::new("dingtalk").await)
     }
 
     /// What a new process finds after this one was killed.
     pub(super) async fn restarted(&mut self) -> Self {
-        self.owns_folder = false;
-        Self::open(self.folder.clone(), self.clock.now()).await
-    }
-
-    pub(super) fn pass(&self, ms: i64) {
-        self.clock.0.fetch_add(ms, Ordering::SeqCst);
+        Self(self.0.restarted().await)
     }
 
     /// Any request: status and JSON.
@@ -93,23 +43,8 @@ impl Harness {
         token: Option<&str>,
         body: Option<Value>,
     ) -> (u16, Value) {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if let Some(token) = token {
-            request = request.header("x-acs-dingtalk-access-token", token);
-        }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        let bytes = response.bytes().await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into()))
-    }
-
-    pub(super) fn setting(&self, name: &str) -> String {
-        let app = self.sandbox.app("dingtalk").unwrap();
-        let found = app["settings"].get(name).or_else(|| app["secrets"].get(name)).unwrap();
-        found.as_str().unwrap().to_owned()
+        let headers = token.map(|token| ("x-acs-dingtalk-access-token", token));
+        self.call(method, path, headers.as_slice(), body).await
     }
 
     pub(super) async fn token(&self) -> String {
@@ -160,35 +95,10 @@ impl Harness {
         answer["instanceId"].as_str().unwrap().to_owned()
     }
 
-    pub(super) async fn act(&self, id: &str, body: Value) -> (u16, Value) {
-        self.send(Method::POST, &format!("/_/instances/{id}/act"), None, Some(body)).await
-    }
-
     pub(super) async fn read(&self, id: &str) -> Value {
         let (status, answer) = self.get(&format!("/v1.0/workflow/processInstances?processInstanceId={id}")).await;
         assert_eq!(status, 200, "{answer}");
         answer["result"].clone()
-    }
-
-    /// The callbacks of an instance, as labels and states.
-    pub(super) async fn callbacks(&self, id: &str) -> Vec<(String, String)> {
-        let (_, instance) = self.send(Method::GET, &format!("/_/instances/{id}"), None, None).await;
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let line = |callback: &Value| (text(&callback["label"]), text(&callback["state"]));
-        instance["callbacks"].as_array().unwrap().iter().map(line).collect()
-    }
-
-    /// Waits until nothing is on its way any more: calls answer before their callbacks are sent.
-    pub(super) async fn settle(&self, id: &str) {
-        for _ in 0..400 {
-            let (_, instance) = self.send(Method::GET, &format!("/_/instances/{id}"), None, None).await;
-            let fresh = |callback: &Value| callback["state"] == "pending" && callback["attempts"] == json!([]);
-            if !instance["callbacks"].as_array().unwrap().iter().any(fresh) {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        panic!("callbacks of {id} are still on their way");
     }
 }
 

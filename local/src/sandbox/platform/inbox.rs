@@ -1,0 +1,206 @@
+//! The page of a platform: an approval inbox on which one acts as a person.
+
+use axum::extract::{Query, State as Shared};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::boxes;
+use super::control::Played;
+use super::desk::Kept as _;
+use super::page::{Esc, avatar, shell};
+use super::people::Person;
+use super::sheet::{self, Abilities, Badge, Sheet};
+use super::text::beijing;
+
+/// Most instances in a list.
+const MOST: usize = 100;
+
+/// A list of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    /// What they have to decide.
+    Todo,
+    /// What they submitted.
+    Submitted,
+    /// What they decided or handed on.
+    Handled,
+    /// What they were copied on.
+    Copied,
+}
+
+/// A platform with a page.
+pub(crate) trait Inbox: Played {
+    /// Permissions, as an example in the form of the faults.
+    const PERMISSION: &'static str;
+
+    /// Whether an instance stands in a list of a person.
+    fn lists(instance: &Self::Instance, account: &str, list: List) -> bool;
+
+    /// How many open tasks of an instance a person has.
+    fn open_tasks(instance: &Self::Instance, account: &str) -> usize;
+
+    /// Where an instance stands.
+    fn badge(instance: &Self::Instance) -> Badge;
+
+    /// An instance as the page shows it.
+    fn sheet(instance: &Self::Instance) -> Sheet;
+
+    /// What a person may do with an instance.
+    fn abilities(instance: &Self::Instance, account: &str) -> Abilities;
+
+    /// Messages that a person got, as HTML.
+    fn notices(&self, account: &str) -> String;
+
+    /// The developer console, as HTML.
+    fn console(&self) -> String;
+}
+
+/// What the page shows.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Shown {
+    /// Whose inbox.
+    #[serde(default, rename = "as")]
+    user: String,
+    /// Which list.
+    #[serde(default)]
+    tab: String,
+    /// Which instance.
+    #[serde(default)]
+    instance: String,
+}
+
+/// The lists: in an address, in English, in Chinese.
+const TABS: [(List, &str, &str, &str); 4] = [
+    (List::Todo, "todo", "To do", "待处理"),
+    (List::Submitted, "submitted", "Submitted", "已发起"),
+    (List::Handled, "handled", "Handled", "已处理"),
+    (List::Copied, "copied", "Copied", "抄送"),
+];
+
+/// Somebody of the organisation and their account.
+type Account = (&'static Person, String);
+
+/// What is drawn: everybody, whose inbox, the instances newest first, and the list.
+struct View<P: Inbox> {
+    base: String,
+    people: Vec<Account>,
+    user: Account,
+    all: Vec<P::Instance>,
+    tab: &'static str,
+    list: List,
+}
+
+/// `GET /sandbox/{platform}`.
+pub(crate) async fn page<P: Inbox>(Shared(platform): Shared<P>, Query(shown): Query<Shown>) -> Response {
+    let base = format!("/sandbox/{}", platform.kind());
+    let (all, version, faults) = platform.desk(|desk| {
+        let all: Vec<P::Instance> = desk.newest_first().into_iter().cloned().collect();
+        (all, desk.version, desk.faults.clone())
+    });
+    let people = platform.people();
+    let asked = people.iter().find(|(_, account)| *account == shown.user);
+    let Some(user) = asked.or_else(|| busiest::<P>(&people, &all)).or(people.first()).cloned() else {
+        return shell(platform.label(), &base, "<main></main>");
+    };
+    let (list, tab, ..) = TABS.iter().find(|tab| tab.1 == shown.tab).unwrap_or(&TABS[0]);
+    let view = View::<P> { base, people, user, all, tab, list: *list };
+    let listed = view.listed(view.list);
+    let instance = view.all.iter().find(|one| one.id() == shown.instance).or_else(|| listed.first().copied());
+    let body = format!(
+        "<main><div id=\"live\" data-follow=\"{base}/_/version\" data-version=\"{version}\"><div class=\"inbox\">\
+         {people}{list}{detail}</div>{notices}</div><div class=\"boxes\">{console}{faults}</div></main>",
+        base = view.base,
+        people = view.people(),
+        list = view.list(&listed, instance),
+        detail = view.detail(platform.label(), instance),
+        notices = platform.notices(&view.user.1),
+        console = platform.console(),
+        faults = boxes::faults(&view.base, &faults, P::PERMISSION),
+    );
+    shell(platform.label(), &view.base, &body)
+}
+
+/// Whoever has something to do comes first.
+fn busiest<'a, P: Inbox>(people: &'a [Account], all: &[P::Instance]) -> Option<&'a Account> {
+    let open = |account: &Account| all.iter().map(|instance| P::open_tasks(instance, &account.1)).sum::<usize>();
+    people.iter().filter(|account| open(account) > 0).max_by_key(|account| open(account))
+}
+
+impl<P: Inbox> View<P> {
+    /// The instances of a list, newest first.
+    fn listed(&self, list: List) -> Vec<&P::Instance> {
+        self.all.iter().filter(|instance| P::lists(instance, &self.user.1, list)).take(MOST).collect()
+    }
+
+    fn people(&self) -> String {
+        let line = |(person, account): &Account| {
+            let open: usize = self.all.iter().map(|instance| P::open_tasks(instance, account)).sum();
+            let count = match open {
+                0 => String::new(),
+                open => format!("<span class=\"count\" title=\"open tasks\">{open}</span>"),
+            };
+            format!(
+                "<li><a href=\"{base}?as={id}\"{current}>{avatar}<span class=\"who\"><b>{name}</b>\
+                 <small>{pinyin} · {title}</small></span>{count}</a></li>",
+                base = self.base,
+                id = Esc(account),
+                current = if *account == self.user.1 { " aria-current=\"true\"" } else { "" },
+                avatar = avatar(person.name),
+                name = Esc(person.name),
+                pinyin = Esc(person.pinyin),
+                title = Esc(person.job_title),
+            )
+        };
+        let lines: String = self.people.iter().map(line).collect();
+        format!("<nav class=\"card people\" aria-label=\"People\"><h2>Act as</h2><ul>{lines}</ul></nav>")
+    }
+
+    fn list(&self, listed: &[&P::Instance], chosen: Option<&P::Instance>) -> String {
+        let (base, id) = (&self.base, Esc(&self.user.1));
+        let tabs: String = TABS
+            .iter()
+            .map(|(list, name, english, chinese)| {
+                let current = if *list == self.list { " aria-current=\"true\"" } else { "" };
+                let count = self.listed(*list).len();
+                format!("<a href=\"{base}?as={id}&amp;tab={name}\"{current} title=\"{chinese}\">{english} <small>{count}</small></a>")
+            })
+            .collect();
+        let line = |instance: &&P::Instance| {
+            let current =
+                if chosen.is_some_and(|chosen| chosen.id() == instance.id()) { " aria-current=\"true\"" } else { "" };
+            let sheet = P::sheet(instance);
+            let first = sheet.form.first().map_or(String::new(), |(name, value)| format!("{name}: {value}"));
+            let short: String = first.chars().take(120).collect();
+            let Badge(class, word, _) = P::badge(instance);
+            format!(
+                "<li><a href=\"{base}?as={id}&amp;tab={tab}&amp;instance={instance}\"{current}><span class=\"head\"><b>{title}</b>\
+                 <span class=\"pill {class}\">{word}</span></span><p>{short}</p><time>{time}</time></a></li>",
+                tab = self.tab,
+                instance = Esc(instance.id()),
+                title = Esc(&sheet.title),
+                short = Esc(&short),
+                time = beijing(instance.age().0, "%m-%d %H:%M"),
+            )
+        };
+        let lines: String = listed.iter().map(line).collect();
+        let lines = match listed {
+            [] => "<p class=\"empty\">Nothing here.</p>".to_owned(),
+            _ => format!("<ul>{lines}</ul>"),
+        };
+        format!(
+            "<section class=\"card list\" aria-label=\"Approvals\"><div class=\"tabs\">{tabs}</div>{lines}</section>"
+        )
+    }
+
+    fn detail(&self, label: &str, instance: Option<&P::Instance>) -> String {
+        let Some(instance) = instance else {
+            return format!(
+                "<section class=\"card detail\"><p class=\"empty\">Nothing to show. Submit an approval to Countersign, with a flow \
+                 on the {label} connection, and it appears here with its approvers.</p></section>"
+            );
+        };
+        let abilities = P::abilities(instance, &self.user.1);
+        let act = sheet::act(&self.base, instance.id(), &self.user, &self.people, &abilities);
+        sheet::sheet(instance, &P::sheet(instance), P::badge(instance), &act)
+    }
+}

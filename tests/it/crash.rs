@@ -1,0 +1,108 @@
+//! A process may stop at any request that it makes: before the request had its effect, or after it.
+//!
+//! Each scenario is run once to count its requests, then once for every request and moment with the process stopped there. The
+//! next process begins with nothing in memory. Whatever happens, there is one approval, one instance on the platform, one
+//! decision, and every event of it arrives under one id.
+
+mod gate;
+mod model;
+mod run;
+mod world;
+
+use gate::{Moment, Stop};
+use run::{Act, Scenario, run};
+use world::World;
+
+/// Runs that share one table and one sandbox.
+const RUNS: usize = 40;
+
+/// Where a scenario is stopped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Everywhere.
+    EveryRequest,
+    /// At what changes something. A process that stops at a read has left what it left after the change before it.
+    EveryChange,
+}
+
+fn changes_nothing(step: &str) -> bool {
+    matches!(step, "GetItem" | "Query" | "BatchGetItem") || step.starts_with("GET ")
+}
+
+/// The points at which a scenario is stopped.
+fn points(steps: &[String], at: At) -> Vec<Stop> {
+    let mut points = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let reads = changes_nothing(step);
+        // The sweep asks shard after shard, and nothing happens in between.
+        let again = index > 0 && steps[index - 1] == *step && step == "Query";
+        if reads && (at == At::EveryChange || again) {
+            continue;
+        }
+        points.push(Stop { step: index + 1, moment: Moment::Before });
+        if !reads {
+            points.push(Stop { step: index + 1, moment: Moment::After });
+        }
+    }
+    points
+}
+
+/// Stops a scenario at every point once, and says how many there were.
+async fn stopped(scenario: Scenario, at: At) {
+    let mut world = World::new().await;
+    let steps = run(&world, &scenario, "all well", None).await;
+    let points = points(&steps, at);
+    for (index, stop) in points.iter().enumerate() {
+        if index % RUNS == RUNS - 1 {
+            world = World::new().await;
+        }
+        let name = format!("stopped {:?} {} {}", stop.moment, stop.step, steps[stop.step - 1]);
+        run(&world, &scenario, &name, Some(*stop)).await;
+    }
+    println!(
+        "{} on {}: {} points, {} requests when nothing stops",
+        scenario.status,
+        scenario.kind,
+        points.len(),
+        steps.len()
+    );
+}
+
+fn scenario(kind: &'static str, act: Act, status: &'static str, types: &'static [&'static str]) -> Scenario {
+    Scenario { kind, flow: format!("One approver on {kind}"), act, status, types }
+}
+
+const APPROVED: &[&str] = &["submitted", "started", "node_decided", "approved"];
+const REJECTED: &[&str] = &["submitted", "started", "node_decided", "rejected"];
+const WITHDRAWN: &[&str] = &["submitted", "started", "withdrawn"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_on_dingtalk_survives_every_stop() {
+    stopped(scenario("dingtalk", Act::Person("approve"), "approved", APPROVED), At::EveryRequest).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejection_on_dingtalk_survives_every_stop() {
+    stopped(scenario("dingtalk", Act::Person("reject"), "rejected", REJECTED), At::EveryChange).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawal_on_dingtalk_survives_every_stop() {
+    stopped(scenario("dingtalk", Act::Withdraw, "withdrawn", WITHDRAWN), At::EveryChange).await;
+}
+
+/// Seeds of the schedules that always run. A seed that found something stays.
+const SEEDS: std::ops::Range<u64> = 1..4;
+/// Seeds of a longer look: `cargo test -p countersign-tests --test it crash -- --ignored`.
+const MORE_SEEDS: std::ops::Range<u64> = 4..100;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_an_approval_on_dingtalk_comes_to_what_people_decided() {
+    model::schedules("dingtalk", SEEDS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn whatever_happens_in_many_more_schedules() {
+    model::schedules("dingtalk", MORE_SEEDS).await;
+}

@@ -1,0 +1,136 @@
+//! One way through an approval, whatever stops on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::gate::Stop;
+use super::world::World;
+
+/// Turns after which everything must have come to its end, and how far the clock moves before each (milliseconds): first what
+/// is repeated soon, then leases, then readings.
+const TURNS: [i64; 10] = [0, 0, 11_000, 11_000, 31_000, 61_000, 61_000, 700_000, 1_500_000, 3_000_000];
+/// How often somebody who got no answer asks again.
+const PATIENCE: usize = 4;
+
+const OWNER: &str = "13800000001";
+const APPLICANT: &str = "13800000002";
+
+/// What is done with an approval once it is pending.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act {
+    /// The approver does this on the platform.
+    Person(&'static str),
+    /// Whoever asked takes it back through our API.
+    Withdraw,
+}
+
+/// A way through an approval: what people do and how it must end.
+pub(super) struct Scenario {
+    pub(super) kind: &'static str,
+    /// Name of the flow that takes it.
+    pub(super) flow: String,
+    pub(super) act: Act,
+    pub(super) status: &'static str,
+    /// The events that the source must get.
+    pub(super) types: &'static [&'static str],
+}
+
+/// Submits, lets people act, and goes on until nothing is open. Answers with every request that was made, and panics where a
+/// promise is broken.
+pub(super) async fn run(world: &World, scenario: &Scenario, name: &str, stop: Option<Stop>) -> Vec<String> {
+    let before = instances(world, scenario.kind).await;
+    // What other runs left in memory would hide requests.
+    world.restart();
+    world.forget_tokens().await;
+    world.gate.arm(stop);
+    let id = submit(world, name, world.flow(&scenario.flow)).await;
+    let mut acted = false;
+    let mut last = Value::Null;
+    for wait in TURNS {
+        world.clock.advance(wait);
+        world.turn().await;
+        last = approval(world, &id).await;
+        if !acted && last["status"] == "pending" {
+            act(world, scenario, &last).await;
+            acted = true;
+        }
+        if last["status"] == scenario.status && arrived(world, &id).await.len() == scenario.types.len() {
+            break;
+        }
+    }
+    let steps = world.gate.steps();
+    world.gate.arm(None);
+    let context = format!("{name}: {last}");
+    assert_eq!(last["status"], scenario.status, "{context}");
+    let after = instances(world, scenario.kind).await;
+    let made: Vec<&String> = after.difference(&before).collect();
+    assert_eq!(made.len(), 1, "{name}: one instance on the platform, not {made:?}");
+    assert_eq!(last["stages"][0]["instance"], json!(made[0]), "{context}");
+    let types: Vec<String> = arrived(world, &id).await.into_values().collect();
+    assert_eq!(types, scenario.types, "{name}: each event once and in order, by its id");
+    let same = world.ours("GET", "/v1/approvals", &Value::Null).await["items"].clone();
+    let same = same.as_array().unwrap().iter().filter(|approval| approval["title"] == json!(name)).count();
+    assert_eq!(same, 1, "{name}: one approval");
+    steps
+}
+
+/// Submits until there is an answer, always under the same key.
+async fn submit(world: &World, name: &str, flow: &str) -> String {
+    let body = json!({"title": name, "applicant": {"mobile": APPLICANT}, "flow": flow});
+    for _ in 0..PATIENCE {
+        let Some(answer) = world.call("POST", "/v1/approvals", Some(name), &body).await else { continue };
+        assert!([200, 201, 202].contains(&answer.status), "{name}: {} {}", answer.status, answer.text);
+        return answer.json["id"].as_str().unwrap().to_owned();
+    }
+    panic!("{name}: no answer");
+}
+
+async fn act(world: &World, scenario: &Scenario, approval: &Value) {
+    match scenario.act {
+        Act::Person(action) => {
+            let instance = approval["stages"][0]["instance"].as_str().unwrap();
+            let path = format!("/sandbox/{}/_/instances/{instance}/act", scenario.kind);
+            world.sandbox("POST", &path, &json!({"user": OWNER, "action": action})).await;
+        }
+        Act::Withdraw => {
+            let path = format!("/v1/approvals/{}/withdraw", approval["id"].as_str().unwrap());
+            for _ in 0..PATIENCE {
+                let Some(answer) = world.call("POST", &path, None, &json!({"reason": "not needed"})).await else {
+                    continue;
+                };
+                assert!([200, 202].contains(&answer.status), "{} {}", answer.status, answer.text);
+                return;
+            }
+            panic!("no answer");
+        }
+    }
+}
+
+pub(super) async fn approval(world: &World, id: &str) -> Value {
+    world.ours("GET", &format!("/v1/approvals/{id}"), &Value::Null).await
+}
+
+/// The ids of all instances on a platform.
+pub(super) async fn instances(world: &World, kind: &str) -> BTreeSet<String> {
+    let listed = world.sandbox("GET", &format!("/sandbox/{kind}/_/instances"), &Value::Null).await;
+    let items = listed["items"].as_array().unwrap();
+    items.iter().map(|instance| instance["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What the receiver got of an approval: event by place in the sequence, which the delivery id ends with. The same may come several times, always the same.
+pub(super) async fn arrived(world: &World, id: &str) -> BTreeMap<u32, String> {
+    let listed = world.sandbox("GET", "/sandbox/receiver/_/deliveries", &Value::Null).await;
+    let mut arrived = BTreeMap::new();
+    for delivery in listed["items"].as_array().unwrap() {
+        if delivery["body"]["data"]["id"] != json!(id) {
+            continue;
+        }
+        assert_eq!(delivery["signature_ok"], true, "{delivery}");
+        let kind = delivery["type"].as_str().unwrap().trim_start_matches("approval.").to_owned();
+        let (_, place) = delivery["webhook_id"].as_str().unwrap().rsplit_once('_').unwrap();
+        let before = arrived.insert(place.parse().unwrap(), kind.clone());
+        assert!(before.is_none_or(|before| before == kind), "{delivery}: its id was another event's");
+    }
+    arrived
+}

@@ -1,0 +1,228 @@
+//! A table, the sandbox, and processes that can be stopped at any request.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Router, body};
+use countersign::config::{Settings, bootstrap};
+use countersign::crypto::seal::Sealer;
+use countersign::engine::sweep::sweep;
+use countersign::http::App;
+use countersign::providers::outbound::{AddressPolicy, Outbound};
+use countersign::store::{DataKey, Key, Store, create_table};
+use countersign_local::sandbox::{Sandbox, SandboxConfig};
+use countersign_local::{dynamodb, seed, stream};
+use countersign_tests::http::{Answer, Client};
+use countersign_tests::local::TempDir;
+use countersign_tests::{MovedClock, embedded};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::gate::Gate;
+
+const TABLE: &str = "crash";
+
+/// Everything that outlives a process.
+pub(super) struct World {
+    pub(super) gate: Gate,
+    pub(super) clock: Arc<MovedClock>,
+    pub(super) sandbox: Sandbox,
+    pub(super) owner: String,
+    url: String,
+    database: String,
+    app: Arc<Mutex<App>>,
+    flows: BTreeMap<String, String>,
+    data: TempDir,
+}
+
+impl World {
+    /// A new organisation with a connection to each platform of the sandbox, as at a first start.
+    pub(super) async fn new() -> Self {
+        let data = TempDir::new();
+        std::fs::create_dir_all(data.path()).unwrap();
+        let database = embedded().await;
+        let (gate, url) = Gate::open(database.clone()).await;
+        let clock = Arc::new(MovedClock::default());
+        create_table(&aws_sdk_dynamodb::Client::new(&dynamodb::at(&database)), TABLE).await.unwrap();
+        let app = process(&url, &clock);
+        let bootstrapped = bootstrap(&app.store, &app.world, None).await.unwrap();
+        let owner = bootstrapped.new_key.unwrap().expose_secret().to_owned();
+        let config = SandboxConfig { data_dir: data.path().to_owned(), public_url: url.clone() };
+        let sandbox = Sandbox::open(&config, clock.world()).unwrap();
+        let org = bootstrapped.org;
+        let mut world = Self {
+            gate,
+            clock,
+            sandbox,
+            owner,
+            url,
+            database,
+            app: Arc::new(Mutex::new(app.clone())),
+            flows: BTreeMap::new(),
+            data,
+        };
+        world.gate.lead_to(world.outside());
+        seed::seed(&app, &world.sandbox, &org, world.data.path()).await.unwrap();
+        let listed = world.ours("GET", "/v1/flows", &Value::Null).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let flows = listed["items"].as_array().unwrap();
+        world.flows = flows.iter().map(|flow| (text(&flow["name"]), text(&flow["id"]))).collect();
+        world
+    }
+
+    /// What is not DynamoDB: the sandbox, and our own callbacks, which the process that runs just then takes.
+    fn outside(&self) -> Router {
+        let state = (self.gate.clone(), Arc::clone(&self.app), self.url.clone());
+        self.sandbox.router().fallback_service(Router::new().fallback(callback).with_state(state))
+    }
+
+    pub(super) fn app(&self) -> App {
+        self.app.lock().unwrap().clone()
+    }
+
+    /// A new process: nothing that the one before had in memory is left.
+    pub(super) fn restart(&self) {
+        *self.app.lock().unwrap() = process(&self.url, &self.clock);
+    }
+
+    /// Lets a process work until it is done or stopped; `None` when it was stopped. The next one is a new one.
+    async fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut stops = self.gate.stops();
+        tokio::select! {
+            done = work => Some(done),
+            _ = stops.changed() => {
+                self.restart();
+                None
+            }
+        }
+    }
+
+    /// Calls our API.
+    pub(super) async fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> Option<Answer> {
+        let app = self.app();
+        let router = countersign_submit::routes(app.clone())
+            .merge(countersign_approvals::routes(app.clone()))
+            .merge(countersign_config::routes(app));
+        let client = Client { router, key: self.owner.clone() };
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.run(client.send(method, path, &headers, body)).await
+    }
+
+    /// Calls our API in a process that is not counted and does not stop: for looking at the outcome.
+    pub(super) async fn ours(&self, method: &str, path: &str, body: &Value) -> Value {
+        let app = process(&self.database, &self.clock);
+        let router = countersign_approvals::routes(app.clone()).merge(countersign_config::routes(app));
+        let client = Client { router, key: self.owner.clone() };
+        let answer = client.call(method, path, body).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.json
+    }
+
+    /// Hands what changed in the table to dispatch.
+    pub(super) async fn dispatch(&self) -> Option<()> {
+        let streams = dynamodb::streams(&dynamodb::at(&self.database), None);
+        let mut reader = stream::Reader::new(self.app(), streams, self.data.path().join("stream.json"));
+        // A change that fails comes again: the next call hands it in again.
+        self.run(reader.drain()).await.map(drop)
+    }
+
+    /// Deals with what is due.
+    pub(super) async fn sweep(&self) -> Option<usize> {
+        let app = self.app();
+        self.run(async { sweep(&app).await.unwrap() }).await
+    }
+
+    /// One turn of everything that goes on by itself.
+    pub(super) async fn turn(&self) {
+        // The process that takes the callbacks stops by itself: see [`callback`].
+        self.sandbox.deliver_due().await;
+        self.dispatch().await;
+        if self.sweep().await != Some(0) {
+            self.dispatch().await;
+        }
+    }
+
+    /// Calls the sandbox, as a person or a test does.
+    pub(super) async fn sandbox(&self, method: &str, path: &str, body: &Value) -> Value {
+        let client = Client { router: self.sandbox.router(), key: String::new() };
+        let answer = client.call(method, path, body).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.json
+    }
+
+    /// Calls the sandbox; says whether it took it.
+    pub(super) async fn try_sandbox(&self, path: &str, body: &Value) -> bool {
+        let client = Client { router: self.sandbox.router(), key: String::new() };
+        client.call("POST", path, body).await.status == 200
+    }
+
+    /// The id of the connection to a platform.
+    pub(super) async fn connection(&self, kind: &str) -> String {
+        let listed = self.ours("GET", "/v1/connections", &Value::Null).await;
+        let found = listed["items"].as_array().unwrap().iter().find(|connection| connection["kind"] == kind);
+        found.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a flow by its name.
+    pub(super) fn flow(&self, name: &str) -> &str {
+        &self.flows[name]
+    }
+
+    /// Takes the platforms' access tokens out of the table, so that a process has to fetch them.
+    pub(super) async fn forget_tokens(&self) {
+        let client = aws_sdk_dynamodb::Client::new(&dynamodb::at(&self.database));
+        let found = client.scan().table_name(TABLE).filter_expression("begins_with(pk, :token)");
+        let found = found.expression_attribute_values(":token", AttributeValue::S("TOKEN#".to_owned()));
+        let store = Store::new(client.clone(), TABLE);
+        for item in found.send().await.unwrap().items.unwrap_or_default() {
+            store.delete_item(&Key::of(&item).unwrap()).await.unwrap();
+        }
+    }
+}
+
+type Callbacks = (Gate, Arc<Mutex<App>>, String);
+
+/// A platform's callback. A process that is stopped gives no answer; the platform sees a broken connection, here a 502.
+async fn callback(State((gate, app, url)): State<Callbacks>, request: Request<Body>) -> Response {
+    let current = app.lock().unwrap().clone();
+    let clock = current.world.clone();
+    let work = countersign_provider_callback::routes(current).oneshot(request);
+    let mut stops = gate.stops();
+    tokio::select! {
+        done = work => {
+            let (parts, whole) = done.unwrap().into_parts();
+            (parts.status, parts.headers, body::to_bytes(whole, usize::MAX).await.unwrap()).into_response()
+        }
+        _ = stops.changed() => {
+            *app.lock().unwrap() = process_with(&url, clock);
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+    }
+}
+
+fn process(url: &str, clock: &Arc<MovedClock>) -> App {
+    process_with(url, clock.world())
+}
+
+/// What a process begins with. All it asks goes through the gate.
+fn process_with(url: &str, world: countersign::clock::World) -> App {
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&dynamodb::at(url)), TABLE);
+    let settings = Settings {
+        table: TABLE.to_owned(),
+        public_url: url.to_owned(),
+        kms_key: None,
+        addresses: AddressPolicy::AllowAll,
+        owner_key: None,
+    };
+    let outbound = Outbound::new(settings.addresses.clone(), Duration::from_secs(5));
+    App::new(store, DataKey::ready(Sealer::new(&[7; 32])), world, settings, outbound)
+}
