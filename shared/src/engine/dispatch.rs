@@ -127,7 +127,7 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
     }
     let ended = now.state.stages.iter().rposition(|stage| stage.instance.is_some());
     if let Some(stage) = ended.filter(|_| now.state.view().lacks_deciders()) {
-        read(app, &now, stage).await?;
+        read(app, &now, stage, true).await?;
         now = app.store.approval(&change.new.id).await?;
     }
     Ok(Some(now))
