@@ -85,10 +85,18 @@ impl Approval {
         Some((deadline.passed_at?, deadline.end()?))
     }
 
-    /// Ends the approval by its deadline; `note` is what is to be known of it. `false` when it has ended otherwise.
+    /// Ends the approval by its deadline; `note` is what is to be known of it. One that somebody has asked to withdraw is withdrawn.
+    /// `false` when it has ended otherwise.
     pub fn end_by_deadline(&mut self, now: i64, note: Option<String>) -> bool {
         let Some((_, how)) = self.ending() else { return false };
-        self.close(Closure { how, at: Some(now), by: None, remark: Some(remark(note)) })
+        let (at, remark) = (Some(now), remark(note));
+        self.close(match self.withdrawal.take() {
+            None => Closure { how, at, by: None, remark: Some(remark) },
+            Some(asked) => {
+                let remark = asked.reason.map_or_else(|| remark.clone(), |reason| format!("{reason}\n{remark}"));
+                Closure { how: Closed::Withdrawn, at, by: Some(asked.by), remark: Some(remark) }
+            }
+        })
     }
 
     /// How a stage that was taken back on its platform after the deadline ends the approval.
@@ -110,7 +118,7 @@ fn remark(note: Option<String>) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::approval::{Action, DecidedBy, Event, Mode, Node, Person, Stage, Status};
+    use crate::approval::{Action, DecidedBy, Event, Mode, Node, Person, Stage, Status, Withdrawal};
 
     const AT: i64 = 1_790_000_000_000;
     const HOUR: i64 = 3_600_000;
@@ -176,6 +184,19 @@ mod tests {
         assert_eq!(actions(&approval), [Action::Submitted, Action::Started, Action::Escalated]);
         approval.apply(0, Event::Finished { outcome: Outcome::Approved, at: AT + 2 * HOUR });
         assert_eq!(approval.status(), Status::Approved);
+    }
+
+    #[test]
+    fn a_withdrawal_that_was_asked_for_stays_one() {
+        let mut approval = running(OnDeadline::Expire);
+        let by = Person { name: Some("key k".into()), ..Person::default() };
+        approval.ask_withdrawal(Withdrawal { at: AT, by: by.clone(), reason: Some("not needed".into()) });
+        approval.pass_deadline(AT + HOUR);
+        assert!(approval.end_by_deadline(AT + HOUR, None));
+        let view = approval.view();
+        let last = view.history.last().unwrap();
+        assert_eq!((view.status, last.actor.as_ref()), (Status::Withdrawn, Some(&by)));
+        assert_eq!(last.remark.as_deref(), Some("not needed\nThe deadline has passed."));
     }
 
     #[test]

@@ -32,9 +32,9 @@ impl Store {
             (":t".to_owned(), number(((now + KEPT) / 1000).to_string())),
             (":k".to_owned(), AttributeValue::S("usage".to_owned())),
         ]);
-        let mut set = "SET #t = :t, #k = :k".to_owned();
+        let mut change = format!("ADD {CALLS} :n SET #t = :t, #k = :k");
         if more.exhausted {
-            set.push_str(&format!(", {EXHAUSTED} = :e"));
+            change = format!("{change}, {EXHAUSTED} = :e");
             values.insert(":e".to_owned(), AttributeValue::Bool(true));
         }
         let sent = self
@@ -42,7 +42,7 @@ impl Store {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key.item()))
-            .update_expression(format!("{set} ADD {CALLS} :n"))
+            .update_expression(change)
             .expression_attribute_names("#t", TTL)
             .expression_attribute_names("#k", TYPE)
             .set_expression_attribute_values(Some(values))
