@@ -18,6 +18,7 @@ mod layers;
 mod leases;
 mod quota;
 mod races;
+mod readme;
 mod store_approvals;
 mod store_base;
 mod store_budgets;

@@ -90,13 +90,14 @@ impl Approval {
     pub fn end_by_deadline(&mut self, now: i64, note: Option<String>) -> bool {
         let Some((_, how)) = self.ending() else { return false };
         let (at, remark) = (Some(now), remark(note));
-        self.close(match self.withdrawal.take() {
+        let closure = match self.withdrawal.take() {
             None => Closure { how, at, by: None, remark: Some(remark) },
             Some(asked) => {
                 let remark = asked.reason.map_or_else(|| remark.clone(), |reason| format!("{reason}\n{remark}"));
                 Closure { how: Closed::Withdrawn, at, by: Some(asked.by), remark: Some(remark) }
             }
-        })
+        };
+        self.close(closure)
     }
 
     /// How a stage that was taken back on its platform after the deadline ends the approval.

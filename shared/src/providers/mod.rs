@@ -15,10 +15,21 @@ use crate::clock::World;
 
 pub mod dingtalk;
 pub mod external;
+pub mod feishu;
 pub mod outbound;
+pub mod wecom;
+
+mod failure;
+mod form;
+mod lenient;
+mod settings;
+mod token;
+
+#[cfg(test)]
+mod testing;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &feishu::Feishu, &wecom::WeCom];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
@@ -136,6 +147,12 @@ impl RawCallback {
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first header of this name, in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -292,6 +309,18 @@ pub struct Check {
     pub detail: String,
     /// How and where to mend it; empty when it passed.
     pub fix: String,
+}
+
+impl Check {
+    /// A check that passed.
+    fn passed(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, ok: true, detail: detail.into(), fix: String::new() }
+    }
+
+    /// A check that failed, and how to mend it.
+    fn failed(name: &'static str, error: &Error, fix: impl Into<String>) -> Self {
+        Self { name, ok: false, detail: error.to_string(), fix: fix.into() }
+    }
 }
 
 /// Why a call to a platform failed, by what the caller can do about it.
