@@ -21,7 +21,9 @@ pub fn ready(running: &Running, sandbox: bool) {
     let url = &running.url;
     step(&format!("ready on {url}"));
     if sandbox {
-        println!("  DingTalk, played here   {url}/sandbox/dingtalk");
+        for (kind, label) in &running.platforms {
+            println!("  {:<24}{url}/sandbox/{kind}", format!("{label}, played here"));
+        }
         println!("  decisions arrive at     {url}/sandbox/receiver");
     }
     match &running.bootstrapped.new_key {
@@ -29,7 +31,7 @@ pub fn ready(running: &Running, sandbox: bool) {
         None => println!("\n  owner key: the one shown at the first start, or COUNTERSIGN_OWNER_KEY"),
     }
     if sandbox {
-        println!("\n  submit, decide, read:\n");
+        println!("\n  choose a platform, submit, decide, read:\n");
         for line in lines(url) {
             println!("    {line}");
         }
@@ -37,20 +39,20 @@ pub fn ready(running: &Running, sandbox: bool) {
     }
 }
 
-/// The three lines that submit, decide and read; they need a shell, `curl` and `sed`.
+/// The lines that choose a platform, submit, decide and read; they need a shell, `curl` and `sed`.
 #[must_use]
-pub fn lines(url: &str) -> [String; 3] {
+pub fn lines(url: &str) -> [String; 4] {
     let json = "-H 'content-type: application/json'";
     let key = "-H \"Authorization: Bearer $KEY\"";
-    let body = r#"{"title":"Read access to orders","reason":"monthly report","applicant":{"account":"0123456789"}}"#;
-    let field =
-        |name: &str, value: &str| format!("$(echo \"$A\" | sed 's/.*\"{name}\":\"\\({value}[^\"]*\\)\".*/\\1/')");
-    let approval = "$(echo \"$A\" | sed 's/^{\"id\":\"\\([^\"]*\\)\".*/\\1/')";
-    let instance = field("instance", "");
-    let act = r#"{"user":"manager4220","action":"approve","remark":"fine"}"#;
+    let flow = r#"sed 's/.*"id":"\(flow_[^"]*\)","name":"One approver on '$KIND'".*/\1/'"#;
+    let body = r#"{"title":"Read access to orders","reason":"monthly report","applicant":{"mobile":"13800000002"},"flow":"'$FLOW'"}"#;
+    let approval = r#"$(echo "$A" | sed 's/^{"id":"\([^"]*\)".*/\1/')"#;
+    let instance = r#"$(echo "$A" | sed 's/.*"instance":"\([^"]*\)".*/\1/')"#;
+    let act = r#"{"user":"13800000001","action":"approve","remark":"fine"}"#;
     [
+        format!("KIND=dingtalk; FLOW=$(curl -s {url}/v1/flows {key} | {flow})"),
         format!("A=$(curl -s {url}/v1/approvals {key} {json} -d '{body}'); echo \"$A\""),
-        format!("curl -s {url}/sandbox/dingtalk/_/instances/{instance}/act {json} -d '{act}'"),
+        format!("curl -s {url}/sandbox/$KIND/_/instances/{instance}/act {json} -d '{act}'"),
         format!("curl -s {url}/v1/approvals/{approval} {key}"),
     ]
 }

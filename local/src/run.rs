@@ -46,6 +46,8 @@ pub struct Running {
     pub app: App,
     /// What the first start made.
     pub bootstrapped: Bootstrapped,
+    /// The kinds of the platforms that the sandbox plays, and their names for people.
+    pub platforms: Vec<(&'static str, &'static str)>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     helpers: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -82,8 +84,9 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
         seed::seed(&app, sandbox, &bootstrapped.org, &options.data_dir).await?;
         helpers.push(sandbox.resume());
     }
+    let platforms = sandbox.as_ref().map(Sandbox::kinds).unwrap_or_default();
     ready.store(true, Ordering::Release);
-    Ok(Running { url, app, bootstrapped, server, helpers })
+    Ok(Running { url, app, bootstrapped, platforms, server, helpers })
 }
 
 impl Running {

@@ -5,6 +5,7 @@
 //! decision, and every event of it arrives under one id.
 
 mod gate;
+mod model;
 mod run;
 mod world;
 
@@ -88,4 +89,20 @@ async fn a_rejection_on_dingtalk_survives_every_stop() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_on_dingtalk_survives_every_stop() {
     stopped(scenario("dingtalk", Act::Withdraw, "withdrawn", WITHDRAWN), At::EveryChange).await;
+}
+
+/// Seeds of the schedules that always run. A seed that found something stays.
+const SEEDS: std::ops::Range<u64> = 1..4;
+/// Seeds of a longer look: `cargo test -p countersign-tests --test it crash -- --ignored`.
+const MORE_SEEDS: std::ops::Range<u64> = 4..100;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_an_approval_on_dingtalk_comes_to_what_people_decided() {
+    model::schedules("dingtalk", SEEDS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn whatever_happens_in_many_more_schedules() {
+    model::schedules("dingtalk", MORE_SEEDS).await;
 }

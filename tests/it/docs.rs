@@ -7,10 +7,12 @@ use super::root;
 
 /// Every Markdown file of the repository.
 fn pages() -> Vec<PathBuf> {
+    let entries = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<PathBuf> = [".", "docs", "docs/adr"].map(|folder| root().join(folder)).into();
+    folders.extend(entries(&root().join("shared/src/providers")).filter(|path| path.is_dir()));
     let mut found = Vec::new();
-    for folder in [".", "docs", "docs/adr", "shared/src/providers/dingtalk", "shared/src/providers/external"] {
-        let entries = std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        found.extend(entries.filter(|path| path.extension().is_some_and(|end| end == "md")));
+    for folder in folders {
+        found.extend(entries(&folder).filter(|path| path.extension().is_some_and(|end| end == "md")));
     }
     assert!(found.len() > 10, "{found:?}");
     found

@@ -4,6 +4,7 @@ mod decisions;
 mod idempotency;
 mod lost;
 mod nodes;
+mod platforms;
 mod refusals;
 mod stages;
 mod withdraw;

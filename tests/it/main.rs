@@ -16,6 +16,7 @@ mod kill;
 mod layers;
 mod leases;
 mod races;
+mod readme;
 mod store_approvals;
 mod store_base;
 mod store_budgets;

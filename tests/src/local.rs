@@ -399,7 +399,7 @@ pub struct Local {
     pub app: App,
     /// Its clock.
     pub clock: Arc<MovedClock>,
-    _running: Running,
+    running: Running,
     _data: TempDir,
 }
 
@@ -421,7 +421,15 @@ impl Local {
         let running = start(&options, pending()).await.expect("the local program starts");
         let key = running.bootstrapped.new_key.as_ref().expect("the first start makes a key");
         let api = Api::new(running.url.clone(), key.expose_secret());
-        Self { api, app: running.app.clone(), clock, _running: running, _data: data }
+        Self { api, app: running.app.clone(), clock, running, _data: data }
+    }
+}
+
+impl Local {
+    /// The kinds of the platforms that the sandbox plays.
+    #[must_use]
+    pub fn platforms(&self) -> Vec<&'static str> {
+        self.running.platforms.iter().map(|(kind, _)| *kind).collect()
     }
 }
 

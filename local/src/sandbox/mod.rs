@@ -5,6 +5,7 @@
 //! in files and survives a killed process.
 
 mod dingtalk;
+mod feishu;
 mod platform;
 mod receiver;
 mod wecom;
@@ -21,6 +22,7 @@ use countersign::clock::World;
 use serde_json::Value;
 
 use self::dingtalk::DingTalk;
+use self::feishu::Feishu;
 use self::platform::Platform;
 pub use self::platform::files::Error;
 use self::platform::people::PEOPLE;
@@ -60,6 +62,7 @@ pub struct Member {
 fn open_all(folder: &Path, url: &str, world: &World) -> Result<Vec<Arc<dyn Platform>>, Error> {
     Ok(vec![
         Arc::new(DingTalk::open(&folder.join("dingtalk"), url, world.clone())?),
+        Arc::new(Feishu::open(&folder.join("feishu"), url, world.clone())?),
         Arc::new(WeCom::open(&folder.join("wecom"), url, world.clone())?),
     ])
 }

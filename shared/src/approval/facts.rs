@@ -43,6 +43,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether something has changed that only a reading tells.
+    pub(super) fn wants_reading(&self) -> bool {
+        self.read_wanted > self.read_done
+    }
+
     /// Adds what an event tells. Joining is idempotent, commutative and associative.
     pub(super) fn join(&mut self, event: Event) {
         match event {

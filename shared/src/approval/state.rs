@@ -290,14 +290,15 @@ impl Approval {
 
     /// The stage whose instance should be read because its events were not enough: the platform's events tell only that
     /// something changed, a task was handed on to somebody unknown, or somebody who is in no node of the plan holds one.
+    /// After the end only what the platform's events asked for is read: it may tell what was said.
     #[must_use]
     pub fn stage_to_read(&self) -> Option<usize> {
         if self.closed.is_some() {
-            return None;
+            return self.stages.iter().rposition(|stage| stage.instance.is_some() && stage.facts.wants_reading());
         }
         let current = self.current_stage()?;
         let stage = &self.stages[current];
-        let wanted = stage.facts.read_wanted > stage.facts.read_done || Placed::of(stage).is_incomplete();
+        let wanted = stage.facts.wants_reading() || Placed::of(stage).is_incomplete();
         (stage.instance.is_some() && wanted).then_some(current)
     }
 }

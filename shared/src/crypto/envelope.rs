@@ -39,9 +39,10 @@ const BASE64_CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
 
 /// A fifth of the scalar engine's time, which is most of what a callback costs beside the cipher and the hash.
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
-static BASE64: LazyLock<base64::engine::Simd> = LazyLock::new(|| base64::engine::Simd::standard(BASE64_CONFIG));
+pub(super) static BASE64: LazyLock<base64::engine::Simd> =
+    LazyLock::new(|| base64::engine::Simd::standard(BASE64_CONFIG));
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
-static BASE64: LazyLock<base64::engine::GeneralPurpose> =
+pub(super) static BASE64: LazyLock<base64::engine::GeneralPurpose> =
     LazyLock::new(|| base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, BASE64_CONFIG));
 
 /// An AES key that is not 43 characters of base64.

@@ -5,5 +5,6 @@
 
 pub mod api_key;
 pub mod envelope;
+pub mod passphrase;
 pub mod seal;
 pub mod webhook;

@@ -93,11 +93,12 @@ async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
     Ok(())
 }
 
-/// The approval as it is now, where the change told the end but not who decided: that event comes a moment later, and is
-/// likely to be there by now, or soon. Where it is lost or late, the platform is asked.
+/// The approval as it is now, where the change told the end but not who decided or what was said. Who decided is told a moment
+/// later, and is likely to be known by now, or soon; where it is not, and where an event asked for it, the platform is read.
 async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
     let had_ended = change.old.as_ref().is_some_and(|old| old.state.closed.is_some());
-    if had_ended || change.new.state.closed.is_none() || !change.new.state.view().lacks_deciders() {
+    let wanted = |record: &Record| record.state.view().lacks_deciders() || record.state.stage_to_read().is_some();
+    if had_ended || change.new.state.closed.is_none() || !wanted(&change.new) {
         return Ok(None);
     }
     let mut now = app.store.approval(&change.new.id).await?;
@@ -109,7 +110,7 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
         now = app.store.approval(&change.new.id).await?;
     }
     let ended = now.state.stages.iter().rposition(|stage| stage.instance.is_some());
-    if let Some(stage) = ended.filter(|_| now.state.view().lacks_deciders()) {
+    if let Some(stage) = ended.filter(|_| wanted(&now)) {
         read(app, &now, stage).await?;
         now = app.store.approval(&change.new.id).await?;
     }

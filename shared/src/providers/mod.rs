@@ -15,10 +15,21 @@ use crate::clock::World;
 
 pub mod dingtalk;
 pub mod external;
+pub mod feishu;
 pub mod outbound;
+pub mod wecom;
+
+mod failure;
+mod form;
+mod lenient;
+mod settings;
+mod token;
+
+#[cfg(test)]
+mod testing;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External];
+pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &feishu::Feishu, &wecom::WeCom];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
@@ -103,19 +114,22 @@ pub struct Calls<'a> {
     pub world: &'a World,
 }
 
-/// Where access tokens are kept between calls and processes, sealed.
+/// What a [`TokenStore`] is doing.
+pub type Keeping<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where access tokens are kept between calls and processes, sealed. A store that fails says so in the log and acts as if it
+/// were empty: a token can always be fetched again.
 pub trait TokenStore: Send + Sync {
     /// The token under this key, if one is there that is good for another ten minutes at `now`.
-    fn get<'a>(&'a self, key: &'a str, now: i64) -> Pin<Box<dyn Future<Output = Option<SecretString>> + Send + 'a>>;
-    /// Keeps a token until `expires_at` (milliseconds). A failure to keep it is logged, not returned.
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        token: &'a SecretString,
-        expires_at: i64,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-    /// Forgets a token that the platform refused.
-    fn forget<'a>(&'a self, key: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    fn get<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, Option<SecretString>>;
+    /// Keeps a token until `expires_at` (milliseconds), and ends a claim.
+    fn put<'a>(&'a self, key: &'a str, token: &'a SecretString, expires_at: i64) -> Keeping<'a, ()>;
+    /// Forgets a token that the platform refused, unless another has taken its place.
+    fn forget<'a>(&'a self, key: &'a str, refused: &'a SecretString) -> Keeping<'a, ()>;
+    /// Claims the fetching of a new token for some seconds. `false` while somebody else is at it.
+    fn claim<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, bool>;
+    /// Gives a claim back that brought no token.
+    fn give_up<'a>(&'a self, key: &'a str) -> Keeping<'a, ()>;
 }
 
 /// A callback as it came in: nothing in it is verified.
@@ -136,6 +150,12 @@ impl RawCallback {
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first header of this name, in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -292,6 +312,18 @@ pub struct Check {
     pub detail: String,
     /// How and where to mend it; empty when it passed.
     pub fix: String,
+}
+
+impl Check {
+    /// A check that passed.
+    fn passed(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, ok: true, detail: detail.into(), fix: String::new() }
+    }
+
+    /// A check that failed, and how to mend it.
+    fn failed(name: &'static str, error: &Error, fix: impl Into<String>) -> Self {
+        Self { name, ok: false, detail: error.to_string(), fix: fix.into() }
+    }
 }
 
 /// Why a call to a platform failed, by what the caller can do about it.

@@ -13,7 +13,7 @@ const TURNS: [i64; 10] = [0, 0, 11_000, 11_000, 31_000, 61_000, 61_000, 700_000,
 /// How often somebody who got no answer asks again.
 const PATIENCE: usize = 4;
 
-const OWNER: &str = "manager4220";
+const OWNER: &str = "13800000001";
 const APPLICANT: &str = "13800000002";
 
 /// What is done with an approval once it is pending.
@@ -44,7 +44,7 @@ pub(super) async fn run(world: &World, scenario: &Scenario, name: &str, stop: Op
     world.restart();
     world.forget_tokens().await;
     world.gate.arm(stop);
-    let id = submit(world, name, &scenario.flow).await;
+    let id = submit(world, name, world.flow(&scenario.flow)).await;
     let mut acted = false;
     let mut last = Value::Null;
     for wait in TURNS {
@@ -77,7 +77,6 @@ pub(super) async fn run(world: &World, scenario: &Scenario, name: &str, stop: Op
 
 /// Submits until there is an answer, always under the same key.
 async fn submit(world: &World, name: &str, flow: &str) -> String {
-    let flow = world.flow(flow);
     let body = json!({"title": name, "applicant": {"mobile": APPLICANT}, "flow": flow});
     for _ in 0..PATIENCE {
         let Some(answer) = world.call("POST", "/v1/approvals", Some(name), &body).await else { continue };
@@ -108,19 +107,19 @@ async fn act(world: &World, scenario: &Scenario, approval: &Value) {
     }
 }
 
-async fn approval(world: &World, id: &str) -> Value {
+pub(super) async fn approval(world: &World, id: &str) -> Value {
     world.ours("GET", &format!("/v1/approvals/{id}"), &Value::Null).await
 }
 
 /// The ids of all instances on a platform.
-async fn instances(world: &World, kind: &str) -> BTreeSet<String> {
+pub(super) async fn instances(world: &World, kind: &str) -> BTreeSet<String> {
     let listed = world.sandbox("GET", &format!("/sandbox/{kind}/_/instances"), &Value::Null).await;
     let items = listed["items"].as_array().unwrap();
     items.iter().map(|instance| instance["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// What the receiver got of an approval: event by place in the sequence, which the delivery id ends with. The same may come several times, always the same.
-async fn arrived(world: &World, id: &str) -> BTreeMap<u32, String> {
+pub(super) async fn arrived(world: &World, id: &str) -> BTreeMap<u32, String> {
     let listed = world.sandbox("GET", "/sandbox/receiver/_/deliveries", &Value::Null).await;
     let mut arrived = BTreeMap::new();
     for delivery in listed["items"].as_array().unwrap() {

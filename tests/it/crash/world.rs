@@ -159,6 +159,19 @@ impl World {
         answer.json
     }
 
+    /// Calls the sandbox; says whether it took it.
+    pub(super) async fn try_sandbox(&self, path: &str, body: &Value) -> bool {
+        let client = Client { router: self.sandbox.router(), key: String::new() };
+        client.call("POST", path, body).await.status == 200
+    }
+
+    /// The id of the connection to a platform.
+    pub(super) async fn connection(&self, kind: &str) -> String {
+        let listed = self.ours("GET", "/v1/connections", &Value::Null).await;
+        let found = listed["items"].as_array().unwrap().iter().find(|connection| connection["kind"] == kind);
+        found.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
     /// The id of a flow by its name.
     pub(super) fn flow(&self, name: &str) -> &str {
         &self.flows[name]

@@ -252,5 +252,7 @@ fn what_only_a_reading_tells_is_read_once_for_each_change() {
     assert!(!approval.apply(0, Event::ReadWanted { at: 60 }), "the same callback, later");
     approval.apply(0, Event::ReadWanted { at: 70 });
     approval.apply(0, finished(Outcome::Approved, 80));
-    assert_eq!(approval.stage_to_read(), None, "it has ended");
+    assert_eq!(approval.stage_to_read(), Some(0), "it has ended, and what was said is still to be read");
+    approval.apply(0, Event::ReadDone { at: 70 });
+    assert_eq!(approval.stage_to_read(), None);
 }

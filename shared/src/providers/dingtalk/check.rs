@@ -7,8 +7,9 @@
 use serde_json::json;
 
 use super::client::Api;
-use super::errors::{Failure, Kind, grant};
+use super::errors::grant;
 use super::template;
+use crate::providers::failure::{Failure, Kind};
 use crate::providers::{ANY_LAYOUT, Account, Calls, Check, Error};
 
 /// An instance id and a mobile number that nobody has.
@@ -19,14 +20,14 @@ const NO_MOBILE: &str = "10000000000";
 pub(super) async fn run(account: &Account, calls: &Calls<'_>) -> Vec<Check> {
     let api = match Api::new(account, calls) {
         Ok(api) => api,
-        Err(error) => return vec![failed("credentials", &error, "Fill in the connection's settings")],
+        Err(error) => return vec![Check::failed("credentials", &error, "Fill in the connection's settings")],
     };
     if let Err(failure) = api.renew_token().await {
         let fix = "Developer console, the app's credentials page: copy AppKey and AppSecret into the connection";
-        return vec![failed("credentials", &api.error(failure), fix)];
+        return vec![Check::failed("credentials", &api.error(failure), fix)];
     }
     vec![
-        passed("credentials", "DingTalk gave an access token"),
+        Check::passed("credentials", "DingTalk gave an access token"),
         template_read(&api).await,
         template_write(&api, account).await,
         instance_read(&api).await,
@@ -49,14 +50,14 @@ async fn template_write(api: &Api<'_>, account: &Account) -> Check {
         return Check { name: NAME, ok: true, detail, fix: String::new() };
     };
     match template::text_controls(api, code).await {
-        Ok(_) => passed(NAME, "our template is there"),
+        Ok(_) => Check::passed(NAME, "our template is there"),
         Err(failure) => {
             let error = api.error(failure);
             let fix = match &error {
                 Error::NotFound { .. } => "Make the template again".to_owned(),
                 other => mend(api, other, "Workflow.Form.Read"),
             };
-            failed(NAME, &error, &fix)
+            Check::failed(NAME, &error, fix)
         }
     }
 }
@@ -80,14 +81,14 @@ async fn member_by_mobile(api: &Api<'_>) -> Check {
 /// A probe's result: passed where DingTalk did what was asked, or refused it for another reason than permissions.
 fn probe(api: &Api<'_>, name: &'static str, scope: &str, result: Result<(), Failure>) -> Check {
     match result {
-        Ok(()) => passed(name, &format!("{scope} is granted")),
+        Ok(()) => Check::passed(name, format!("{scope} is granted")),
         Err(Failure::Refused(refusal)) if matches!(refusal.kind, Kind::NotFound | Kind::Refused) => {
-            passed(name, &format!("{scope} is granted"))
+            Check::passed(name, format!("{scope} is granted"))
         }
         Err(failure) => {
             let error = api.error(failure);
             let fix = mend(api, &error, scope);
-            failed(name, &error, &fix)
+            Check::failed(name, &error, fix)
         }
     }
 }
@@ -107,12 +108,4 @@ fn mend(api: &Api<'_>, error: &Error, scope: &str) -> String {
 
 fn is_scope(code: &str) -> bool {
     code.ends_with("AccessTokenPermissionDenied") || code == "60011"
-}
-
-fn passed(name: &'static str, detail: &str) -> Check {
-    Check { name, ok: true, detail: detail.to_owned(), fix: String::new() }
-}
-
-fn failed(name: &'static str, error: &Error, fix: &str) -> Check {
-    Check { name, ok: false, detail: error.to_string(), fix: fix.to_owned() }
 }

@@ -4,19 +4,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::errors::{Failure, judge_new, judge_old};
-use super::lenient::{number, text};
+use super::errors::{into_error, judge_new, judge_old};
 use super::settings::Settings;
-use crate::providers::outbound::{Answer, Request};
+use crate::providers::failure::{Failure, Judge};
+use crate::providers::outbound::Request;
+use crate::providers::token::TokenGrant;
 use crate::providers::{Account, Calls, Error};
 
 /// Header that carries the token to the newer API.
 const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
-/// How long a token lives where the answer does not say, in seconds.
-const TOKEN_SECONDS: i64 = 7_200;
-
-/// Reads an answer at a time in milliseconds.
-type Judge = fn(&Answer, i64) -> Result<Value, Failure>;
 
 /// A connection, ready for calls.
 pub(super) struct Api<'a> {
@@ -43,7 +39,7 @@ impl<'a> Api<'a> {
 
     /// A failure, for the caller.
     pub(super) fn error(&self, failure: Failure) -> Error {
-        failure.into_error(&self.settings)
+        into_error(failure, &self.settings)
     }
 
     /// A read of the newer API.
@@ -80,50 +76,25 @@ impl<'a> Api<'a> {
         self.with_token(request, judge_old).await
     }
 
-    /// Fetches a new token, whether one is kept or not: what an administrator's check wants.
+    /// Fetches a new token, whether one is kept or not.
     pub(super) async fn renew_token(&self) -> Result<(), Failure> {
-        let key = self.settings.token_key();
-        self.calls.tokens.forget(&key).await;
-        self.token(&key).await.map(drop)
+        self.calls.renew_token(&self.grant()?).await
     }
 
-    /// Makes a call; when DingTalk refuses the token, once more with a new one. Tokens may die before their time.
     async fn with_token(
         &self,
         request: impl Fn(&SecretString) -> Request + Send + Sync,
         judge: Judge,
     ) -> Result<Value, Failure> {
-        let key = self.settings.token_key();
-        let token = self.token(&key).await?;
-        match self.once(request(&token), judge, &token).await {
-            Err(failure) if failure.refuses_token() => {
-                self.calls.tokens.forget(&key).await;
-                let token = self.token(&key).await?;
-                self.once(request(&token), judge, &token).await
-            }
-            result => result,
-        }
+        self.calls.with_token(&self.grant()?, request, judge).await
     }
 
-    async fn once(&self, request: Request, judge: Judge, secret: &SecretString) -> Result<Value, Failure> {
-        let answer = self.calls.http.send(request).await?;
-        judge(&answer, self.now()).map_err(|failure| failure.without(secret.expose_secret()))
-    }
-
-    /// The kept token, or a new one. While a token lives, fetching it again gives the same one and renews it, so
-    /// several processes may fetch at once.
-    async fn token(&self, key: &str) -> Result<SecretString, Failure> {
-        if let Some(token) = self.calls.tokens.get(key, self.now()).await {
-            return Ok(token);
-        }
+    /// While a token lives, fetching it again gives the same one and renews it.
+    fn grant(&self) -> Result<TokenGrant<'_>, Failure> {
         let secret = self.settings.app_secret;
         let body = TokenRequest { app_key: self.settings.app_key, app_secret: secret.expose_secret() };
         let request = Request::post(self.settings.url("/v1.0/oauth2/accessToken")?).repeatable().json(&body);
-        let answer = self.once(request, judge_new, secret).await?;
-        let token = text(&answer["accessToken"]).ok_or_else(|| Failure::not_understood("accessToken"))?;
-        let token = SecretString::from(token);
-        let seconds = number(&answer["expireIn"]).unwrap_or(TOKEN_SECONDS).clamp(0, TOKEN_SECONDS);
-        self.calls.tokens.put(key, &token, self.now() + seconds * 1_000).await;
-        Ok(token)
+        let key = self.settings.token_key();
+        Ok(TokenGrant { key, request, secret, judge: judge_new, token: "accessToken", seconds: "expireIn" })
     }
 }

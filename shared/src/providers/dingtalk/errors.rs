@@ -5,153 +5,36 @@
 
 use serde_json::Value;
 
-use super::lenient::{number, shorten, text};
 use super::settings::Settings;
 use crate::providers::Error;
-use crate::providers::outbound::{Answer, OutboundError};
+use crate::providers::failure::{Failure, Kind, MESSAGE_LIMIT, Refusal};
+use crate::providers::lenient::{number, shorten, text};
+use crate::providers::outbound::Answer;
 
-/// Longest text of the platform's that we pass on, in characters.
-const MESSAGE_LIMIT: usize = 500;
 /// The window of a limit per second.
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60_000;
 /// How long an address is shut out after 10,000 calls in 20 seconds.
 const ADDRESS_BAN: u64 = 300_000;
 
-/// Why a call brought no result.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Failure {
-    /// There was no answer.
-    NoAnswer(OutboundError),
-    /// DingTalk refused.
-    Refused(Refusal),
-    /// We could not make the call.
-    Ours(Error),
+/// A failure, for the caller, with the administrator's page for what is missing.
+pub(super) fn into_error(failure: Failure, settings: &Settings<'_>) -> Error {
+    failure.into_error("DingTalk", |refusal| fix(refusal, settings))
 }
 
-/// A refusal.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Refusal {
-    /// DingTalk's code, the inner one where it is wrapped.
-    pub(super) code: String,
-    /// DingTalk's text.
-    pub(super) message: String,
-    /// What it means.
-    pub(super) kind: Kind,
-    /// The permissions that are missing, where it names them.
-    scopes: Vec<String>,
-    retry_after_ms: Option<u64>,
-}
-
-/// What a refusal means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The access token is unknown or has expired.
-    Token,
-    Credentials,
-    Permission,
-    /// Our address is not in the app's list.
-    AddressList,
-    /// The person or department is not in the app's scope of contacts.
-    ContactScope,
-    Throttled(Option<u64>),
-    Quota,
-    NotFound,
-    /// The server's side; the effect is unknown.
-    Unavailable,
-    Refused,
-}
-
-impl From<OutboundError> for Failure {
-    fn from(error: OutboundError) -> Self {
-        Self::NoAnswer(error)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Ours(error)
-    }
-}
-
-impl Failure {
-    /// An answer that is none of the known shapes.
-    pub(super) fn not_understood(what: &str) -> Self {
-        Self::Ours(Error::Unavailable { message: format!("DingTalk's answer has no {what}") })
-    }
-
-    /// Whether another token may help.
-    pub(super) fn refuses_token(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.kind == Kind::Token)
-    }
-
-    /// DingTalk's code, if it refused.
-    pub(super) fn code(&self) -> Option<&str> {
-        match self {
-            Self::Refused(refusal) => Some(&refusal.code),
-            _ => None,
+fn fix(refusal: &Refusal, settings: &Settings<'_>) -> String {
+    match refusal.kind {
+        Kind::AddressList => "Developer console, the app's security settings: add our outgoing address to the list \
+                              of server exit IPs (服务器出口IP), or empty the list"
+            .to_owned(),
+        Kind::ContactScope => "Developer console, the app's permissions: widen its scope of contacts \
+                               (通讯录权限范围) to this person"
+            .to_owned(),
+        Kind::Permission if refusal.scopes.is_empty() => {
+            "Developer console, the app's permissions (权限管理): grant what the call needs".to_owned()
         }
-    }
-
-    /// Takes a secret out of the text, should the platform have repeated it.
-    pub(super) fn without(mut self, secret: &str) -> Self {
-        if let Self::Refused(refusal) = &mut self
-            && !secret.is_empty()
-            && refusal.message.contains(secret)
-        {
-            refusal.message = refusal.message.replace(secret, "…");
-        }
-        self
-    }
-
-    /// For the caller, with the administrator's page for what is missing.
-    pub(super) fn into_error(self, settings: &Settings<'_>) -> Error {
-        match self {
-            Self::Ours(error) => error,
-            Self::Refused(refusal) => refusal.into_error(settings),
-            Self::NoAnswer(error @ (OutboundError::AddressRefused { .. } | OutboundError::Invalid { .. })) => {
-                Error::Refused { code: "endpoint".to_owned(), message: error.to_string() }
-            }
-            Self::NoAnswer(error) => Error::Unavailable { message: error.to_string() },
-        }
-    }
-}
-
-impl Refusal {
-    fn into_error(self, settings: &Settings<'_>) -> Error {
-        let fix = self.fix(settings);
-        let Self { code, message, kind, scopes, retry_after_ms } = self;
-        match kind {
-            Kind::Token | Kind::Credentials => Error::Credentials { code, message },
-            Kind::Permission if !scopes.is_empty() => {
-                let message = format!("DingTalk has not granted the app {}", scopes.join(", "));
-                Error::Permission { code, message, fix }
-            }
-            Kind::Permission | Kind::AddressList | Kind::ContactScope => Error::Permission { code, message, fix },
-            Kind::Throttled(usual) => Error::Throttled { code, message, retry_after_ms: retry_after_ms.or(usual) },
-            Kind::Quota => Error::QuotaExhausted { code, message },
-            Kind::NotFound => Error::NotFound { code, message },
-            Kind::Unavailable => Error::Unavailable { message: format!("DingTalk: {message} ({code})") },
-            Kind::Refused => Error::Refused { code, message },
-        }
-    }
-
-    fn fix(&self, settings: &Settings<'_>) -> String {
-        match self.kind {
-            Kind::AddressList => {
-                "Developer console, the app's security settings: add our outgoing address to the list \
-                                  of server exit IPs (服务器出口IP), or empty the list"
-                    .to_owned()
-            }
-            Kind::ContactScope => "Developer console, the app's permissions: widen its scope of contacts \
-                                   (通讯录权限范围) to this person"
-                .to_owned(),
-            Kind::Permission if self.scopes.is_empty() => {
-                "Developer console, the app's permissions (权限管理): grant what the call needs".to_owned()
-            }
-            Kind::Permission => grant(settings, &self.scopes),
-            _ => String::new(),
-        }
+        Kind::Permission => grant(settings, &refusal.scopes),
+        _ => String::new(),
     }
 }
 
@@ -406,22 +289,15 @@ mod tests {
             format!(r#"{{"RequestId":"1","Code":"{code}","Message":"no","AccessDeniedDetail":{detail}}}"#),
             format!(r#"{{"code":"{code}","message":"{message}"}}"#),
         ] {
-            let error = Failure::Refused(new_api(403, &body)).into_error(&settings);
+            let error = into_error(Failure::Refused(new_api(403, &body)), &settings);
             let Error::Permission { message, fix, .. } = error else { panic!("{error:?}") };
             assert!(message.contains("Workflow.Form.Write"), "{message}");
             assert_eq!(fix, format!("Grant Workflow.Form.Write: {link}Workflow.Form.Write"));
         }
         let old = r#"{"errcode":88,"sub_code":"60011","sub_msg":"应用尚未开通所需的权限：[qyapi_get_member]，点击链接",
             "errmsg":"ding talk error[subcode=60011,submsg=应用尚未开通所需的权限：[qyapi_get_member]，点击, {requiredScopes=[qyapi_get_member, qyapi_base]}]"}"#;
-        let error = Failure::Refused(old_api(old)).into_error(&settings);
+        let error = into_error(Failure::Refused(old_api(old)), &settings);
         let Error::Permission { fix, .. } = error else { panic!("{error:?}") };
         assert!(fix.contains("%23qyapi_get_member\n") && fix.ends_with("%23qyapi_base"), "{fix}");
-    }
-
-    #[test]
-    fn secrets_that_come_back_are_not_passed_on() {
-        let body = r#"{"errcode":40035,"errmsg":"bad url ?access_token=tok-123&x"}"#;
-        let failure = Failure::Refused(old_api(body)).without("tok-123");
-        assert!(!format!("{failure:?}").contains("tok-123"));
     }
 }

@@ -6,9 +6,9 @@
 
 use serde::Deserialize;
 
-use super::lenient::{Loose, shorten};
 use crate::approval::{Comment, Event, Outcome, TaskEnd, TaskFact, TaskOutcome};
 use crate::providers::Notice;
+use crate::providers::lenient::{Loose, shorten};
 
 /// Longest remark that is kept, in characters: DingTalk's own limit.
 pub(super) const REMARK_LIMIT: usize = 1024;

@@ -1,28 +1,21 @@
 //! The values of an approval in a form.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::lenient::{items, shorten, text};
-use super::template::{Control, TextControl};
+use super::template::{TextControl, id_of};
+use crate::providers::form::{Control, value_for};
+use crate::providers::lenient::{items, shorten, text};
 use crate::providers::{Error, Start};
 
 /// Longest value, in characters.
 const VALUE_LIMIT: usize = 65_535;
 
-/// What stands in the Reference control: our approval id, and the stage where it is not the first. Two stages of one
-/// approval may run on one connection.
-pub(super) fn reference(start: &Start) -> String {
-    match start.stage {
-        0 => start.approval.clone(),
-        stage => format!("{}/{}", start.approval, stage + 1),
-    }
-}
-
 /// The values for our own template.
 pub(super) fn values(start: &Start) -> Vec<Value> {
-    let filled = |control: Control| value_of(control, start).map(|value| (control.label(), value));
-    Control::ALL.into_iter().filter_map(filled).map(|(name, value)| json!({"name": name, "value": value})).collect()
+    let entry =
+        |(control, value): (Control, String)| json!({"name": control.label(), "value": shorten(&value, VALUE_LIMIT)});
+    let filled = Control::ALL.into_iter().filter_map(|control| Some((control, control.value(start)?)));
+    filled.map(entry).collect()
 }
 
 /// The values for a customer's template: its text controls that are labelled as ours are, or as a submitted field is
@@ -38,11 +31,7 @@ pub(super) fn values_for(controls: &[TextControl], start: &Start) -> Result<Vec<
         return Err(Error::Refused { code: "template_without_reference".to_owned(), message: message.to_owned() });
     }
     let filled = controls.iter().filter_map(|control| {
-        let ours = Control::ALL.into_iter().find(|known| known.is_called(&control.label));
-        let value = match ours {
-            Some(known) => value_of(known, start),
-            None => start.fields.get(&control.label).map(|field| shorten(&plain(field), VALUE_LIMIT)),
-        }?;
+        let value = shorten(&value_for(&control.label, start)?, VALUE_LIMIT);
         let mut entry = json!({"name": control.label, "value": value});
         if let Some(id) = &control.id {
             entry["id"] = json!(id);
@@ -55,51 +44,10 @@ pub(super) fn values_for(controls: &[TextControl], start: &Start) -> Result<Vec<
 /// Whether an instance's form carries this reference.
 pub(super) fn carries(instance: &Value, reference: &str) -> bool {
     items(&instance["formComponentValues"]).iter().any(|entry| {
-        let is_reference = entry["id"] == Control::Reference.id().as_str()
+        let is_reference = entry["id"] == id_of(Control::Reference).as_str()
             || entry["name"].as_str().is_some_and(|name| Control::Reference.is_called(name));
         is_reference && text(&entry["value"]).is_some_and(|value| value.trim() == reference)
     })
-}
-
-fn value_of(control: Control, start: &Start) -> Option<String> {
-    let value = match control {
-        Control::Title => start.title.clone(),
-        Control::Reason => start.reason.clone().unwrap_or_default(),
-        Control::Details => details(start),
-        Control::Link => start.resource.as_ref().and_then(|resource| resource.url.clone()).unwrap_or_default(),
-        Control::Reference => reference(start),
-    };
-    (!value.is_empty()).then(|| shorten(&value, VALUE_LIMIT))
-}
-
-/// Applicant, resource, time and submitted fields, a line each.
-fn details(start: &Start) -> String {
-    let mut lines = Vec::new();
-    let mut line = |name: &str, value: &str| lines.push(format!("{name}: {value}"));
-    if let Some(name) = &start.applicant_details.name {
-        line("申请人 Applicant", name);
-    }
-    if let Some(resource) = &start.resource {
-        line("资源 Resource", &resource.name);
-    }
-    for (name, at) in [("开始 From", start.starts_at), ("结束 Until", start.ends_at)] {
-        if let Some(time) = at.and_then(|at| Timestamp::from_millisecond(at).ok()) {
-            line(name, &time.to_string());
-        }
-    }
-    for (name, value) in &start.fields {
-        line(name, &plain(value));
-    }
-    lines.join("\n")
-}
-
-/// A submitted field as people read it: texts without quotes, all else as JSON.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -107,7 +55,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::providers::dingtalk::tests::start;
+    use crate::providers::testing::start;
 
     fn value<'a>(values: &'a [Value], name: &str) -> Option<&'a str> {
         values.iter().find(|entry| entry["name"] == name)?["value"].as_str()

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::client::Api;
-use super::errors::{Failure, Kind};
 use super::form;
-use super::lenient::{items, number, shorten, text};
 use super::template::text_controls;
 use crate::approval::Mode;
+use crate::providers::failure::Failure;
+use crate::providers::form::reference;
+use crate::providers::lenient::{items, number, shorten, text};
 use crate::providers::{ANY_LAYOUT, Account, Error, NodePlan, Start, Started, TEMPLATE_MISSING};
 
 const INSTANCES: &str = "/v1.0/workflow/processInstances";
@@ -27,7 +28,7 @@ const REMARK_LIMIT: usize = 1_024;
 /// Starts an instance. There is no idempotency key, so the call is made once: see [`find`].
 pub(super) async fn start(api: &Api<'_>, account: &Account, start: &Start) -> Result<Started, Failure> {
     let Some(applicant) = &start.applicant else {
-        return Err(refused(
+        return Err(Failure::refused(
             "applicant_unknown",
             "DingTalk needs the applicant's account: bind the member to this connection, or submit `account` or `mobile`",
         ));
@@ -63,7 +64,7 @@ pub(super) async fn start(api: &Api<'_>, account: &Account, start: &Start) -> Re
 /// since the submission, the one whose form carries our reference.
 pub(super) async fn find(api: &Api<'_>, account: &Account, start: &Start) -> Result<Option<Started>, Failure> {
     let (Some(applicant), Some(template)) = (&start.applicant, template(account, start)) else { return Ok(None) };
-    let reference = form::reference(start);
+    let reference = reference(start);
     let since = (start.submitted_at - CLOCK_SKEW).max(api.now() - FARTHEST);
     let mut next = 0;
     for _ in 0..PAGES {
@@ -74,7 +75,7 @@ pub(super) async fn find(api: &Api<'_>, account: &Account, start: &Start) -> Res
         for instance in items(&answer["result"]["list"]).iter().filter_map(text) {
             match read(api, &instance).await {
                 Ok(found) if form::carries(&found, &reference) => return Ok(Some(started(api, instance))),
-                Err(failure) if !is_not_found(&failure) => return Err(failure),
+                Err(failure) if !failure.is_not_found() => return Err(failure),
                 _ => {}
             }
         }
@@ -103,7 +104,9 @@ pub(super) async fn cancel(api: &Api<'_>, instance: &str, applicant: &str, reaso
     let body = json!({"processInstanceId": instance, "isSystem": false, "operatingUserId": applicant,
         "remark": shorten(reason, REMARK_LIMIT)});
     let failure = match api.post("/v1.0/workflow/processInstances/terminate", &body).await {
-        Ok(answer) if answer["result"] == false => return Err(refused("terminate", "DingTalk did not withdraw it")),
+        Ok(answer) if answer["result"] == false => {
+            return Err(Failure::refused("terminate", "DingTalk did not withdraw it"));
+        }
         Ok(_) => return Ok(()),
         Err(failure) => failure,
     };
@@ -113,7 +116,7 @@ pub(super) async fn cancel(api: &Api<'_>, instance: &str, applicant: &str, reaso
             let status = text(&read(api, instance).await?["status"]).unwrap_or_default();
             after_status_exception(code, &status)
         }
-        Some("internalError" | "820008") => Err(refused(
+        Some("internalError" | "820008") => Err(Failure::refused(
             "internalError",
             "the template does not let applicants withdraw: OA审批管理后台 → 模板 → 高级设置 → 允许提交人撤销审批中的审批单",
         )),
@@ -148,7 +151,7 @@ fn approvers(node: &NodePlan) -> Result<Value, Failure> {
     let mut seen = BTreeSet::new();
     let users: Vec<&String> = node.approvers.iter().filter(|user| seen.insert(*user)).collect();
     if let Some(reason) = refuses(node.mode, users.len()) {
-        return Err(refused("unsupported_node", reason));
+        return Err(Failure::refused("unsupported_node", reason));
     }
     let action = match node.mode {
         _ if users.len() == 1 => "NONE",
@@ -165,14 +168,6 @@ fn template<'a>(account: &'a Account, start: &'a Start) -> Option<&'a str> {
 fn template_missing() -> Failure {
     let message = "the connection has no template on DingTalk yet".to_owned();
     Error::NotFound { code: TEMPLATE_MISSING.to_owned(), message }.into()
-}
-
-fn refused(code: &str, message: &str) -> Failure {
-    Error::Refused { code: code.to_owned(), message: message.to_owned() }.into()
-}
-
-fn is_not_found(failure: &Failure) -> bool {
-    matches!(failure, Failure::Refused(refusal) if refusal.kind == Kind::NotFound)
 }
 
 /// A started instance and its page, in the form that DingTalk's own events give (seen in captures).

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::client::Api;
-use super::errors::Failure;
-use super::lenient::text;
-use crate::providers::{Contact, DirectoryEntry, Error, MOST_ENTRIES};
+use crate::providers::failure::Failure;
+use crate::providers::lenient::text;
+use crate::providers::{Contact, DirectoryEntry, MOST_ENTRIES};
 
 /// The user id of the person with this mobile number.
 pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Failure> {
@@ -25,7 +25,9 @@ const MOST_DEPARTMENTS: usize = 200;
 pub(super) async fn directory(api: &Api<'_>, department: Option<&str>) -> Result<Vec<DirectoryEntry>, Failure> {
     let root = match department {
         None => ROOT,
-        Some(id) => id.parse().map_err(|_| refused("department_unknown", "DingTalk's departments have numbers"))?,
+        Some(id) => {
+            id.parse().map_err(|_| Failure::refused("department_unknown", "DingTalk's departments have numbers"))?
+        }
     };
     let (mut departments, mut next) = (vec![root], 0);
     let mut found: Vec<DirectoryEntry> = Vec::new();
@@ -36,7 +38,7 @@ pub(super) async fn directory(api: &Api<'_>, department: Option<&str>) -> Result
         departments.extend(below.iter().filter_map(|found| found["dept_id"].as_i64()));
         people_of(api, department, &mut found).await?;
         if found.len() > MOST_ENTRIES || departments.len() > MOST_DEPARTMENTS {
-            return Err(refused("directory_too_large", "there are too many people: name a department"));
+            return Err(Failure::refused("directory_too_large", "there are too many people: name a department"));
         }
     }
     Ok(found)
@@ -65,10 +67,6 @@ async fn people_of(api: &Api<'_>, department: i64, found: &mut Vec<DirectoryEntr
 fn entry(user: &Value) -> Option<DirectoryEntry> {
     let contact = Contact { name: text(&user["name"]), mobile: text(&user["mobile"]), email: text(&user["email"]) };
     Some(DirectoryEntry { account: text(&user["userid"])?, contact })
-}
-
-fn refused(code: &str, message: &str) -> Failure {
-    Error::Refused { code: code.to_owned(), message: message.to_owned() }.into()
 }
 
 /// A number as DingTalk keeps it: mainland numbers without country code, others as `+<code>-<number>`.

@@ -7,7 +7,6 @@ mod errors;
 mod events;
 mod form;
 mod instance;
-mod lenient;
 mod members;
 mod settings;
 mod snapshot;

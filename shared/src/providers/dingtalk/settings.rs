@@ -1,12 +1,10 @@
 //! What a DingTalk connection is made of.
 
-use std::fmt::Write as _;
-
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::providers::{Account, Error, Field, Shape};
+use crate::providers::settings::{address, missing, secret, setting};
+use crate::providers::{Account, Error, Field, Shape, token};
 
 /// Host of the newer API.
 const ENDPOINT: &str = "https://api.dingtalk.com";
@@ -20,18 +18,10 @@ pub(super) const FIELDS: &[Field] = &[
     setting("app_key", true, Shape::Text(64)),
     setting("agent_id", false, Shape::Text(20)),
     setting("corp_id", false, Shape::Text(64)),
-    secret("app_secret", Shape::Text(128)),
-    secret("token", Shape::Text(64)),
-    secret("aes_key", Shape::AesKey),
+    secret("app_secret", true, Shape::Text(128)),
+    secret("token", true, Shape::Text(64)),
+    secret("aes_key", true, Shape::AesKey),
 ];
-
-const fn setting(name: &'static str, required: bool, shape: Shape) -> Field {
-    Field { name, secret: false, required, shape }
-}
-
-const fn secret(name: &'static str, shape: Shape) -> Field {
-    Field { name, secret: true, required: true, shape }
-}
 
 /// A connection's settings, read for calls.
 #[derive(Debug, Clone)]
@@ -63,29 +53,22 @@ impl<'a> Settings<'a> {
 
     /// The address of a call of the newer API.
     pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
-        join(self.endpoint, path).ok_or_else(|| missing("endpoint"))
+        address(self.endpoint, path)
     }
 
     /// The address of a call of the older API.
     pub(super) fn legacy_url(&self, path: &str) -> Result<Url, Error> {
-        join(self.legacy_endpoint, path).ok_or_else(|| missing("legacy_endpoint"))
+        address(self.legacy_endpoint, path)
     }
 
-    /// Under what the access token is kept. Another connection, host, corporation or secret has another token: who does
-    /// not know an app's secret must not be served from its cache.
+    /// Under what the access token is kept.
     pub(super) fn token_key(&self) -> String {
-        let mut hash = Sha256::new();
-        let parts = [self.endpoint, self.app_key, self.corp_id.unwrap_or_default(), self.app_secret.expose_secret()];
-        for part in parts {
-            hash.update(part);
-            hash.update([0]);
-        }
-        let mut key = format!("dingtalk/{}/", self.connection);
-        for byte in &hash.finalize()[..16] {
-            // Writing to a `String` cannot fail.
-            let _ = write!(key, "{byte:02x}");
-        }
-        key
+        let secret = self.app_secret.expose_secret();
+        token::key(
+            "dingtalk",
+            self.connection,
+            &[self.endpoint, self.app_key, self.corp_id.unwrap_or_default(), secret],
+        )
     }
 
     /// The page where an administrator grants the app a permission.
@@ -94,15 +77,6 @@ impl<'a> Settings<'a> {
         let content: String = url::form_urlencoded::byte_serialize(content.as_bytes()).collect();
         format!("https://open-dev.dingtalk.com/appscope/apply?content={content}")
     }
-}
-
-fn join(endpoint: &str, path: &str) -> Option<Url> {
-    Url::parse(&format!("{}{path}", endpoint.trim_end_matches('/'))).ok()
-}
-
-fn missing(name: &str) -> Error {
-    let message = format!("the connection's `{name}` is missing or cannot be read");
-    Error::Refused { code: "invalid_settings".to_owned(), message }
 }
 
 #[cfg(test)]

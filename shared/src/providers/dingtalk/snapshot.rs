@@ -10,8 +10,8 @@ use jiff::tz::Offset;
 use serde_json::Value;
 
 use super::events::REMARK_LIMIT;
-use super::lenient::{items, number, plausible, shorten, text};
 use crate::approval::{Comment, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
+use crate::providers::lenient::{items, number, plausible, shorten, text};
 
 /// The zone of all times in answers, whatever they say (unconfirmed for organisations outside China).
 const BEIJING: Offset = Offset::constant(8);

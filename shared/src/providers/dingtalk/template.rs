@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::client::Api;
-use super::errors::Failure;
-use super::lenient::{items, number, text};
 use crate::providers::Error;
+use crate::providers::failure::Failure;
+use crate::providers::form::Control;
+use crate::providers::lenient::{items, number, text};
 
 /// The template's name. An instance has no title of its own: people see `<applicant>提交的<this name>`.
 pub(super) const NAME: &str = "审批申请 (Countersign)";
@@ -13,64 +14,18 @@ pub(super) const NAME: &str = "审批申请 (Countersign)";
 const PAGE: &str = "100";
 const PAGES: usize = 5;
 
-/// One control of our form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Control {
-    Title,
-    Reason,
-    Details,
-    Link,
-    /// Carries [`super::form::reference`], by which an instance is found again.
-    Reference,
+/// A control's id in the form; stays the same for ever.
+pub(super) fn id_of(control: Control) -> String {
+    format!("{}-{}", component(control), control.names().1.to_ascii_lowercase())
 }
 
-impl Control {
-    pub(super) const ALL: [Self; 5] = [Self::Title, Self::Reason, Self::Details, Self::Link, Self::Reference];
+const fn component(control: Control) -> &'static str {
+    if control.is_long() { "TextareaField" } else { "TextField" }
+}
 
-    /// Its name in Chinese and English.
-    const fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Title => ("标题", "Title"),
-            Self::Reason => ("原因", "Reason"),
-            Self::Details => ("详情", "Details"),
-            Self::Link => ("链接", "Link"),
-            Self::Reference => ("来源编号", "Reference"),
-        }
-    }
-
-    /// Its label: at most 20 characters, and the name under which a start gives its value.
-    pub(super) fn label(self) -> String {
-        let (chinese, english) = self.names();
-        format!("{chinese} {english}")
-    }
-
-    /// Its id in the form; stays the same for ever.
-    pub(super) fn id(self) -> String {
-        format!("{}-{}", self.component(), self.names().1.to_ascii_lowercase())
-    }
-
-    /// Whether a customer's label means this control: ours, or its Chinese or English half.
-    pub(super) fn is_called(self, label: &str) -> bool {
-        let (chinese, english) = self.names();
-        let label = label.trim();
-        label == chinese || label.eq_ignore_ascii_case(english) || label == self.label()
-    }
-
-    const fn component(self) -> &'static str {
-        match self {
-            Self::Reason | Self::Details => "TextareaField",
-            Self::Title | Self::Link | Self::Reference => "TextField",
-        }
-    }
-
-    const fn is_required(self) -> bool {
-        matches!(self, Self::Title | Self::Reference)
-    }
-
-    fn definition(self) -> Value {
-        let props = json!({"componentId": self.id(), "label": self.label(), "required": self.is_required()});
-        json!({"componentType": self.component(), "props": props})
-    }
+fn control_definition(control: Control) -> Value {
+    let props = json!({"componentId": id_of(control), "label": control.label(), "required": control.is_required()});
+    json!({"componentType": component(control), "props": props})
 }
 
 /// A text control of a template.
@@ -95,7 +50,7 @@ fn definition() -> Value {
         "name": NAME,
         "description": "Made by Countersign, which starts its approvals. 由 Countersign 创建，请勿手动提交。",
         "templateConfig": {"hidden": true, "disableResubmit": true},
-        "formComponents": Control::ALL.map(Control::definition),
+        "formComponents": Control::ALL.map(control_definition),
     })
 }
 
@@ -170,14 +125,9 @@ mod tests {
 
     #[test]
     fn our_controls_keep_to_the_limits() {
-        let ids: HashSet<String> = Control::ALL.map(Control::id).into();
+        let ids: HashSet<String> = Control::ALL.map(id_of).into();
         assert_eq!(ids.len(), 5);
         assert!(ids.iter().all(|id| id.len() <= 64), "{ids:?}");
-        for control in Control::ALL {
-            assert!(control.label().chars().count() <= 20);
-            assert!(control.is_called(&control.label()));
-        }
-        assert!(Control::Reference.is_called("reference") && Control::Title.is_called(" 标题 "));
         assert!(NAME.chars().count() <= 64, "it is looked up by name");
     }
 }

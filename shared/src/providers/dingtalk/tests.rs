@@ -1,27 +1,18 @@
 //! The provider against a small server on the loopback that answers as DingTalk was seen to.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::{HashMap, VecDeque};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::DingTalk;
 use crate::approval::{Event, Mode, Outcome, TaskOutcome};
-use crate::clock::{Clock, SystemEntropy, World};
-use crate::providers::ANY_LAYOUT;
 use crate::providers::outbound::{AddressPolicy, Outbound};
-use crate::providers::{
-    Account, Calls, Check, Contact, Error, NodePlan, Provider, Resource, Start, TokenStore, by_kind,
-};
+use crate::providers::testing::{FakePlatform, Manners, NOW, start};
+use crate::providers::{ANY_LAYOUT, Account, Check, Error, Provider, Start, Started, by_kind};
 
-const NOW: i64 = 1_790_000_000_000;
 const TOKEN: &str = "POST /v1.0/oauth2/accessToken";
 const START: &str = "POST /v1.0/workflow/processInstances";
 const READ: &str = "GET /v1.0/workflow/processInstances";
@@ -52,143 +43,41 @@ pub(super) fn account(endpoint: &str) -> Account {
     }
 }
 
-/// An approval of two nodes.
-pub(super) fn start() -> Start {
-    let node = |mode, approvers: &[&str]| NodePlan {
-        name: "Owner".into(),
-        mode,
-        approvers: approvers.iter().map(ToString::to_string).collect(),
-    };
-    Start {
-        approval: "apr_01test".into(),
-        stage: 0,
-        submitted_at: NOW - 60_000,
-        title: "Read access to orders".into(),
-        reason: None,
-        applicant: Some("manager4220".into()),
-        applicant_details: Contact { name: Some("张三".into()), ..Contact::default() },
-        fields: json!({"sensitivity": 3, "table": "orders"}).as_object().unwrap().clone(),
-        resource: Some(Resource { name: "orders".into(), url: None }),
-        starts_at: Some(1_790_006_400_000),
-        ends_at: None,
-        nodes: vec![node(Mode::All, &["u1"]), node(Mode::Any, &["u2", "u3", "u2"])],
-        template: None,
+const MANNERS: Manners = Manners {
+    account,
+    token_call: TOKEN,
+    token: |nth| json!({"accessToken": format!("token-{nth}"), "expireIn": 7200}),
+    token_header: Some("x-acs-dingtalk-access-token"),
+};
+
+/// The stand-in for DingTalk.
+struct Platform(FakePlatform);
+
+impl Deref for Platform {
+    type Target = FakePlatform;
+
+    fn deref(&self) -> &FakePlatform {
+        &self.0
     }
 }
 
-#[derive(Debug, Clone)]
-struct Seen {
-    call: String,
-    query: String,
-    token: Option<String>,
-    body: Value,
-}
-
-#[derive(Default)]
-struct Script {
-    answers: HashMap<String, VecDeque<(u16, String)>>,
-    seen: Vec<Seen>,
-}
-
-/// The stand-in for DingTalk, and everything a call needs.
-struct Platform {
-    script: Arc<Mutex<Script>>,
-    account: Account,
-    http: Outbound,
-    tokens: Tokens,
-    world: World,
+impl DerefMut for Platform {
+    fn deref_mut(&mut self) -> &mut FakePlatform {
+        &mut self.0
+    }
 }
 
 impl Platform {
     async fn new() -> Self {
-        let script = Arc::new(Mutex::new(Script::default()));
-        let shared = script.clone();
-        let router = Router::new().fallback(move |request: Request<Body>| answer(shared.clone(), request));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self {
-            script,
-            account: account(&endpoint),
-            http: Outbound::new(AddressPolicy::AllowAll, Duration::from_millis(500)),
-            tokens: Tokens::default(),
-            world: World { clock: Arc::new(At(NOW)), entropy: Arc::new(SystemEntropy) },
-        }
+        Self(FakePlatform::new(MANNERS).await)
     }
 
-    /// The next answer to this call. The last one is repeated.
-    fn says(&self, call: &str, status: u16, body: impl ToString) -> &Self {
-        let mut script = self.script.lock().unwrap();
-        script.answers.entry(call.to_owned()).or_default().push_back((status, body.to_string()));
-        drop(script);
-        self
-    }
-
-    fn calls(&self) -> Calls<'_> {
-        Calls { http: &self.http, tokens: &self.tokens, world: &self.world }
-    }
-
-    fn seen(&self, call: &str) -> Vec<Seen> {
-        self.script.lock().unwrap().seen.iter().filter(|seen| seen.call == call).cloned().collect()
-    }
-
-    async fn start(&self, start: &Start) -> Result<crate::providers::Started, Error> {
+    async fn start(&self, start: &Start) -> Result<Started, Error> {
         DingTalk.start(&self.account, start, &self.calls()).await
     }
 
     async fn cancel(&self) -> Result<(), Error> {
         DingTalk.cancel(&self.account, "i-1", "manager4220", "no longer needed", &self.calls()).await
-    }
-}
-
-async fn answer(script: Arc<Mutex<Script>>, request: Request<Body>) -> (StatusCode, String) {
-    let call = format!("{} {}", request.method(), request.uri().path());
-    let query = request.uri().query().unwrap_or_default().to_owned();
-    let header = request.headers().get("x-acs-dingtalk-access-token");
-    let token = header.map(|value| value.to_str().unwrap().to_owned());
-    let body = to_bytes(request.into_body(), 1 << 20).await.unwrap();
-    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let mut script = script.lock().unwrap();
-    script.seen.push(Seen { call: call.clone(), query, token, body });
-    let fetched = script.seen.iter().filter(|seen| seen.call == TOKEN).count();
-    let Some(answers) = script.answers.get_mut(&call) else {
-        let token = json!({"accessToken": format!("token-{fetched}"), "expireIn": 7200});
-        return if call == TOKEN { (StatusCode::OK, token.to_string()) } else { (StatusCode::NOT_FOUND, call) };
-    };
-    let (status, body) = if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() };
-    (StatusCode::from_u16(status).unwrap(), body)
-}
-
-struct At(i64);
-
-impl Clock for At {
-    fn now(&self) -> i64 {
-        self.0
-    }
-}
-
-#[derive(Default)]
-struct Tokens(Mutex<HashMap<String, (SecretString, i64)>>);
-
-impl TokenStore for Tokens {
-    fn get<'a>(&'a self, key: &'a str, now: i64) -> Pin<Box<dyn Future<Output = Option<SecretString>> + Send + 'a>> {
-        let found = self.0.lock().unwrap().get(key).filter(|(_, expires)| now + 600_000 < *expires).cloned();
-        Box::pin(async move { found.map(|(token, _)| token) })
-    }
-
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        token: &'a SecretString,
-        expires_at: i64,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        self.0.lock().unwrap().insert(key.to_owned(), (token.clone(), expires_at));
-        Box::pin(async {})
-    }
-
-    fn forget<'a>(&'a self, key: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        self.0.lock().unwrap().remove(key);
-        Box::pin(async {})
     }
 }
 
@@ -235,7 +124,7 @@ async fn a_start_that_cannot_be_is_refused_before_any_call() {
     no_template.account.templates.clear();
     let error = no_template.start(&start()).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { code, .. } if code == "template_missing"));
-    assert!(platform.script.lock().unwrap().seen.is_empty());
+    assert!(platform.saw_nothing());
 }
 
 #[tokio::test]

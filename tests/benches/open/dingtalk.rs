@@ -1,33 +1,25 @@
-//! What opening one DingTalk callback of 1 KiB costs beside the work that nobody can do without: hashing the signed text,
-//! decrypting, and reading the JSON.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+//! DingTalk's callbacks: JSON in the envelope.
 
 use std::hint::black_box;
 
-use aes::Aes256;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use cbc::cipher::{Array, BlockModeDecrypt, KeyIvInit};
 use countersign::clock::World;
 use countersign::crypto::envelope::Keys;
-use countersign::providers::{Account, Provider, RawCallback, dingtalk::DingTalk};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use countersign::providers::{Provider, RawCallback, dingtalk::DingTalk};
+use criterion::BenchmarkGroup;
+use criterion::measurement::WallTime;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use sha1::{Digest, Sha1};
+use serde_json::{Value, json};
 
-const TOKEN: &str = "tkn4GatewayBench1";
-/// 42 letters of base64 and one whose spare bits are zero, which the plain engine of the baseline insists on.
-const AES_KEY: &str = "RZ3T1iUqGI1hvZR95bZgq0rVSlSUiXc7Ab2cbbu2HbA";
+use super::bare::{Bare, TEXT};
+use super::{AES_KEY, TOKEN, account, filled, pair};
+
 const OWNER: &str = "dingbenchappkey00001";
 const TIMESTAMP: &str = "1790000000555";
 const NONCE: &str = "Zx9Qw8Er";
-/// Bytes of the message, as in "a callback of 1 KiB".
-const MESSAGE: usize = 1024;
 
 /// The event of a decided task, with a remark that fills it up.
 fn message() -> String {
-    let event = |remark: &str| {
+    filled(|remark: &str| {
         json!({
             "EventType": "bpms_task_change", "EventTime": 1_790_000_000_427_i64, "type": "finish", "result": "agree",
             "CorpId": "ding0123456789abcdef0123456789abcdef", "eventId": "0123456789abcdef0123456789abcdef",
@@ -38,26 +30,11 @@ fn message() -> String {
             "createTime": 1_789_999_990_000_i64, "finishTime": 1_790_000_000_000_i64, "remark": remark,
         })
         .to_string()
-    };
-    let message = event(&"x".repeat(MESSAGE - event("").len()));
-    assert_eq!(message.len(), MESSAGE);
-    message
-}
-
-fn account() -> Account {
-    let secret = |name: &str, value: &str| (name.to_owned(), value.into());
-    Account {
-        connection: "con_bench".into(),
-        settings: Map::from_iter([("app_key".to_owned(), OWNER.into())]),
-        secrets: [secret("app_secret", "s"), secret("token", TOKEN), secret("aes_key", AES_KEY)].into(),
-        old_secrets: None,
-        templates: std::collections::BTreeMap::new(),
-    }
+    })
 }
 
 /// A callback as it comes in, with the headers that API Gateway adds.
 fn callback(signature: &str, encrypt: &str) -> RawCallback {
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     RawCallback {
         method: "POST".into(),
         query: vec![pair("signature", signature), pair("timestamp", TIMESTAMP), pair("nonce", NONCE)],
@@ -90,53 +67,23 @@ struct Event<'a> {
     finished: i64,
 }
 
-/// The baseline: the signed text's digest, and the plain bytes.
-struct Bare {
-    key: [u8; 32],
-    signed: String,
-    encrypted: Vec<u8>,
-    plain: Vec<u8>,
-}
-
-impl Bare {
-    fn hash_and_decrypt(&mut self) -> &[u8] {
-        black_box(Sha1::digest(black_box(&self.signed)));
-        let mut iv = [0; 16];
-        iv.copy_from_slice(&self.key[..16]);
-        self.plain.copy_from_slice(&self.encrypted);
-        let (blocks, _) = Array::slice_as_chunks_mut(&mut self.plain);
-        cbc::Decryptor::<Aes256>::new(&self.key.into(), &iv.into()).decrypt_blocks(blocks);
-        black_box(&self.plain)
-    }
-}
-
-fn open(c: &mut Criterion) {
+pub(crate) fn bench(group: &mut BenchmarkGroup<'_, WallTime>) {
     let keys = Keys::new(&TOKEN.into(), &AES_KEY.into()).unwrap();
     let encrypt = keys.encrypt([7; 16], message().as_bytes(), OWNER.as_bytes());
     let raw = callback(&keys.signature(TIMESTAMP, NONCE, &encrypt), &encrypt);
-    let (account, world) = (account(), World::system());
+    let (account, world) = (account(&[("app_key", OWNER)]), World::system());
     assert_eq!(DingTalk.open(&account, &raw, &world).unwrap().notices.len(), 1);
+    let mut bare = Bare::new(TIMESTAMP, NONCE, &encrypt);
+    assert_eq!(&bare.hash_and_decrypt()[TEXT], message().as_bytes());
 
-    let encrypted = STANDARD.decode(&encrypt).unwrap();
-    let mut parts = [TOKEN, TIMESTAMP, NONCE, &encrypt];
-    parts.sort_unstable();
-    let key = STANDARD.decode(format!("{AES_KEY}=")).unwrap().try_into().unwrap();
-    let mut bare = Bare { key, signed: parts.concat(), plain: encrypted.clone(), encrypted };
-    let text = 20..20 + MESSAGE;
-    assert_eq!(&bare.hash_and_decrypt()[text.clone()], message().as_bytes());
-
-    let mut group = c.benchmark_group("open");
-    group.throughput(Throughput::Bytes(MESSAGE as u64));
     group.bench_function("dingtalk", |b| {
         b.iter(|| DingTalk.open(black_box(&account), black_box(&raw), &world).unwrap());
     });
     group.bench_function("bare", |b| {
-        b.iter(|| serde_json::from_slice::<Value>(&bare.hash_and_decrypt()[text.clone()]).unwrap());
+        b.iter(|| serde_json::from_slice::<Value>(&bare.hash_and_decrypt()[TEXT]).unwrap());
     });
     group.bench_function("bare, borrowed fields", |b| {
-        b.iter(|| {
-            black_box(serde_json::from_slice::<Event<'_>>(&bare.hash_and_decrypt()[text.clone()]).unwrap().finished)
-        });
+        b.iter(|| black_box(serde_json::from_slice::<Event<'_>>(&bare.hash_and_decrypt()[TEXT]).unwrap().finished));
     });
     group.bench_function("bare, no JSON", |b| b.iter(|| bare.hash_and_decrypt().len()));
     group.bench_function("acknowledge", |b| {
@@ -146,8 +93,4 @@ fn open(c: &mut Criterion) {
             criterion::BatchSize::SmallInput,
         );
     });
-    group.finish();
 }
-
-criterion_group!(benches, open);
-criterion_main!(benches);

@@ -1,4 +1,4 @@
-//! Values as DingTalk writes them: a number may come as text and the other way round, and anything may be absent.
+//! Values as platforms write them: a number may come as text and the other way round, and anything may be absent.
 
 use std::borrow::Cow;
 use std::fmt;

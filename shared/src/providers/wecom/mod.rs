@@ -1,0 +1,132 @@
+#![doc = include_str!("docs.md")]
+
+mod callback;
+mod check;
+mod client;
+mod errors;
+mod events;
+mod form;
+mod instance;
+mod members;
+mod process;
+mod settings;
+mod snapshot;
+mod template;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+use std::pin::Pin;
+
+use client::Api;
+
+use super::{
+    ANY_LAYOUT, Account, Call, CallbackError, Calls, Check, DirectoryEntry, Error, Field, Opened, Provider,
+    RawCallback, Reply, Start, Started,
+};
+use crate::approval::{Event, Mode};
+use crate::clock::World;
+
+/// WeCom approvals (企业微信审批), through a self-built app of the corporation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WeCom;
+
+impl Provider for WeCom {
+    fn kind(&self) -> &'static str {
+        "wecom"
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        settings::FIELDS
+    }
+
+    fn generated_keys(&self) -> &'static [(&'static str, usize)] {
+        // WeCom takes letters and digits, at most 32 of them as a token.
+        &[("token", 32), ("aes_key", 43)]
+    }
+
+    fn refuses(&self, mode: Mode, approvers: usize) -> Option<&'static str> {
+        instance::refuses(mode, approvers)
+    }
+
+    fn open(&self, account: &Account, callback: &RawCallback, world: &World) -> Result<Opened, CallbackError> {
+        callback::open(account, callback, world)
+    }
+
+    fn reject(&self, error: CallbackError) -> Reply {
+        callback::reject(error)
+    }
+
+    fn start<'a>(&'a self, account: &'a Account, start: &'a Start, calls: &'a Calls<'a>) -> Call<'a, Started> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            instance::start(&api, account, start).await.map_err(|failure| api.error(failure))
+        })
+    }
+
+    fn find<'a>(&'a self, account: &'a Account, start: &'a Start, calls: &'a Calls<'a>) -> Call<'a, Option<Started>> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            instance::find(&api, account, start).await.map_err(|failure| api.error(failure))
+        })
+    }
+
+    fn fetch<'a>(&'a self, account: &'a Account, instance: &'a str, calls: &'a Calls<'a>) -> Call<'a, Event> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            let read = instance::read(&api, instance).await.map_err(|failure| api.error(failure))?;
+            Ok(Event::Snapshot(snapshot::snapshot(&read, api.now())))
+        })
+    }
+
+    fn cancel<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a str, _: &'a str, _: &'a Calls<'a>) -> Call<'a, ()> {
+        Box::pin(async { Err(Error::Unsupported { platform: "WeCom", what: "withdraw an approval" }) })
+    }
+
+    fn create_template<'a>(&'a self, account: &'a Account, _: &'a str, calls: &'a Calls<'a>) -> Call<'a, String> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            template::create(&api, account.template(ANY_LAYOUT)).await.map_err(|failure| api.error(failure))
+        })
+    }
+
+    fn account_by_mobile<'a>(
+        &'a self,
+        account: &'a Account,
+        mobile: &'a str,
+        calls: &'a Calls<'a>,
+    ) -> Call<'a, String> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            members::by_mobile(&api, mobile).await.map_err(|failure| api.error(failure))
+        })
+    }
+
+    fn account_by_email<'a>(&'a self, account: &'a Account, email: &'a str, calls: &'a Calls<'a>) -> Call<'a, String> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            members::by_email(&api, email).await.map_err(|failure| api.error(failure))
+        })
+    }
+
+    fn directory<'a>(
+        &'a self,
+        account: &'a Account,
+        department: Option<&'a str>,
+        calls: &'a Calls<'a>,
+    ) -> Call<'a, Vec<DirectoryEntry>> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            members::directory(&api, department).await.map_err(|failure| api.error(failure))
+        })
+    }
+
+    fn test_connection<'a>(
+        &'a self,
+        account: &'a Account,
+        calls: &'a Calls<'a>,
+    ) -> Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>> {
+        Box::pin(check::run(account, calls))
+    }
+}
