@@ -8,6 +8,7 @@ mod dingtalk;
 mod feishu;
 mod platform;
 mod receiver;
+mod wecom;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub use self::platform::files::Error;
 use self::platform::people::PEOPLE;
 pub use self::platform::people::Person;
 pub use self::receiver::Receiver;
+use self::wecom::WeCom;
 
 /// How often the sandbox looks for callbacks that are due.
 const TICK: Duration = Duration::from_millis(500);
@@ -61,6 +63,7 @@ fn open_all(folder: &Path, url: &str, world: &World) -> Result<Vec<Arc<dyn Platf
     Ok(vec![
         Arc::new(DingTalk::open(&folder.join("dingtalk"), url, world.clone())?),
         Arc::new(Feishu::open(&folder.join("feishu"), url, world.clone())?),
+        Arc::new(WeCom::open(&folder.join("wecom"), url, world.clone())?),
     ])
 }
 

@@ -41,6 +41,9 @@ fn apply(instance: &mut Instance, deed: &Deed, state: &State) -> Result<Vec<Happ
             step.add(&task, &people, deed.position.unwrap_or(Position::Before), false)
         }
         Action::RollBack => step.roll_back(&task, &targets),
+        Action::Urge | Action::Delete | Action::Pay => {
+            return Err(Refused::bad("the sandbox does not play this on Feishu"));
+        }
     };
     outcome.map_err(|obstacle| {
         Refused::conflict(match obstacle {

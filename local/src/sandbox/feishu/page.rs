@@ -68,6 +68,7 @@ pub(super) fn abilities(instance: &Instance, user: &str) -> Abilities {
         withdraw,
         positions: &[("before", "before me 前加签"), ("after", "after me 后加签"), ("parallel", "beside me 并加签")],
         targets,
+        more: vec![],
     }
 }
 
