@@ -5,8 +5,10 @@
 //! in files and survives a killed process.
 
 mod dingtalk;
+mod feishu;
 mod platform;
 mod receiver;
+mod wecom;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,11 +22,13 @@ use countersign::clock::World;
 use serde_json::Value;
 
 use self::dingtalk::DingTalk;
+use self::feishu::Feishu;
 use self::platform::Platform;
 pub use self::platform::files::Error;
 use self::platform::people::PEOPLE;
 pub use self::platform::people::Person;
 pub use self::receiver::Receiver;
+use self::wecom::WeCom;
 
 /// How often the sandbox looks for callbacks that are due.
 const TICK: Duration = Duration::from_millis(500);
@@ -56,7 +60,11 @@ pub struct Member {
 
 /// Every platform that the sandbox plays; a new one is a folder and a line here.
 fn open_all(folder: &Path, url: &str, world: &World) -> Result<Vec<Arc<dyn Platform>>, Error> {
-    Ok(vec![Arc::new(DingTalk::open(&folder.join("dingtalk"), url, world.clone())?)])
+    Ok(vec![
+        Arc::new(DingTalk::open(&folder.join("dingtalk"), url, world.clone())?),
+        Arc::new(Feishu::open(&folder.join("feishu"), url, world.clone())?),
+        Arc::new(WeCom::open(&folder.join("wecom"), url, world.clone())?),
+    ])
 }
 
 impl Sandbox {

@@ -66,7 +66,8 @@ impl Control {
     }
 }
 
-/// The value for a control of a customer's template: one that is labelled as ours are, or as a submitted field is named.
+/// The value for a control of a customer's template: one that is labelled as ours are, or as a submitted field is
+/// named.
 pub(super) fn value_for(label: &str, start: &Start) -> Option<String> {
     match Control::ALL.into_iter().find(|known| known.is_called(label)) {
         Some(known) => known.value(start),

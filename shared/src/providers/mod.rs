@@ -114,19 +114,22 @@ pub struct Calls<'a> {
     pub world: &'a World,
 }
 
-/// Where access tokens are kept between calls and processes, sealed.
+/// What a [`TokenStore`] is doing.
+pub type Keeping<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where access tokens are kept between calls and processes, sealed. A store that fails says so in the log and acts as if it
+/// were empty: a token can always be fetched again.
 pub trait TokenStore: Send + Sync {
     /// The token under this key, if one is there that is good for another ten minutes at `now`.
-    fn get<'a>(&'a self, key: &'a str, now: i64) -> Pin<Box<dyn Future<Output = Option<SecretString>> + Send + 'a>>;
-    /// Keeps a token until `expires_at` (milliseconds). A failure to keep it is logged, not returned.
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        token: &'a SecretString,
-        expires_at: i64,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-    /// Forgets a token that the platform refused.
-    fn forget<'a>(&'a self, key: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    fn get<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, Option<SecretString>>;
+    /// Keeps a token until `expires_at` (milliseconds), and ends a claim.
+    fn put<'a>(&'a self, key: &'a str, token: &'a SecretString, expires_at: i64) -> Keeping<'a, ()>;
+    /// Forgets a token that the platform refused, unless another has taken its place.
+    fn forget<'a>(&'a self, key: &'a str, refused: &'a SecretString) -> Keeping<'a, ()>;
+    /// Claims the fetching of a new token for some seconds. `false` while somebody else is at it.
+    fn claim<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, bool>;
+    /// Gives a claim back that brought no token.
+    fn give_up<'a>(&'a self, key: &'a str) -> Keeping<'a, ()>;
 }
 
 /// A callback as it came in: nothing in it is verified.

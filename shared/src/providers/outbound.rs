@@ -4,6 +4,7 @@
 //! them, and no error or log line holds a URL, because old platform APIs carry tokens in the query.
 
 mod address;
+mod circuit;
 
 use std::error::Error as _;
 use std::fmt;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub use address::{AddressPolicy, is_public};
+use circuit::Circuits;
 
 /// Longest answer that is read, in bytes.
 pub const ANSWER_LIMIT: usize = 1024 * 1024;
@@ -28,6 +30,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A function may be frozen between two calls; a connection that was idle for long is likely dead.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Pauses before a read is repeated.
+const AGAIN: [Duration; 2] = [Duration::ZERO, Duration::from_millis(200)];
 const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
 /// The client. Cheap to clone; connections are shared between clones and opened when first needed.
@@ -43,6 +47,7 @@ struct Shared {
     timeout: Duration,
     any_address: OnceLock<Client>,
     public_addresses: OnceLock<Client>,
+    circuits: Circuits,
 }
 
 impl fmt::Debug for Outbound {
@@ -66,6 +71,12 @@ pub enum OutboundError {
     /// No connection. Nothing was sent.
     #[error("no connection to {host}")]
     Connect {
+        /// The host.
+        host: String,
+    },
+    /// It has not answered lately, and is left alone for some seconds. Nothing was sent.
+    #[error("{host} has not answered lately and is left alone for some seconds")]
+    LeftAlone {
         /// The host.
         host: String,
     },
@@ -103,13 +114,14 @@ pub struct Request {
     headers: HeaderMap,
     body: Vec<u8>,
     repeatable: bool,
+    guarded: bool,
     free: bool,
     timeout: Option<Duration>,
     invalid: bool,
 }
 
 impl Request {
-    /// A read: it is repeated once when no connection comes about.
+    /// A read: it is repeated, twice at most, where no connection comes about or it breaks.
     #[must_use]
     pub fn get(url: Url) -> Self {
         Self { repeatable: true, ..Self::new(Method::GET, url) }
@@ -123,13 +135,21 @@ impl Request {
 
     fn new(method: Method, url: Url) -> Self {
         let (headers, body) = (HeaderMap::new(), Vec::new());
-        Self { method, url, headers, body, repeatable: false, free: false, timeout: None, invalid: false }
+        Self { method, url, headers, body, repeatable: false, guarded: false, free: false, timeout: None, invalid: false }
     }
 
     /// Says that a `POST` only reads.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
         self.repeatable = true;
+        self
+    }
+
+    /// Leaves an endpoint alone that has not answered lately, and calls it a bounded number of times at once. Not for what has a
+    /// schedule of its own, as deliveries have.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        self.guarded = true;
         self
     }
 
@@ -253,7 +273,8 @@ impl Outbound {
     #[must_use]
     pub fn new(policy: AddressPolicy, timeout: Duration) -> Self {
         let (any_address, public_addresses) = (OnceLock::new(), OnceLock::new());
-        Self { shared: Arc::new(Shared { policy, timeout, any_address, public_addresses }), counter: None }
+        let circuits = Circuits::default();
+        Self { shared: Arc::new(Shared { policy, timeout, any_address, public_addresses, circuits }), counter: None }
     }
 
     /// The same client, which counts the calls that are answered and not [`Request::free`].
@@ -275,11 +296,36 @@ impl Outbound {
             return Err(OutboundError::AddressRefused { host });
         }
         let Some(client) = self.client(&request.url) else { return Err(OutboundError::Invalid { host }) };
-        let repeat = request.repeatable.then(|| request.clone());
-        match (self.attempt(client, request, &host).await, repeat) {
-            (Err(OutboundError::Connect { .. }), Some(again)) => self.attempt(client, again, &host).await,
-            (result, _) => result,
+        if !request.guarded {
+            return self.repeated(client, request, &host).await;
         }
+        let circuits = &self.shared.circuits;
+        let Some(pass) = circuits.enter(&request.url).await else { return Err(OutboundError::LeftAlone { host }) };
+        let result = self.repeated(client, request, &host).await;
+        match &result {
+            Err(OutboundError::Connect { .. } | OutboundError::Timeout { .. } | OutboundError::Interrupted { .. }) => {
+                circuits.failed(&pass);
+            }
+            _ => circuits.answered(&pass),
+        }
+        result
+    }
+
+    /// Repeats a read where no connection came about or it broke: at once, then after a moment. A time-out is not waited for
+    /// twice.
+    async fn repeated(&self, client: &Client, request: Request, host: &str) -> Result<Answer, OutboundError> {
+        for pause in AGAIN {
+            if !request.repeatable {
+                break;
+            }
+            match self.attempt(client, request.clone(), host).await {
+                Err(OutboundError::Connect { .. } | OutboundError::Interrupted { .. }) => {
+                    tokio::time::sleep(pause).await
+                }
+                result => return result,
+            }
+        }
+        self.attempt(client, request, host).await
     }
 
     async fn attempt(&self, client: &Client, request: Request, host: &str) -> Result<Answer, OutboundError> {

@@ -2,18 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{HashMap, VecDeque};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::outbound::{AddressPolicy, Outbound};
-use super::{Account, Calls, Contact, NodePlan, Resource, Start, TokenStore};
+use super::{Account, Calls, Contact, Keeping, NodePlan, Resource, Start, TokenStore};
 use crate::approval::Mode;
 use crate::clock::{Clock, SystemEntropy, World};
 
@@ -182,23 +181,29 @@ impl Clock for At {
 struct Tokens(Mutex<HashMap<String, (SecretString, i64)>>);
 
 impl TokenStore for Tokens {
-    fn get<'a>(&'a self, key: &'a str, now: i64) -> Pin<Box<dyn Future<Output = Option<SecretString>> + Send + 'a>> {
+    fn get<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, Option<SecretString>> {
         let found = self.0.lock().unwrap().get(key).filter(|(_, expires)| now + 600_000 < *expires).cloned();
         Box::pin(async move { found.map(|(token, _)| token) })
     }
 
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        token: &'a SecretString,
-        expires_at: i64,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn put<'a>(&'a self, key: &'a str, token: &'a SecretString, expires_at: i64) -> Keeping<'a, ()> {
         self.0.lock().unwrap().insert(key.to_owned(), (token.clone(), expires_at));
         Box::pin(async {})
     }
 
-    fn forget<'a>(&'a self, key: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        self.0.lock().unwrap().remove(key);
+    fn forget<'a>(&'a self, key: &'a str, refused: &'a SecretString) -> Keeping<'a, ()> {
+        let mut kept = self.0.lock().unwrap();
+        if kept.get(key).is_some_and(|(token, _)| token.expose_secret() == refused.expose_secret()) {
+            kept.remove(key);
+        }
+        Box::pin(async {})
+    }
+
+    fn claim<'a>(&'a self, _: &'a str, _: i64) -> Keeping<'a, bool> {
+        Box::pin(async { true })
+    }
+
+    fn give_up<'a>(&'a self, _: &'a str) -> Keeping<'a, ()> {
         Box::pin(async {})
     }
 }

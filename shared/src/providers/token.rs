@@ -1,6 +1,7 @@
 //! Access tokens: kept between calls, fetched when there is none, and once more when the platform refuses one.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -13,6 +14,9 @@ use super::outbound::Request;
 
 /// How long a token lives where the answer does not say, and at most, in seconds.
 const TOKEN_SECONDS: i64 = 7_200;
+/// How often, and with what pauses, those who wait for a token look for it.
+const MOST_LOOKS: u32 = 30;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How a platform gives access tokens.
 pub(super) struct TokenGrant<'a> {
@@ -30,8 +34,8 @@ pub(super) struct TokenGrant<'a> {
     pub(super) seconds: &'static str,
 }
 
-/// Under what a token is kept. Another connection, host, corporation or secret has another token: who does not know an app's
-/// secret must not be served from its cache, so the secret is one of the `parts`.
+/// Under what a token is kept. Another connection, host, corporation or secret has another token: who does not know
+/// an app's secret must not be served from its cache, so the secret is one of the `parts`.
 pub(super) fn key(platform: &str, connection: &str, parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -57,7 +61,7 @@ impl Calls<'_> {
         let token = self.token(grant).await?;
         match self.once(request(&token), judge, &token).await {
             Err(failure) if failure.refuses_token() => {
-                self.tokens.forget(&grant.key).await;
+                self.tokens.forget(&grant.key, &token).await;
                 let token = self.token(grant).await?;
                 self.once(request(&token), judge, &token).await
             }
@@ -67,22 +71,39 @@ impl Calls<'_> {
 
     /// Fetches a new token, whether one is kept or not: what an administrator's check wants.
     pub(super) async fn renew_token(&self, grant: &TokenGrant<'_>) -> Result<(), Failure> {
-        self.tokens.forget(&grant.key).await;
-        self.token(grant).await.map(drop)
+        self.fetch(grant).await.map(drop)
     }
 
     async fn once(&self, request: Request, judge: Judge, secret: &SecretString) -> Result<Value, Failure> {
-        let answer = self.http.send(request).await?;
+        let answer = self.http.send(request.guarded()).await?;
         judge(&answer, self.world.now()).map_err(|failure| failure.without(secret.expose_secret()))
     }
 
-    /// The kept token, or a new one. While a token lives, fetching it again gives the same one or leaves it valid, so
-    /// several processes may fetch at once.
+    /// The kept token, or a new one. One of those who find none fetches it, and the others wait for that: the platforms throttle
+    /// the asking for tokens. Should it not come, they ask too: a token that lives is given again, or stays valid.
     async fn token(&self, grant: &TokenGrant<'_>) -> Result<SecretString, Failure> {
         let now = self.world.now();
         if let Some(token) = self.tokens.get(&grant.key, now).await {
             return Ok(token);
         }
+        if !self.tokens.claim(&grant.key, now).await {
+            for _ in 0..MOST_LOOKS {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                if let Some(token) = self.tokens.get(&grant.key, now).await {
+                    return Ok(token);
+                }
+            }
+        }
+        let fetched = self.fetch(grant).await;
+        if fetched.is_err() {
+            self.tokens.give_up(&grant.key).await;
+        }
+        fetched
+    }
+
+    /// Fetches a token and keeps it.
+    async fn fetch(&self, grant: &TokenGrant<'_>) -> Result<SecretString, Failure> {
+        let now = self.world.now();
         let answer = self.once(grant.request.clone().free(), grant.judge, grant.secret).await?;
         let token = text(&answer[grant.token]).ok_or_else(|| Failure::not_understood(grant.token))?;
         let token = SecretString::from(token);

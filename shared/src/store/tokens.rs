@@ -1,21 +1,22 @@
 //! Access tokens of platforms: in this process, and sealed in the table for the others.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use super::leases::Lease;
 use super::schema::TTL;
 use super::{Consistency, DataKey, Error, Key, Store, blank, corrupt, keys};
 use crate::clock::World;
-use crate::providers::TokenStore;
+use crate::providers::{Keeping, TokenStore};
 
 /// How long a token must be good for to be handed out, in milliseconds.
 const MARGIN: i64 = 10 * 60 * 1000;
+/// How long the fetching of a token may take before another may try, in milliseconds.
+const CLAIM: i64 = 10_000;
 const SEALED: &str = "sealed";
 const EXPIRES: &str = "expires_at";
 
@@ -27,17 +28,23 @@ pub struct Tokens {
     world: World,
     /// The table's ways are slow compared to a look here.
     here: Mutex<HashMap<String, (SecretString, i64)>>,
+    /// Tokens that this process is fetching.
+    claims: Mutex<HashMap<String, Lease>>,
 }
 
 impl Tokens {
     /// Tokens kept in this table.
     #[must_use]
     pub fn new(store: Store, data_key: DataKey, world: World) -> Self {
-        Self { store, data_key, world, here: Mutex::default() }
+        Self { store, data_key, world, here: Mutex::default(), claims: Mutex::default() }
     }
 
     fn here(&self) -> std::sync::MutexGuard<'_, HashMap<String, (SecretString, i64)>> {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claims(&self) -> std::sync::MutexGuard<'_, HashMap<String, Lease>> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn read(&self, key: &str) -> Result<Option<(SecretString, i64)>, Error> {
@@ -63,14 +70,21 @@ impl Tokens {
     }
 }
 
-/// Hashed: what a token belongs to may be longer than a key, and is nobody's business.
+fn claim_name(key: &str) -> String {
+    format!("token#{}", hash(key))
+}
+
 fn place(key: &str) -> Key {
-    let hash: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
-    keys::token(&hash)
+    keys::token(&hash(key))
+}
+
+/// Hashed: what a token belongs to may be longer than a key, and is nobody's business.
+fn hash(key: &str) -> String {
+    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl TokenStore for Tokens {
-    fn get<'a>(&'a self, key: &'a str, now: i64) -> Pin<Box<dyn Future<Output = Option<SecretString>> + Send + 'a>> {
+    fn get<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, Option<SecretString>> {
         Box::pin(async move {
             let good = |(token, until): (SecretString, i64)| (until - now >= MARGIN).then_some((token, until));
             let known = self.here().get(key).cloned().and_then(good);
@@ -91,26 +105,53 @@ impl TokenStore for Tokens {
         })
     }
 
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        token: &'a SecretString,
-        expires_at: i64,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn put<'a>(&'a self, key: &'a str, token: &'a SecretString, expires_at: i64) -> Keeping<'a, ()> {
         Box::pin(async move {
             self.here().insert(key.to_owned(), (token.clone(), expires_at));
             if let Err(error) = self.write(key, token, expires_at).await {
                 tracing::warn!(%error, "a token could not be kept");
             }
+            self.give_up(key).await;
         })
     }
 
-    fn forget<'a>(&'a self, key: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn forget<'a>(&'a self, key: &'a str, refused: &'a SecretString) -> Keeping<'a, ()> {
         Box::pin(async move {
-            self.here().remove(key);
-            // Written over, not deleted: no function on an approval's way needs the right to delete.
-            if let Err(error) = self.write(key, &SecretString::from(""), 0).await {
+            let is_it = |token: &SecretString| token.expose_secret() == refused.expose_secret();
+            self.here().retain(|kept, (token, _)| kept != key || !is_it(token));
+            let result = match self.read(key).await {
+                // Written over, not deleted: no function on an approval's way needs the right to delete.
+                Ok(Some((token, _))) if is_it(&token) => self.write(key, &SecretString::from(""), 0).await,
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
                 tracing::warn!(%error, "a refused token could not be removed");
+            }
+        })
+    }
+
+    fn claim<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, bool> {
+        Box::pin(async move {
+            match self.store.take_lease(&claim_name(key), now, now + CLAIM).await {
+                Ok(Some(lease)) => {
+                    self.claims().insert(key.to_owned(), lease);
+                    true
+                }
+                Ok(None) => false,
+                Err(error) => {
+                    tracing::warn!(%error, "the fetching of a token could not be claimed");
+                    true
+                }
+            }
+        })
+    }
+
+    fn give_up<'a>(&'a self, key: &'a str) -> Keeping<'a, ()> {
+        Box::pin(async move {
+            let Some(lease) = self.claims().remove(key) else { return };
+            if let Err(error) = self.store.release_lease(lease).await {
+                tracing::warn!(%error, "the claim on a token could not be given back");
             }
         })
     }

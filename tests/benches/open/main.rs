@@ -4,6 +4,7 @@
 
 mod bare;
 mod dingtalk;
+mod feishu;
 mod wecom;
 
 use countersign::providers::{Account, Secrets};
@@ -45,6 +46,7 @@ fn open(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(MESSAGE as u64));
     dingtalk::bench(&mut group);
     wecom::bench(&mut group);
+    feishu::bench(&mut group);
     group.finish();
 }
 

@@ -39,7 +39,7 @@ fn apply(instance: &mut Instance, deed: &Deed, by: By<'_>, state: &State) -> Res
             };
             instance.add_approver(task, who, position, by, ids)
         }
-        Action::RollBack => return Err(Refused::bad("the sandbox plays no roll back on DingTalk")),
+        _ => return Err(Refused::bad("the sandbox does not play this on DingTalk")),
     };
     happened.map_err(|obstacle| {
         Refused::conflict(match obstacle {

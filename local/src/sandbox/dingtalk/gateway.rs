@@ -175,6 +175,10 @@ fn check_faults(state: &mut State, scope: &str) -> Result<(), Refusal> {
         let code = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi";
         return Err(Refusal::with(StatusCode::FORBIDDEN, code, text));
     }
+    if state.desk.faults.quota.strike() {
+        let text = "您的企业本月的API调用量已用完，请升级版本后重试";
+        return Err(Refusal::with(StatusCode::FORBIDDEN, "Forbidden.AccessDenied.ApiCountLimitForOrg", text));
+    }
     if state.desk.faults.fails() {
         return Err(Refusal::with(StatusCode::INTERNAL_SERVER_ERROR, "systemError", "系统错误"));
     }

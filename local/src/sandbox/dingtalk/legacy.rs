@@ -64,6 +64,9 @@ fn call(state: &mut State, arrived: &Arrived) -> Result<Value, Errcode> {
         let text = "您的服务器调用钉钉开放平台当前接口的所有请求都被暂时禁用了";
         return Err(Errcode::gateway("90018", text));
     }
+    if state.desk.faults.quota.strike() {
+        return Err(Errcode::gateway("90020", "您的企业本月的API调用量已用完"));
+    }
     if state.desk.faults.fails() {
         return Err(Errcode::new(-1, "系统繁忙"));
     }

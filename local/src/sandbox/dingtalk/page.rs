@@ -43,7 +43,7 @@ pub(super) fn abilities(instance: &Instance, user: &str) -> Abilities {
         waits: task.is_some_and(|task| task.state == TaskState::Paused),
         withdraw: (running && instance.originator == user && instance.withdrawable).then_some("撤销"),
         positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
-        targets: vec![],
+        ..Abilities::default()
     }
 }
 

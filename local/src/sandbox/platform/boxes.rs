@@ -101,12 +101,13 @@ pub(super) fn faults(base: &str, faults: &Faults, permission: &str) -> String {
     };
     format!(
         "<section class=\"card box\"><h2>Faults{on}</h2><p class=\"soft\">What the platform does wrong, until it is told otherwise or started anew.</p>\
-         <form data-api=\"{base}/_/faults\" data-done=\"Set.\" data-reload><div class=\"fields\">{throttle}{fail}{delay}{drop}{repeat}\
+         <form data-api=\"{base}/_/faults\" data-done=\"Set.\" data-reload><div class=\"fields\">{throttle}{quota}{fail}{delay}{drop}{repeat}\
          <label class=\"check\"><input type=\"checkbox\" name=\"reorder_callbacks\"{reorder}> Callbacks last first</label></div>\
          <label>Permissions that the app lacks<input name=\"missing_scopes\" data-list value=\"{scopes}\" placeholder=\"{permission}\" autocomplete=\"off\"></label>\
          <div class=\"row\"><button class=\"main\">Set</button><button data-method=\"DELETE\">All is well again</button></div>\
          <p class=\"message\" role=\"status\"></p></form></section>",
         throttle = times("throttle", "Too many calls", &[]),
+        quota = times("quota", "Quota used up", &[]),
         fail = times("fail", "Calls fail", &[("\"after_effect\"", "next answer lost")]),
         delay = number("delay_ms", "Answers take, ms", 60_000),
         drop = times("drop_callbacks", "Callbacks lost", &[]),

@@ -78,6 +78,12 @@ pub(crate) enum Action {
     Comment,
     AddApprover,
     RollBack,
+    /// Reminds those who are asked.
+    Urge,
+    /// Removes the instance.
+    Delete,
+    /// Notes that what was approved is paid.
+    Pay,
 }
 
 /// When an added person decides, seen from the one who adds.

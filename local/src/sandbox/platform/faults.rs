@@ -83,6 +83,8 @@ pub(crate) struct Faults {
     pub(crate) reorder_callbacks: bool,
     /// Permissions that the app lacks.
     pub(crate) missing_scopes: Vec<String>,
+    /// Calls that are refused because the month's quota is used up, on platforms that have one.
+    pub(crate) quota: Times,
 }
 
 /// A change of the faults: what is absent stays as it is.
@@ -103,6 +105,8 @@ pub(crate) struct Change {
     reorder_callbacks: Option<bool>,
     #[serde(default, with = "present")]
     missing_scopes: Option<Vec<String>>,
+    #[serde(default, with = "present")]
+    quota: Option<Times>,
 }
 
 /// Reads a field that is there; its `null` is the default.
@@ -134,6 +138,7 @@ impl Faults {
         set(&mut self.repeat_callbacks, change.repeat_callbacks);
         set(&mut self.reorder_callbacks, change.reorder_callbacks);
         set(&mut self.missing_scopes, change.missing_scopes);
+        set(&mut self.quota, change.quota);
         Ok(())
     }
 
@@ -162,6 +167,7 @@ impl Faults {
         };
         fails
             || self.throttle.armed()
+            || self.quota.armed()
             || self.drop_callbacks.armed()
             || self.delay_ms > 0
             || self.repeat_callbacks > 0

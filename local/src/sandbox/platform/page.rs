@@ -19,6 +19,7 @@ const SCRIPT: &str = include_str!("page.js");
 const PAGES: &[(&str, &str)] = &[
     ("/sandbox/dingtalk", "DingTalk <small>钉钉</small>"),
     ("/sandbox/feishu", "Feishu <small>飞书</small>"),
+    ("/sandbox/wecom", "WeCom <small>企业微信</small>"),
     ("/sandbox/receiver", "Receiver"),
 ];
 

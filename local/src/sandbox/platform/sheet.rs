@@ -73,6 +73,8 @@ pub(crate) struct Abilities {
     pub(crate) positions: &'static [(&'static str, &'static str)],
     /// Where a task may be rolled back to: as in `to`, and for people.
     pub(crate) targets: Vec<(String, String)>,
+    /// What else: the action, its name and its Chinese name.
+    pub(crate) more: Vec<(&'static str, &'static str, &'static str)>,
 }
 
 /// The instance; `act` is the form of [`act`].
@@ -116,6 +118,9 @@ pub(super) fn act(
     buttons.push_str(&button("comment", "Comment", "评论", "", ""));
     if let Some(chinese) = can.withdraw {
         buttons.push_str(&button("withdraw", "Withdraw", chinese, "", ""));
+    }
+    for (action, english, chinese) in &can.more {
+        buttons.push_str(&button(action, english, chinese, "", ""));
     }
     let options = |options: &mut dyn Iterator<Item = (&str, &str)>| {
         options

@@ -1,11 +1,11 @@
 //! Opening a callback and acknowledging it.
 //!
-//! Four steps, each its own type: the signature makes a [`Verified`], only that becomes a [`Decrypted`], only that is read as a
-//! [`Message`], and only the right token and app make that message a [`Trusted`] one.
+//! Four steps, each its own type: the signature makes a [`Verified`], only that becomes a [`Decrypted`], only that is
+//! read as a [`Message`], and only the right token and app make that message a [`Trusted`] one.
 //!
-//! The platform's check of the URL is the one message without a signature, so it is let through without one, and nothing else is
-//! where the connection has an Encrypt Key. Every way of not being let through has the same answer, so that nobody learns
-//! from it whether a padding fitted.
+//! The platform's check of the URL is the one message without a signature, so it is let through without one, and
+//! nothing else is where the connection has an Encrypt Key. Every way of not being let through has the same answer,
+//! so that nobody learns from it whether a padding fitted.
 
 use std::borrow::Cow;
 
@@ -34,8 +34,8 @@ struct Decrypted<'a> {
     was_encrypted: bool,
 }
 
-/// Everything that a body may hold: an encrypted text; the old envelope, with `type` and `event`; the new one, with `schema` and
-/// `header`; the check of the URL.
+/// Everything that a body may hold: an encrypted text; the old envelope, with `type` and `event`; the new one, with
+/// `schema` and `header`; the check of the URL.
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(default, borrow)]

@@ -1,8 +1,8 @@
 //! Checks of a connection: each scope by one harmless call, each failure with the page that mends it.
 //!
-//! Scopes are looked at before what is asked for (unconfirmed, but no code of a missing scope was seen to mean anything else):
-//! a refusal for another reason shows that the scope is there. What no call tells is in the setting-up instructions: whether the
-//! events are added in the console, and whether the app's version is released.
+//! Scopes are looked at before what is asked for (unconfirmed, but no code of a missing scope was seen to mean
+//! anything else): a refusal for another reason shows that the scope is there. What no call tells is in the
+//! setting-up instructions: whether the events are added in the console, and whether the app's version is released.
 
 use serde_json::json;
 

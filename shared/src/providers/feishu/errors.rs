@@ -1,7 +1,7 @@
 //! What Feishu's refusals mean.
 //!
-//! Success is `code` 0, whatever the HTTP status: refusals come as 400, 403, 404 and 429, and from older calls as 200. The
-//! code decides, never the text, which mixes languages and is being reworded.
+//! Success is `code` 0, whatever the HTTP status: refusals come as 400, 403, 404 and 429, and from older calls as
+//! 200. The code decides, never the text, which mixes languages and is being reworded.
 
 use serde_json::Value;
 
@@ -97,9 +97,9 @@ fn kind_of(code: i64, status: u16) -> Kind {
         1_395_001 | 65_001 | 40_003 => Kind::Unavailable,
         _ if status == 429 => Kind::Throttled(Some(A_WHILE)),
         _ if status >= 500 => Kind::Unavailable,
-        // 1390001 and 60001 (a parameter), 1390009 (no right), 1390013 (a free process), 1390015 (disabled), 1390018 (a
-        // handwritten signature), 99992402 (a field), 9499 (JSON), 99991201 (no such path), 99991668 and 99991677 (a person's
-        // token): trying again does not help.
+        // 1390001 and 60001 (a parameter), 1390009 (no right), 1390013 (a free process), 1390015 (disabled), 1390018
+        // (a handwritten signature), 99992402 (a field), 9499 (JSON), 99991201 (no such path), 99991668 and 99991677
+        // (a person's token): trying again does not help.
         _ => Kind::Refused,
     }
 }

@@ -1,8 +1,8 @@
 //! What an event says.
 //!
-//! The two approval events matter; every other kind is acknowledged and dropped, since one that is not answered with 200 holds
-//! back all later ones of its instance. Native approval events come in the old schema; should they come in the new one, their
-//! fields are read the same.
+//! The two approval events matter; every other kind is acknowledged and dropped, since one that is not answered with
+//! 200 holds back all later ones of its instance. Native approval events come in the old schema; should they come in
+//! the new one, their fields are read the same.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,8 +52,8 @@ pub(super) fn node_index(id: &str) -> Option<u8> {
     digits.parse().ok().filter(|_| plain)
 }
 
-/// What an event says of instances. `sent` is the old envelope's `ts`; it and `now` (milliseconds) stand in for times that the
-/// event leaves out.
+/// What an event says of instances. `sent` is the old envelope's `ts`; it and `now` (milliseconds) stand in for times
+/// that the event leaves out.
 pub(super) fn notices(kind: &str, fields: &Fields<'_>, sent: &Loose<'_>, now: i64) -> Vec<Notice> {
     let Some(instance) = fields.instance_code.text() else { return Vec::new() };
     let at = fields.at().or_else(|| seconds(sent)).unwrap_or(now);
@@ -133,8 +133,8 @@ impl Fields<'_> {
     }
 }
 
-/// How a status says that an instance ended; both spellings of "canceled" are met. An instance that ran into its definition's
-/// own time limit was ended by the platform; should somebody restore it by hand, it stays ended here.
+/// How a status says that an instance ended; both spellings of "canceled" are met. An instance that ran into its
+/// definition's own time limit was ended by the platform; should somebody restore it by hand, it stays ended here.
 pub(super) fn instance_outcome(status: &str) -> Option<Outcome> {
     match status {
         "APPROVED" => Some(Outcome::Approved),

@@ -1,7 +1,7 @@
 //! The values of an approval in a form.
 //!
-//! A form is a text that holds JSON. Whether a widget is required is not checked at a start, but one that is present must have a
-//! value, so empty ones are left out.
+//! A form is a text that holds JSON. Whether a widget is required is not checked at a start, but one that is present
+//! must have a value, so empty ones are left out.
 
 use serde_json::{Value, json};
 
@@ -42,8 +42,8 @@ pub(super) fn values(start: &Start) -> String {
     written(filled.map(|(control, text)| value(&id_of(control), kind_of(control), &text)))
 }
 
-/// The form for a customer's definition: its text widgets that are labelled as our controls are, or as a submitted field is
-/// named. It needs no Reference: an instance is found again by its `uuid`.
+/// The form for a customer's definition: its text widgets that are labelled as our controls are, or as a submitted
+/// field is named. It needs no Reference: an instance is found again by its `uuid`.
 pub(super) fn values_for(widgets: &[TextWidget], start: &Start) -> String {
     let filled = widgets.iter().filter_map(|widget| Some((widget, value_for(&widget.label, start)?)));
     written(filled.filter(|(_, text)| !text.is_empty()).map(|(widget, text)| value(&widget.id, &widget.kind, &text)))

@@ -18,8 +18,8 @@ const INSTANCES: &str = "/approval/v4/instances";
 const OPEN_ID: &str = "ou_";
 /// Codes that say that a definition is not there, or can start nothing any more.
 const NO_DEFINITION: [&str; 4] = ["1390002", "1390015", "1390016", "60002"];
-/// Codes that a reading by an unknown id may get; which one it is, is unconfirmed. A start with a `uuid` that is in use is
-/// refused, so to say "none" wrongly starts nothing twice.
+/// Codes that a reading by an unknown id may get; which one it is, is unconfirmed. A start with a `uuid` that is in
+/// use is refused, so to say "none" wrongly starts nothing twice.
 const NO_INSTANCE: [&str; 4] = ["1390001", "1390003", "60001", "60003"];
 
 /// Starts an instance, with our id as its `uuid`: of two starts the second is refused, and finds the first.
@@ -90,8 +90,8 @@ pub(super) async fn read(api: &Api<'_>, instance: &str) -> Result<Value, Failure
     if answer["status"].is_string() { Ok(answer) } else { Err(Failure::not_understood("status")) }
 }
 
-/// Withdraws an instance in its applicant's name. It is read first: the call wants the definition's code, and would reopen what
-/// has passed.
+/// Withdraws an instance in its applicant's name. It is read first: the call wants the definition's code, and would
+/// reopen what has passed.
 pub(super) async fn cancel(api: &Api<'_>, instance: &str, applicant: &str) -> Result<(), Failure> {
     let found = read(api, instance).await?;
     match super::snapshot::outcome(&found) {
@@ -106,7 +106,8 @@ pub(super) async fn cancel(api: &Api<'_>, instance: &str, applicant: &str) -> Re
     api.post_by_open_id("/approval/v4/instances/cancel", &body).await.map(drop)
 }
 
-/// Our id of a stage, as the platform keeps it: unique in the tenant whatever the case of its letters, at most 64 characters.
+/// Our id of a stage, as the platform keeps it: unique in the tenant whatever the case of its letters, at most 64
+/// characters.
 pub(super) fn uuid(start: &Start) -> String {
     match start.stage {
         0 => start.approval.clone(),

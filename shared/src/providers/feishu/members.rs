@@ -1,4 +1,5 @@
-//! Finding people. Contact calls are not counted in the monthly quota. What the app may not see of a person is absent, and no error.
+//! Finding people. Contact calls are not counted in the monthly quota. What the app may not see of a person is
+//! absent, and no error.
 
 use std::collections::BTreeSet;
 

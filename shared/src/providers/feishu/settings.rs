@@ -14,8 +14,8 @@ const LARK_DOMAIN: &str = "larksuite.com";
 /// (unconfirmed), so `approval_app_id` replaces it.
 const APPROVAL_APPS: (&str, &str) = ("cli_9cb844403dbb9108", "cli_9c7cc8a9a9edd105");
 
-/// The settings and secrets of a connection. Without an Encrypt Key the platform sends callbacks in the clear and unsigned, and
-/// only the verification token proves where they come from; with one, it must have signed them.
+/// The settings and secrets of a connection. Without an Encrypt Key the platform sends callbacks in the clear and
+/// unsigned, and only the verification token proves where they come from; with one, it must have signed them.
 pub(super) const FIELDS: &[Field] = &[
     setting("endpoint", false, Shape::Url),
     setting("app_id", true, Shape::Text(64)),

@@ -1,7 +1,7 @@
 //! What reading an instance tells.
 //!
-//! Tasks stand in `task_list`, with the node's id; what was said, to whom a task went, and returns to earlier nodes stand in
-//! `timeline`. Times are milliseconds as texts, and `"0"` is "not yet".
+//! Tasks stand in `task_list`, with the node's id; what was said, to whom a task went, and returns to earlier nodes
+//! stand in `timeline`. Times are milliseconds as texts, and `"0"` is "not yet".
 
 use serde_json::Value;
 
@@ -96,9 +96,9 @@ fn fact(task: &Value, timeline: &[Entry<'_>]) -> Option<TaskFact> {
     Some(TaskFact { assignee, name: None, node, opened_at, end })
 }
 
-/// A return to an earlier node: the node of the first task since, of the node that it came from or an earlier one. While there is
-/// none, nobody is asked again yet, and a later reading tells. In a customer's definition, whose nodes we cannot number, all
-/// nodes are held to be asked again: those before the first that is are passed by it.
+/// A return to an earlier node: the node of the first task since, of the node that it came from or an earlier one.
+/// While there is none, nobody is asked again yet, and a later reading tells. In a customer's definition, whose nodes
+/// we cannot number, all nodes are held to be asked again: those before the first that is are passed by it.
 fn rollback(entry: &Entry<'_>, tasks: &[(String, TaskFact)]) -> Option<Rollback> {
     let at = entry.at?;
     let from = tasks.iter().find(|(id, _)| Some(id) == entry.task.as_ref()).and_then(|(_, fact)| fact.node);

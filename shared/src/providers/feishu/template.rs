@@ -1,8 +1,8 @@
 //! Definitions: ours, one for each sequence of modes, and those of customers.
 //!
-//! Who approves is chosen with each start, so a definition of ours depends on nothing but the modes of its nodes. It can be
-//! neither disabled nor deleted by anybody once it is made, so it is never made twice: callers hold a lease and remember its
-//! code. Events of a definition flow only once the app has subscribed it.
+//! Who approves is chosen with each start, so a definition of ours depends on nothing but the modes of its nodes. It
+//! can be neither disabled nor deleted by anybody once it is made, so it is never made twice: callers hold a lease
+//! and remember its code. Events of a definition flow only once the app has subscribed it.
 
 use serde_json::{Value, json};
 
@@ -91,8 +91,8 @@ pub(super) async fn create(api: &Api<'_>, account: &Account, layout: &str) -> Re
     for attempt in 1..=TRIES {
         match subscribe(api, &code).await {
             Ok(_) => break,
-            // To forget the code would leave a definition behind that nobody can delete. Its instances are read now and then
-            // all the same, and a test of the connection subscribes it.
+            // To forget the code would leave a definition behind that nobody can delete. Its instances are read now
+            // and then all the same, and a test of the connection subscribes it.
             Err(failure) if attempt == TRIES => {
                 let error = api.error(failure);
                 tracing::warn!(approval_code = code, %error, "the definition is not subscribed yet: no events come");
@@ -171,7 +171,8 @@ fn definition(types: &[&str]) -> Value {
         "viewers": [{"viewer_type": "NONE"}],
         "form": {"form_content": Value::Array(widgets).to_string()},
         "node_list": nodes,
-        // What has passed has been acted on, so it cannot be revoked; a withdrawal that comes too late must not reopen it.
+        // What has passed has been acted on, so it cannot be revoked; a withdrawal that comes too late must not
+        // reopen it.
         "settings": {"revert_interval": 0, "revert_option": 1, "reject_option": 0, "quick_approval_option": 1},
         "config": {"can_update_viewer": false, "can_update_form": false, "can_update_process": false,
             "can_update_revert": false},

@@ -70,14 +70,10 @@ pub(super) async fn start(api: &Api<'_>, account: &Account, start: &Start) -> Re
 pub(super) async fn find(api: &Api<'_>, account: &Account, start: &Start) -> Result<Option<Started>, Failure> {
     let (Some(applicant), Some(template)) = (&start.applicant, template_of(account, start)) else { return Ok(None) };
     let reference = reference(start);
-    let mut looked_at = 0;
-    for instance in forms_since(api, start.submitted_at - MARGIN, applicant, template).await? {
-        if looked_at == MOST_FORMS {
-            return Err(too_many());
-        }
-        looked_at += 1;
-        match read(api, &instance).await {
-            Ok(found) if form::carries(&found, &reference) => return Ok(Some(started(instance))),
+    let forms = forms_since(api, start.submitted_at - MARGIN, applicant, template).await?;
+    for instance in forms.iter().take(MOST_FORMS) {
+        match read(api, instance).await {
+            Ok(found) if form::carries(&found, &reference) => return Ok(Some(started(instance.clone()))),
             // It is listed, so it is there: to leave it out might start it a second time.
             Err(failure) if is_refused(&failure) || failure.is_not_found() => {
                 let message = format!("form {instance} cannot be read, so it is not known whether it is this one");
@@ -87,7 +83,7 @@ pub(super) async fn find(api: &Api<'_>, account: &Account, start: &Start) -> Res
             Ok(_) => {}
         }
     }
-    Ok(None)
+    if forms.len() > MOST_FORMS { Err(too_many()) } else { Ok(None) }
 }
 
 /// The numbers of the applicant's forms of a template that were submitted since a time in milliseconds.

@@ -12,6 +12,9 @@ const NODE_AGREED: i64 = 2;
 /// `apv_rel`/`ApvRel` of a node whose approvers are asked one after the other.
 const IN_TURN: i64 = 3;
 
+/// Most nodes that are read; the plan has a handful.
+const MOST_NODES: usize = 64;
+
 /// What a form's `sp_status` (`SpStatus`) says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormStatus {
@@ -140,7 +143,7 @@ fn deciding(nodes: &[FormNode]) -> impl Iterator<Item = &FormNode> {
 /// stand in between. WeCom lists the nodes to come as well; they say nothing until they are reached.
 pub(super) fn told(nodes: &[FormNode], applied_at: Option<i64>) -> Told {
     let mut deciding: Vec<&FormNode> = deciding(nodes).collect();
-    deciding.truncate(last_reached(&deciding) + 1);
+    deciding.truncate((last_reached(&deciding) + 1).min(MOST_NODES));
     let mut told = Told { rollbacks: rollbacks(&deciding), ..Told::default() };
     let mut opened_at = applied_at;
     for (index, node) in (0_u8..).zip(deciding) {
@@ -184,7 +187,7 @@ impl FormNode {
     fn tell(&self, index: u8, opened_at: Option<i64>, told: &mut Told) {
         let mut seen: Vec<String> = Vec::with_capacity(self.pieces.len());
         for (position, piece) in self.pieces.iter().enumerate() {
-            if self.waits_for_turn(position) {
+            if self.waits_for_turn(position) || self.is_asked_again(position) {
                 continue;
             }
             let user = piece.user.to_lowercase();
@@ -208,10 +211,18 @@ impl FormNode {
 
     /// Whether somebody before this one is to decide first.
     fn waits_for_turn(&self, position: usize) -> bool {
-        let is_open = |piece: &Piece| matches!(piece.state(), PieceState::Open | PieceState::Added);
+        let is_open = |piece: &Piece| piece.state() == PieceState::Open;
         self.apv_rel == Some(IN_TURN)
             && !self.pieces[position].has_acted()
             && self.pieces[..position].iter().any(is_open)
+    }
+
+    /// Whether whoever added somebody, or sent the form back, has another piece further on: that one is the task.
+    fn is_asked_again(&self, position: usize) -> bool {
+        let own = &self.pieces[position];
+        let is_same = |piece: &Piece| piece.user.eq_ignore_ascii_case(&own.user);
+        matches!(own.state(), PieceState::Added | PieceState::SentBack)
+            && self.pieces[position + 1..].iter().any(is_same)
     }
 
     /// When somebody else of this node last handed a piece on or added somebody, before this one acted: whoever was brought
@@ -364,6 +375,11 @@ mod tests {
         let added = [piece("A", 12, 7_000), piece("D", 2, 9_000)];
         let expected = [task("0/a", 0, 0, None), task("0/d", 0, 7_000, Some(TaskOutcome::Approved))];
         assert_eq!(read(&[node(1, 12, 1, &added)]), expected);
+        // Whoever added somebody may be listed again behind them: that is the same task.
+        let again = [piece("A", 12, 7_000), piece("D", 2, 9_000), piece("A", 2, 9_500)];
+        let expected =
+            [task("0/d", 0, 7_000, Some(TaskOutcome::Approved)), task("0/a", 0, 7_000, Some(TaskOutcome::Approved))];
+        assert_eq!(read(&[node(1, 2, 1, &again)]), expected);
         let agreed = [piece("A", 13, 7_000), piece("D", 1, 0)];
         let expected = [task("0/a", 0, 0, Some(TaskOutcome::Approved)), task("0/d", 0, 7_000, None)];
         let nodes = [node(1, 13, 1, &agreed), node(1, 1, 1, &[piece("E", 1, 0)])];
@@ -394,8 +410,21 @@ mod tests {
         let nodes = [node(1, 1, 1, &[piece("A", 1, 0)]), node(1, 11, 1, &[piece("B", 11, 8_000)])];
         assert_eq!(told(&nodes, Some(AT)).rollbacks, [Rollback { to_node: 0, at: AT + 8_000 }]);
         assert_eq!(read(&nodes), [task("0/a", 0, 8_000, None), task("1/b", 1, 0, None)]);
+        let listed_twice = [piece("B", 11, 8_000), piece("B", 1, 0)];
+        let again = [node(1, 2, 1, &[piece("A", 2, 9_000)]), node(1, 11, 1, &listed_twice)];
+        assert_eq!(
+            read(&again),
+            [task("0/a", 0, 0, Some(TaskOutcome::Approved)), task("1/b", 1, 9_000, None)],
+            "the node that sent it back is asked again"
+        );
         let nowhere = [node(1, 2, 1, &[piece("A", 2, 1_000)]), node(1, 11, 1, &[piece("B", 11, 8_000)])];
         assert_eq!(told(&nowhere, Some(AT)).rollbacks, [], "nobody is asked again yet");
+    }
+
+    #[test]
+    fn more_nodes_than_a_plan_can_have_are_left_out() {
+        let nodes = vec![node(1, 2, 1, &[piece("A", 2, 1_000)]); 600];
+        assert_eq!(read(&nodes).len(), MOST_NODES);
     }
 
     #[test]

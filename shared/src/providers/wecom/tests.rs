@@ -1,6 +1,8 @@
 //! The provider against a small server on the loopback that answers as WeCom's documentation says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod states;
+
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::WeCom;
-use crate::approval::{Approval, Event, Mode, Node, Outcome, Person, Stage, Status, TaskOutcome, TaskStatus};
+use crate::approval::{Event, Mode, Outcome, TaskOutcome};
 use crate::providers::outbound::{AddressPolicy, Outbound};
 use crate::providers::testing::{FakePlatform, Manners, NOW, start};
 use crate::providers::{ANY_LAYOUT, Account, Check, Error, Provider, Start, Started, by_kind};
@@ -547,140 +549,4 @@ async fn a_connection_test_with_wrong_credentials_says_so_and_stops() {
     closed.answers(APP, json!({"errcode": 0, "close": 1}));
     let checks = WeCom.test_connection(&closed.account, &closed.calls()).await;
     assert!(!check(&checks, "trusted_ip").ok);
-}
-
-/// An approval of two nodes, `any` of A and B, then C, that runs as one form.
-fn running() -> Approval {
-    let person = |account: &str| Person { account: Some(account.into()), ..Person::default() };
-    let node = |approvers: &[&str]| Node {
-        name: "Owner".into(),
-        mode: Mode::Any,
-        approvers: approvers.iter().copied().map(person).collect(),
-    };
-    let nodes = vec![node(&["A", "B"]), node(&["C"])];
-    let stage = Stage::new("con_1".into(), "wecom".into(), WeCom.decided_by(), nodes);
-    let mut approval = Approval::new(SECOND * 1_000, person("applicant"), vec![stage], 0);
-    approval.started(0, "202510090007".into(), None, SECOND * 1_000);
-    approval
-}
-
-const SECOND: i64 = 1_760_000_000;
-
-/// One approver of a node: who, state, and seconds after the start.
-type At<'a> = (&'a str, i64, i64);
-
-/// The event of a change `after` so many seconds, with the form's two nodes as they are then.
-fn event(after: i64, status: i64, change: i64, first: (i64, &[At<'_>]), second: (i64, &[At<'_>])) -> Vec<Event> {
-    let piece = |(user, state, at): &At<'_>| {
-        let at = if *at == 0 { 0 } else { SECOND + at };
-        format!(
-            "<SubNodeList><UserInfo><UserId>{user}</UserId></UserInfo><SpYj>{state}</SpYj><Sptime>{at}</Sptime></SubNodeList>"
-        )
-    };
-    let node = |(status, pieces): (i64, &[At<'_>])| {
-        let pieces: String = pieces.iter().map(piece).collect();
-        format!("<NodeList><NodeType>1</NodeType><SpStatus>{status}</SpStatus><ApvRel>2</ApvRel>{pieces}</NodeList>")
-    };
-    let text = format!(
-        "<xml><FromUserName>sys</FromUserName><CreateTime>{}</CreateTime><Event>sys_approval_change</Event><ApprovalInfo>\
-         <SpNoStr>202510090007</SpNoStr><SpStatus>{status}</SpStatus><ApplyTime>{SECOND}</ApplyTime><ProcessList>{}{}\
-         </ProcessList><StatuChangeEvent>{change}</StatuChangeEvent></ApprovalInfo></xml>",
-        SECOND + after,
-        node(first),
-        node(second),
-    );
-    super::events::notices(text.as_bytes(), 0).unwrap().remove(0).events
-}
-
-fn apply(approval: &mut Approval, events: &[Event]) -> bool {
-    events.iter().fold(false, |changed, event| approval.apply(0, event.clone()) | changed)
-}
-
-/// A hands on to D, who agrees; C agrees.
-fn handed_on() -> Vec<Vec<Event>> {
-    vec![
-        event(0, 1, 1, (1, &[("A", 1, 0), ("B", 1, 0)]), (1, &[("C", 1, 0)])),
-        event(100, 1, 4, (1, &[("A", 4, 100), ("D", 1, 0), ("B", 1, 0)]), (1, &[("C", 1, 0)])),
-        event(200, 1, 2, (2, &[("A", 4, 100), ("D", 2, 200), ("B", 1, 0)]), (1, &[("C", 1, 0)])),
-        event(200, 2, 2, (2, &[("A", 4, 100), ("D", 2, 200), ("B", 1, 0)]), (2, &[("C", 2, 200)])),
-    ]
-}
-
-#[test]
-fn events_in_any_order_and_repeated_end_in_the_same_state() {
-    let callbacks = handed_on();
-    let mut expected = running();
-    for events in &callbacks {
-        assert!(apply(&mut expected, events));
-        assert!(!apply(&mut expected, events), "a repeated callback changes nothing");
-    }
-    assert_eq!(expected.status(), Status::Approved);
-    let view = expected.view();
-    let told: Vec<_> = view.stages[0].nodes[0]
-        .tasks
-        .iter()
-        .map(|task| (task.assignee.account.as_deref().unwrap(), task.status))
-        .collect();
-    assert_eq!(told, [("A", TaskStatus::Transferred), ("D", TaskStatus::Approved), ("B", TaskStatus::Skipped)]);
-    for order in [[0, 1, 3, 2], [0, 2, 1, 3], [1, 0, 3, 2], [3, 2, 1, 0], [2, 3, 0, 1], [3, 0, 0, 3]] {
-        let mut other = running();
-        for index in order {
-            apply(&mut other, &callbacks[index]);
-        }
-        if order != [3, 0, 0, 3] {
-            assert_eq!(other.stages[0].facts, expected.stages[0].facts, "{order:?}");
-        }
-        assert_eq!((other.status(), other.view().decided_at), (expected.status(), view.decided_at), "{order:?}");
-    }
-}
-
-#[test]
-fn a_node_passes_by_the_platforms_word_only() {
-    let callbacks = handed_on();
-    let mut approval = running();
-    apply(&mut approval, &callbacks[0]);
-    assert_eq!((approval.status(), approval.stage_to_read()), (Status::Pending, None), "a submission is not read");
-    apply(&mut approval, &callbacks[1]);
-    assert_eq!(approval.stage_to_read(), Some(0));
-    let wanted = approval.stages[0].facts.read_wanted.unwrap();
-    apply(&mut approval, &[Event::ReadDone { at: wanted }]);
-    assert_eq!(approval.stage_to_read(), None, "whom it was handed to is known");
-    apply(&mut approval, &callbacks[2]);
-    assert_eq!((approval.status(), approval.stage_to_read()), (Status::Pending, Some(0)));
-}
-
-#[test]
-fn two_changes_within_one_second_are_two() {
-    let callbacks = handed_on();
-    let mut approval = running();
-    apply(&mut approval, &callbacks[2]);
-    let wanted = approval.stages[0].facts.read_wanted.unwrap();
-    apply(&mut approval, &[Event::ReadDone { at: wanted }]);
-    // C rejects in the same second; the form's status is still that of before.
-    let late = event(200, 1, 3, (2, &[("A", 4, 100), ("D", 2, 200), ("B", 1, 0)]), (1, &[("C", 3, 200)]));
-    assert!(apply(&mut approval, &late));
-    assert_eq!(approval.status(), Status::Rejected);
-    let early = event(200, 1, 12, (2, &[("A", 4, 100), ("D", 2, 200), ("B", 1, 0)]), (1, &[("C", 12, 200)]));
-    let mut other = running();
-    apply(&mut other, &callbacks[2]);
-    apply(&mut other, &[Event::ReadDone { at: wanted }]);
-    apply(&mut other, &early);
-    assert_eq!(other.stage_to_read(), Some(0), "a change in the same second as one that was read is read as well");
-}
-
-#[test]
-fn an_approval_is_revoked_when_it_is_withdrawn_after_it_was_approved() {
-    let nodes = |status, change| event(900, status, change, (2, &[("A", 2, 10)]), (2, &[("C", 2, 20)]));
-    for (status, change) in [(6, 8), (2, 8), (6, 2)] {
-        let mut approval = running();
-        apply(&mut approval, &event(20, 2, 2, (2, &[("A", 2, 10)]), (2, &[("C", 2, 20)])));
-        assert_eq!(approval.status(), Status::Approved);
-        assert!(apply(&mut approval, &nodes(status, change)));
-        assert_eq!(approval.status(), Status::Revoked, "{status}/{change}");
-        apply(&mut approval, &event(20, 2, 2, (2, &[("A", 2, 10)]), (2, &[("C", 2, 20)])));
-        assert_eq!(approval.status(), Status::Revoked, "an older event moves nothing back");
-    }
-    let mut withdrawn = running();
-    apply(&mut withdrawn, &event(5, 4, 6, (1, &[("A", 1, 0)]), (1, &[("C", 1, 0)])));
-    assert_eq!(withdrawn.status(), Status::Withdrawn);
 }
