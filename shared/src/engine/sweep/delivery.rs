@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::timeout;
 
 use super::Round;
 use crate::engine::Error;
@@ -24,10 +24,8 @@ impl Receivers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(source)
     }
 
-    fn note(&self, source: &SourceId, took: Duration) {
-        if took >= SLOW {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(source.clone());
-        }
+    fn note_slow(&self, source: &SourceId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(source.clone());
     }
 }
 
@@ -52,9 +50,17 @@ impl Round {
             return Ok(put_off(app, delivery).await?);
         }
         if take(app, delivery).await? {
-            let begun = Instant::now();
-            attempt(app, delivery).await?;
-            self.receivers.note(&delivery.source, begun.elapsed());
+            let source = delivery.source.clone();
+            let mut sending = Box::pin(attempt(app, delivery));
+            let in_time = timeout(SLOW, &mut sending).await;
+            match in_time {
+                Ok(done) => done?,
+                Err(_) => {
+                    self.receivers.note_slow(&source);
+                    sending.as_mut().await?;
+                }
+            }
+            drop(sending);
             app.silent.note(delivery, app.world.now());
         }
         Ok(())

@@ -8,10 +8,12 @@ mod delivery;
 mod lanes;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::Error;
 use crate::http::App;
@@ -33,10 +35,10 @@ const APPROVALS_AT_ONCE: usize = 8;
 const OF_ONE_CONNECTION: usize = 4;
 const DELIVERIES_AT_ONCE: usize = 16;
 const OF_ONE_SOURCE: usize = 2;
-/// How long a round takes up new things, and how long it waits for those that were taken up. What is given up then goes on
-/// as after a crash. The function's time limit must be longer than both and the time between its rounds together.
+/// How long a round takes up new things, and how long it then waits for those that were taken up. What is given up goes on as
+/// after a crash.
 const TAKE_UP: Duration = Duration::from_secs(10);
-const GIVE_UP: Duration = Duration::from_secs(25);
+const GIVE_UP: Duration = Duration::from_secs(15);
 
 /// What was read to be dealt with in one round.
 #[derive(Default)]
@@ -49,8 +51,8 @@ struct Found {
 /// What a round shares.
 struct Round {
     app: App,
-    /// No new thing is taken up after this.
-    until: Instant,
+    /// No new thing is taken up any more.
+    is_over: AtomicBool,
     connections: Lanes,
     sources: Lanes,
     receivers: Receivers,
@@ -68,36 +70,42 @@ pub async fn sweep(app: &App) -> Result<usize, Error> {
         app.flush_usage().await;
         return Ok(0);
     }
-    let begun = Instant::now();
-    let round = std::sync::Arc::new(Round {
+    let round = Arc::new(Round {
         app: app.clone(),
-        until: begun + TAKE_UP,
+        is_over: AtomicBool::new(false),
         connections: Lanes::new(APPROVALS_AT_ONCE, OF_ONE_CONNECTION),
         sources: Lanes::new(DELIVERIES_AT_ONCE, OF_ONE_SOURCE),
         receivers: Receivers::default(),
     });
     let mut running = JoinSet::new();
     for record in found.approvals {
-        let round = std::sync::Arc::clone(&round);
+        let round = Arc::clone(&round);
         running.spawn(async move { round.approval(record, now).await });
     }
     for deliveries in found.deliveries.into_values() {
-        let round = std::sync::Arc::clone(&round);
+        let round = Arc::clone(&round);
         running.spawn(async move { round.deliveries(deliveries).await });
     }
-    // What is still running when the set is dropped is stopped where it is.
-    while let Ok(Some(done)) = timeout_at(begun + GIVE_UP, running.join_next()).await {
+    if timeout(TAKE_UP, join(&mut running)).await.is_err() {
+        round.is_over.store(true, Ordering::Relaxed);
+        if timeout(GIVE_UP, join(&mut running)).await.is_err() {
+            // What is still running when the set is dropped is stopped where it is.
+            tracing::warn!(left = running.len(), "the round was too long; what is left goes on in the next");
+        }
+    }
+    app.flush_usage().await;
+    Ok(due)
+}
+
+/// Waits until all is done.
+async fn join(running: &mut JoinSet<Result<(), Error>>) {
+    while let Some(done) = running.join_next().await {
         match done {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "something due failed; it is tried again later"),
             Err(error) => tracing::error!(%error, "something due ended in a panic"),
         }
     }
-    if !running.is_empty() {
-        tracing::warn!(left = running.len(), "the round was too long; what is left goes on in the next");
-    }
-    app.flush_usage().await;
-    Ok(due)
 }
 
 /// Reads what is due, several partitions at the same time. One that cannot be read is left to the next round.
@@ -156,6 +164,6 @@ impl Found {
 impl Round {
     /// Whether something new may still be taken up.
     fn goes_on(&self) -> bool {
-        Instant::now() < self.until
+        !self.is_over.load(Ordering::Relaxed)
     }
 }
