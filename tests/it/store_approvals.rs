@@ -217,7 +217,7 @@ async fn a_delivery_is_made_once_and_changed_by_one_at_a_time() {
 async fn due(store: &Store, now: i64) -> Vec<String> {
     let mut found = Vec::new();
     for shard in 0..DUE_SHARDS {
-        for thing in store.due(shard, now, 10).await.unwrap() {
+        for thing in store.due(shard, now, 10, None).await.unwrap().items {
             found.push(match thing {
                 Due::Approval(record) => record.id.to_string(),
                 Due::Delivery(delivery) => delivery.id.to_string(),

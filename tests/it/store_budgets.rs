@@ -106,7 +106,8 @@ async fn on_sandbox(local: &Local) -> (Desk, String) {
         json!({"name": name, "mode": "any", "approvers": approvers})
     };
     let nodes = [node("Owner of the data", &[OWNER, SECOND]), node("Security", &[THIRD])];
-    let flow = json!({"name": "Two nodes", "stages": [{"connection": connection, "nodes": nodes}]});
+    let flow = json!({"name": "Two nodes", "stages": [{"connection": connection, "nodes": nodes}],
+        "deadline_hours": 72, "on_deadline": "escalate"});
     (desk.client.call("POST", "/v1/flows", &flow).await.json["id"].as_str().map(str::to_owned))
         .map(|flow| (desk, flow))
         .unwrap()

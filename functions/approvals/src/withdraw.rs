@@ -39,7 +39,9 @@ pub(crate) async fn withdraw(
     }
     super::find(&app, &caller, &id).await?;
     let by = Person { name: Some(format!("key {}", caller.key)), ..Person::default() };
-    answer(withdraw_on_platform(&app, &id, by, body.reason, body.force).await?)
+    let outcome = withdraw_on_platform(&app, &id, by, body.reason, body.force).await;
+    app.flush_usage().await;
+    answer(outcome?)
 }
 
 fn answer(outcome: Outcome) -> Result<Response, Problem> {

@@ -29,6 +29,9 @@ mod view;
 use stored::{create, remove, replace};
 use view::view;
 
+/// Largest monthly quota, in calls.
+const LARGEST_QUOTA: u64 = 1_000_000_000_000;
+
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/v1/connections", get(list_connections).post(create_connection))
@@ -36,6 +39,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/connections/{id}/test", post(actions::test))
         .route("/v1/connections/{id}/generate-keys", post(actions::generate_keys))
         .route("/v1/connections/{id}/template", post(actions::make_template))
+        .route("/v1/connections/{id}/usage", get(actions::usage))
         .route("/v1/connections/{id}/members/sync", post(sync::sync_members))
 }
 
@@ -49,6 +53,7 @@ struct New {
     #[serde(default)]
     secrets: BTreeMap<String, SecretText>,
     default_applicant: Option<String>,
+    monthly_quota: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -60,6 +65,7 @@ struct Update {
     /// Secret by secret: what is not sent stays, `null` removes.
     secrets: BTreeMap<String, Option<SecretText>>,
     default_applicant: Patch<String>,
+    monthly_quota: Patch<u64>,
 }
 
 /// A secret in a request; it has no `Debug`.
@@ -77,6 +83,9 @@ fn check_texts(connection: &Connection, errors: &mut FieldErrors) {
     errors.text("/name", &connection.name, LONGEST_NAME);
     if let Some(account) = &connection.default_applicant {
         errors.text("/default_applicant", account, LONGEST_TEXT);
+    }
+    if connection.monthly_quota.is_some_and(|calls| !(1..=LARGEST_QUOTA).contains(&calls)) {
+        errors.push("/monthly_quota", format!("must be from 1 to {LARGEST_QUOTA}"));
     }
 }
 
@@ -118,6 +127,7 @@ async fn create_connection(
         old_secrets: BTreeMap::new(),
         templates: BTreeMap::new(),
         default_applicant: new.default_applicant,
+        monthly_quota: new.monthly_quota,
         created_at: app.world.now(),
     };
     let mut errors = FieldErrors::new();
@@ -165,6 +175,7 @@ async fn update_connection(
     let (mut connection, mut errors) = (found.value.clone(), FieldErrors::new());
     update.name.replace(&mut connection.name, "/name", &mut errors);
     update.default_applicant.change(&mut connection.default_applicant);
+    update.monthly_quota.change(&mut connection.monthly_quota);
     for (name, value) in update.settings {
         if value.is_null() {
             connection.settings.remove(&name);

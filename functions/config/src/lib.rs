@@ -23,6 +23,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/connections/{id}/generate-keys"),
     ("POST", "/v1/connections/{id}/template"),
     ("POST", "/v1/connections/{id}/members/sync"),
+    ("GET", "/v1/connections/{id}/usage"),
     ("GET", "/v1/flows"),
     ("POST", "/v1/flows"),
     ("GET", "/v1/flows/{id}"),

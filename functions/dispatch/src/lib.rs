@@ -45,6 +45,7 @@ pub async fn run(app: &App, changes: Vec<Numbered>) -> Vec<String> {
             running.spawn(in_order(app.clone(), changes));
         }
     }
+    app.flush_usage().await;
     failed
 }
 

@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use countersign::approval::{Approval, Closed};
 use countersign::config::{Flow, Source, Workspace};
+use countersign::engine::due::next_look;
+use countersign::engine::pace::Pace;
 use countersign::engine::start::{self, LEASE, Outcome};
 use countersign::http::{App, Caller, Problem};
 use countersign::ids::{ApprovalId, FlowId, WorkspaceId};
@@ -142,6 +144,8 @@ impl<'a> Submission<'a> {
         let plan = plan(&people, &flow, &self.body, &self.body.applicant, member.as_ref()).await?;
         let now = self.app.world.now();
         let body = &self.body;
+        let mut state = Approval::new(now, applicant, plan.stages, now + LEASE);
+        state.deadline = flow.deadline(now);
         let record = Record {
             id: self.id.clone(),
             org: self.source.org.clone(),
@@ -150,10 +154,10 @@ impl<'a> Submission<'a> {
             flow: Some(flow.id.clone()),
             title: body.title.clone(),
             updated_at: now,
-            due_at: Some(now + LEASE),
+            due_at: next_look(&state, now, Pace::Full),
             failure: None,
             version: 0,
-            state: Approval::new(now, applicant, plan.stages, now + LEASE),
+            state,
         };
         let request = Request {
             reason: body.reason.clone(),

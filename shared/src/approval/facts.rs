@@ -70,6 +70,13 @@ impl Facts {
         }
     }
 
+    /// When the latest thing that is known happened (milliseconds).
+    pub(super) fn latest(&self) -> Option<i64> {
+        let tasks = self.tasks.values();
+        let times = tasks.flat_map(|fact| [fact.opened_at, fact.end.as_ref().map(|end| end.at)]).flatten();
+        times.chain(self.read_wanted).chain(self.started_at).max()
+    }
+
     fn join_snapshot(&mut self, snapshot: Snapshot) {
         for (task, fact) in snapshot.tasks {
             self.join_task(task, fact);

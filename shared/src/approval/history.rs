@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deadline::OnDeadline;
 use super::event::{TaskFact, TaskOutcome};
 use super::place::Placed;
 use super::state::{Approval, Closed, Person, Stage};
@@ -30,7 +31,7 @@ pub enum Action {
     Withdrawn,
     /// The deadline passed.
     Expired,
-    /// The deadline passed, and somebody else is asked.
+    /// The deadline passed, and the source was told.
     Escalated,
     /// It could not be started.
     Failed,
@@ -75,6 +76,7 @@ pub(super) fn history(approval: &Approval, decided_at: Option<i64>) -> Vec<Entry
         let started = stage.facts.started_at.map(|at| earliest.map_or(at, |earliest| at.min(earliest)));
         entries.extend(started.map(|at| entry(at, Action::Started, None)));
     }
+    entries.extend(of_escalation(approval));
     entries.extend(of_closure(approval, decided_at));
     // Nothing happens before it was asked for, even where a platform's clock is behind ours or tells whole seconds.
     for entry in &mut entries {
@@ -121,10 +123,18 @@ fn of_tasks(stage: &Stage) -> Vec<Entry> {
     entries
 }
 
+/// The deadline, where it leaves the approval open.
+fn of_escalation(approval: &Approval) -> Option<Entry> {
+    let deadline = approval.deadline.filter(|deadline| deadline.then == OnDeadline::Escalate)?;
+    Some(entry(deadline.passed_at?, Action::Escalated, None))
+}
+
 /// The end, where no task's entry tells it.
 fn of_closure(approval: &Approval, decided_at: Option<i64>) -> Option<Entry> {
     let closure = approval.closed.as_ref()?;
     let action = match closure.how {
+        // By the deadline: that is nobody's task.
+        Closed::Rejected if closure.at.is_some() => Action::Rejected,
         Closed::Approved | Closed::Rejected => return None,
         Closed::Withdrawn => Action::Withdrawn,
         Closed::Expired => Action::Expired,

@@ -8,6 +8,7 @@
 //! revocation changes that, since the decision may have been delivered. The *intents* (a start under way, a withdrawal
 //! that was asked for) let an interrupted step be taken up again.
 
+mod deadline;
 mod event;
 mod facts;
 mod history;
@@ -19,6 +20,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use deadline::{Deadline, OnDeadline};
 pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
 pub use facts::Facts;
 pub use history::{Action, Entry};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deadline::Deadline;
 use super::event::{Event, Mode, Outcome};
 use super::facts::Facts;
 use super::node::NodeStatus;
@@ -148,6 +149,9 @@ pub struct Approval {
     /// A withdrawal that the platform has not taken yet.
     #[serde(rename = "wd", default, skip_serializing_if = "Option::is_none")]
     pub withdrawal: Option<Withdrawal>,
+    /// Until when it waits for people.
+    #[serde(rename = "dl", default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
 }
 
 /// What a stage has come to.
@@ -167,7 +171,7 @@ impl Approval {
         if let Some(first) = stages.first_mut() {
             first.lease_until = Some(lease_until);
         }
-        Self { submitted_at, applicant, stages, closed: None, withdrawal: None }
+        Self { submitted_at, applicant, stages, closed: None, withdrawal: None, deadline: None }
     }
 
     /// Applies what happened to a stage's instance. Returns whether anything is new; if not, nothing need be written.
@@ -180,9 +184,15 @@ impl Approval {
         facts_changed || self.closed != before.1
     }
 
-    /// The stage that is to be started now, if one is: the earlier ones have passed and it has no instance.
+    /// The stage that is to be started now, if one is: the earlier ones have passed, it has no instance, and the deadline
+    /// does not end the approval.
     #[must_use]
     pub fn stage_to_start(&self) -> Option<usize> {
+        self.stage_without_instance().filter(|_| self.ending().is_none())
+    }
+
+    /// The stage whose turn it is, if it has no instance.
+    fn stage_without_instance(&self) -> Option<usize> {
         if self.closed.is_some() {
             return None;
         }
@@ -207,13 +217,15 @@ impl Approval {
     #[must_use]
     pub fn has_begun(&self, stage: usize) -> bool {
         let Some(found) = self.stages.get(stage) else { return false };
-        found.instance.is_some() || (found.lease_until.is_some() && self.stage_to_start() == Some(stage))
+        found.instance.is_some() || (found.lease_until.is_some() && self.stage_without_instance() == Some(stage))
     }
 
-    /// Takes the right to start a stage until `lease_until`. `false` when another holds it at `now`, or when the stage is
-    /// not to be started.
+    /// Takes the right to start a stage, or to look for its instance, until `lease_until`. `false` when another holds it at
+    /// `now`, or when it is not this stage's turn.
     pub fn take_lease(&mut self, stage: usize, now: i64, lease_until: i64) -> bool {
-        if self.stage_to_start() != Some(stage) || self.stages[stage].lease_until.is_some_and(|until| until > now) {
+        if self.stage_without_instance() != Some(stage)
+            || self.stages[stage].lease_until.is_some_and(|until| until > now)
+        {
             return false;
         }
         self.stages[stage].lease_until = Some(lease_until);
@@ -244,7 +256,7 @@ impl Approval {
         true
     }
 
-    /// Ends an open approval by our own act (withdrawn, expired, failed). `false` when it has ended already.
+    /// Ends an open approval by our own act (withdrawn, expired, failed, rejected by its deadline). `false` when it has ended already.
     pub fn close(&mut self, closure: Closure) -> bool {
         if self.closed.is_some() {
             return false;
@@ -266,9 +278,10 @@ impl Approval {
             (Some(Closed::Approved), Some(Closed::Revoked)) => Closed::Revoked,
             _ => return,
         };
+        let by_deadline = if next == Closed::Withdrawn { self.taken_back_by_deadline() } else { None };
         let asked = self.withdrawal.take().filter(|_| next == Closed::Withdrawn);
         let (by, remark) = asked.map_or((None, None), |asked| (Some(asked.by), asked.reason));
-        self.closed = Some(Closure { how: next, at: None, by, remark });
+        self.closed = Some(by_deadline.unwrap_or(Closure { how: next, at: None, by, remark }));
         for stage in &mut self.stages {
             stage.lease_until = None;
         }
@@ -300,6 +313,12 @@ impl Approval {
         let stage = &self.stages[current];
         let wanted = stage.facts.wants_reading() || Placed::of(stage).is_incomplete();
         (stage.instance.is_some() && wanted).then_some(current)
+    }
+
+    /// When the latest thing that is known of a stage happened (milliseconds): since then at the most a reading is wanted.
+    #[must_use]
+    pub fn latest_of(&self, stage: usize) -> i64 {
+        self.stages.get(stage).and_then(|stage| stage.facts.latest()).unwrap_or(self.submitted_at)
     }
 }
 

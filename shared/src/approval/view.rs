@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{Mode, Outcome, TaskFact, TaskOutcome};
-use super::history::{Entry, history};
+use super::history::{Action, Entry, history};
 use super::node::NodeStatus;
 use super::place::{Placed, Seat};
 use super::state::{Approval, Closed, Person, Stage, Verdict};
@@ -89,7 +89,10 @@ impl View {
         let nodes = || self.stages.iter().flat_map(|stage| &stage.nodes);
         let mut passed = nodes().filter(|node| node.status == NodeStatus::Approved);
         passed.any(|node| node.tasks.iter().all(|task| task.status != TaskStatus::Approved))
-            || (self.status == Status::Rejected && !nodes().any(|node| node.status == NodeStatus::Rejected))
+            || (self.status == Status::Rejected
+                && !nodes().any(|node| node.status == NodeStatus::Rejected)
+                // The deadline rejects without anybody.
+                && !self.history.iter().any(|entry| entry.action == Action::Rejected && entry.actor.is_none()))
     }
 }
 

@@ -42,6 +42,9 @@ pub struct Connection {
     /// Platform account in whose name we ask when the applicant has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_applicant: Option<String>,
+    /// How many calls a month the platform answers, where it is not what it usually is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monthly_quota: Option<u64>,
     /// When it was made, milliseconds.
     pub created_at: i64,
 }
@@ -55,6 +58,12 @@ impl Connection {
     /// [`Error::Corrupt`] when it is one that this version does not know.
     pub fn provider(&self) -> Result<&'static dyn Provider, Error> {
         by_kind(&self.kind).ok_or_else(|| Error::Corrupt { key: self.key().to_string() })
+    }
+
+    /// How many calls a month the platform answers; `None` where there is no such number.
+    #[must_use]
+    pub fn quota(&self) -> Option<u64> {
+        self.monthly_quota.or_else(|| by_kind(&self.kind)?.monthly_quota())
     }
 
     /// What the platform's code needs: settings, and the secrets opened.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::Mode;
+use crate::approval::{Deadline, Mode, OnDeadline};
 use crate::http::FieldErrors;
 use crate::ids::{ConnectionId, FlowId, MemberId, OrgId};
 use crate::providers::Provider;
@@ -19,21 +19,10 @@ pub const MOST_NODES: usize = 5;
 pub const MOST_APPROVERS: usize = 50;
 /// Longest deadline: a year, in hours.
 pub const LONGEST_DEADLINE: u16 = 8760;
+/// In milliseconds.
+const HOUR: i64 = 60 * 60 * 1000;
 /// Longest name, in characters.
 const LONGEST_NAME: usize = 128;
-
-/// What happens when a deadline has passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDeadline {
-    /// The approval expires.
-    #[default]
-    Expire,
-    /// It is rejected.
-    Reject,
-    /// It goes on to somebody else.
-    Escalate,
-}
 
 /// One node of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +92,13 @@ impl Flow {
         if self.deadline_hours.is_some_and(|hours| !(1..=LONGEST_DEADLINE).contains(&hours)) {
             errors.push("/deadline_hours", format!("must be from 1 to {LONGEST_DEADLINE}"));
         }
+    }
+
+    /// The deadline of an approval that is submitted at `now` (milliseconds).
+    #[must_use]
+    pub fn deadline(&self, now: i64) -> Option<Deadline> {
+        let hours = self.deadline_hours?;
+        Some(Deadline::new(now + i64::from(hours) * HOUR, self.on_deadline))
     }
 
     /// Whether the stage of this index may be without nodes of its own.

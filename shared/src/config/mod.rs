@@ -15,11 +15,12 @@ pub mod secret;
 pub mod source;
 pub mod workspace;
 
+pub use crate::approval::OnDeadline;
 pub use api_key::{ApiKeyRecord, Role};
 pub use bootstrap::{Bootstrapped, bootstrap};
 pub use connection::Connection;
 pub use env::Settings;
-pub use flow::{Approver, Flow, NodeSpec, OnDeadline, StageSpec};
+pub use flow::{Approver, Flow, NodeSpec, StageSpec};
 pub use member::Member;
 pub use organization::Organization;
 pub use secret::SealedSecret;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::approval::{self, Action, Mode, NodeStatus, StageStatus, Status, TaskStatus};
+use crate::approval::{self, Action, Deadline, Mode, NodeStatus, OnDeadline, StageStatus, Status, TaskStatus};
 use crate::store::approvals::{Failure, Record};
 
 /// RFC 3339 in UTC, from milliseconds since the Unix epoch.
@@ -37,6 +37,9 @@ pub struct Document {
     pub updated_at: String,
     /// When it ended.
     pub decided_at: Option<String>,
+    /// Until when it waits for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<DeadlineView>,
     /// Whether a withdrawal was asked for that the platform has not taken yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub withdrawing: bool,
@@ -47,6 +50,17 @@ pub struct Document {
     pub stages: Vec<Stage>,
     /// What happened, in order of time.
     pub history: Vec<Entry>,
+}
+
+/// A deadline.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadlineView {
+    /// When it passes.
+    pub at: String,
+    /// What happens then.
+    pub on_deadline: OnDeadline,
+    /// When it was seen to have passed.
+    pub passed_at: Option<String>,
 }
 
 /// Why an approval failed.
@@ -152,11 +166,19 @@ impl From<&Record> for Document {
             created_at: rfc3339(record.state.submitted_at),
             updated_at: rfc3339(record.updated_at),
             decided_at: view.decided_at.map(rfc3339),
+            deadline: record.state.deadline.map(DeadlineView::from),
             withdrawing: record.state.withdrawal.is_some(),
             failure: record.failure.as_ref().map(FailureView::from),
             stages: stages.collect(),
             history: view.history.into_iter().map(Entry::from).collect(),
         }
+    }
+}
+
+impl From<Deadline> for DeadlineView {
+    fn from(deadline: Deadline) -> Self {
+        let Deadline { at, then, passed_at } = deadline;
+        Self { at: rfc3339(at), on_deadline: then, passed_at: passed_at.map(rfc3339) }
     }
 }
 

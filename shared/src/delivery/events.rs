@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::document::{Document, rfc3339};
-use crate::approval::{NodeStatus, Status, View};
+use crate::approval::{Action, NodeStatus, Status, View};
 use crate::store::approvals::Record;
 
 /// Kinds of events.
@@ -18,6 +18,9 @@ pub enum EventType {
     /// A node was approved or rejected.
     #[serde(rename = "approval.node_decided")]
     NodeDecided,
+    /// The deadline passed, and it stays open.
+    #[serde(rename = "approval.escalated")]
+    Escalated,
     /// Every node passed.
     #[serde(rename = "approval.approved")]
     Approved,
@@ -40,10 +43,11 @@ pub enum EventType {
 
 impl EventType {
     /// Every kind, in the order in which an approval meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Submitted,
         Self::Started,
         Self::NodeDecided,
+        Self::Escalated,
         Self::Approved,
         Self::Rejected,
         Self::Withdrawn,
@@ -59,6 +63,7 @@ impl EventType {
             Self::Submitted => "approval.submitted",
             Self::Started => "approval.started",
             Self::NodeDecided => "approval.node_decided",
+            Self::Escalated => "approval.escalated",
             Self::Approved => "approval.approved",
             Self::Rejected => "approval.rejected",
             Self::Withdrawn => "approval.withdrawn",
@@ -86,6 +91,7 @@ impl EventType {
 const PLACES: u32 = 100;
 const STARTED: u32 = 1;
 const FIRST_NODE: u32 = 2;
+const ESCALATED: u32 = PLACES - 2;
 const END: u32 = PLACES - 1;
 
 /// An event to tell.
@@ -135,7 +141,13 @@ pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<T
     if !had_ended {
         let seen = shown.map_or_else(|| after.clone(), |record| record.state.view());
         let decided = newly_decided(before.as_ref(), &seen);
-        kinds.extend((FIRST_NODE..END).zip(decided).map(|(place, node)| (place, EventType::NodeDecided, Some(node))));
+        kinds.extend(
+            (FIRST_NODE..ESCALATED).zip(decided).map(|(place, node)| (place, EventType::NodeDecided, Some(node))),
+        );
+    }
+    let escalated = |view: &View| view.history.iter().any(|entry| entry.action == Action::Escalated);
+    if escalated(&after) && !before.as_ref().is_some_and(escalated) {
+        kinds.push((ESCALATED, EventType::Escalated, None));
     }
     if before.as_ref().map(|view| view.status) != Some(after.status) {
         kinds.extend(EventType::of_end(after.status).map(|event| (END, event, None)));
@@ -171,7 +183,8 @@ fn newly_decided<'a>(before: Option<&'a View>, after: &'a View) -> impl Iterator
 mod tests {
     use super::*;
     use crate::approval::{
-        Approval, Closed, Closure, DecidedBy, Event, Mode, Node, Outcome, Person, Stage, TaskEnd, TaskFact, TaskOutcome,
+        Approval, Closed, Closure, Deadline, DecidedBy, Event, Mode, Node, OnDeadline, Outcome, Person, Stage, TaskEnd,
+        TaskFact, TaskOutcome,
     };
 
     fn record() -> Record {
@@ -251,6 +264,21 @@ mod tests {
         let mut later = withdrawn.clone();
         later.state.apply(0, Event::Finished { outcome: Outcome::Approved, at: 2 });
         assert_eq!(kinds(Some(&withdrawn), &later), []);
+    }
+
+    #[test]
+    fn a_deadline_is_told_once() {
+        let mut open = record();
+        open.state.started(0, "i".into(), None, 0);
+        for (then, told) in [(OnDeadline::Escalate, EventType::Escalated), (OnDeadline::Reject, EventType::Rejected)] {
+            open.state.deadline = Some(Deadline::new(1_790_000_000_900, then));
+            let mut passed = open.clone();
+            passed.version = 2;
+            passed.state.pass_deadline(1_790_000_001_000);
+            passed.state.end_by_deadline(1_790_000_001_000, None);
+            assert_eq!(kinds(Some(&open), &passed), [told]);
+            assert_eq!(kinds(Some(&passed), &passed), []);
+        }
     }
 
     #[test]

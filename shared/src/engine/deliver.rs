@@ -16,6 +16,8 @@ use crate::store::deliveries::{Delivery, DeliveryStatus};
 
 /// While one process sends a delivery, others leave it alone for so long (milliseconds).
 const LEASE: i64 = 30_000;
+/// Longest time that a delivery is put off without an attempt, in milliseconds.
+const PUT_OFF_AT_MOST: i64 = 60 * 60 * 1000;
 /// Gone: the receiver wants no more of it.
 const GONE: u16 = 410;
 
@@ -86,10 +88,25 @@ pub async fn create(app: &App, record: &Record, told: Told) -> Result<Delivery, 
 /// # Errors
 /// The table's own.
 pub async fn take(app: &App, delivery: &mut Delivery) -> Result<bool, Error> {
+    move_on(app, delivery, LEASE).await
+}
+
+/// Leaves a delivery that is due for later, without an attempt: its receiver does not answer, or is slow. The older it is, the
+/// longer.
+///
+/// # Errors
+/// The table's own.
+pub async fn put_off(app: &App, delivery: &mut Delivery) -> Result<(), Error> {
+    let wait = ((app.world.now() - delivery.created_at) / 4).clamp(LEASE, PUT_OFF_AT_MOST);
+    move_on(app, delivery, wait).await.map(drop)
+}
+
+/// Moves the time of the next attempt. `false` when it is not pending, or somebody else was faster.
+async fn move_on(app: &App, delivery: &mut Delivery, wait: i64) -> Result<bool, Error> {
     if delivery.status != DeliveryStatus::Pending {
         return Ok(false);
     }
-    delivery.next_attempt_at = Some(app.world.now() + LEASE);
+    delivery.next_attempt_at = Some(app.world.now() + wait);
     match app.store.update_delivery(delivery).await {
         Ok(()) => Ok(true),
         Err(Error::Conflict { .. }) => Ok(false),

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::deliver::{attempt, create};
+use super::due::read_soon;
 use super::start::start_stage;
 use super::transition::transition;
 use super::{Error, withdraw};
@@ -51,6 +52,7 @@ impl Change {
 /// when it is tried next.
 pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
     deliver(app, change).await?;
+    count_starts(app, change);
     let Change { new, .. } = change;
     let waiting = new.state.stage_to_start();
     if waiting.is_some_and(|stage| new.state.stages[stage].lease_until.is_none()) {
@@ -61,9 +63,24 @@ pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
         withdraw::carry_out(app, new.clone(), false).await?;
     }
     if let Some(stage) = new.state.stage_to_read() {
-        read(app, new, stage).await?;
+        let Reading::Failed = read(app, new, stage, true).await? else { return Ok(()) };
+        let (now, waited) = (app.world.now(), 0);
+        transition(app, &new.id, |record| record.state.stage_to_read().is_some() && read_soon(record, now, waited))
+            .await?;
     }
     Ok(())
+}
+
+/// A stage that has got its instance cost a call: whoever made it has not counted it.
+fn count_starts(app: &App, change: &Change) {
+    let had = |index: usize| {
+        let old = change.old.as_ref().and_then(|old| old.state.stages.get(index));
+        old.is_some_and(|stage| stage.instance.is_some())
+    };
+    let stages = change.new.state.stages.iter().enumerate();
+    for (_, stage) in stages.filter(|(index, stage)| stage.instance.is_some() && !had(*index)) {
+        app.count_call(&stage.connection);
+    }
 }
 
 /// Makes the rows of all events first, then sends each in order, so that a crash while sending loses none.
@@ -111,27 +128,41 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
     }
     let ended = now.state.stages.iter().rposition(|stage| stage.instance.is_some());
     if let Some(stage) = ended.filter(|_| wanted(&now)) {
-        read(app, &now, stage).await?;
+        read(app, &now, stage, true).await?;
         now = app.store.approval(&change.new.id).await?;
     }
     Ok(Some(now))
 }
 
-/// Reads an instance and merges what it tells. A platform that fails now is asked again by the sweep.
+/// What became of a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// What it told is merged.
+    Merged,
+    /// The platform did not answer, or not what was asked.
+    Failed,
+    /// The platform was not asked: it cannot be, or the quota does not allow it.
+    NotAsked,
+}
+
+/// Reads an instance and merges what it tells. `wanted` says that the state machine asks for it.
 ///
 /// # Errors
 /// The table's own.
-pub async fn read(app: &App, record: &Record, stage: usize) -> Result<(), Error> {
-    let Some(found) = record.state.stages.get(stage) else { return Ok(()) };
-    let Some(instance) = found.instance.clone() else { return Ok(()) };
+pub async fn read(app: &App, record: &Record, stage: usize, wanted: bool) -> Result<Reading, Error> {
+    let Some(found) = record.state.stages.get(stage) else { return Ok(Reading::NotAsked) };
+    let Some(instance) = found.instance.clone() else { return Ok(Reading::NotAsked) };
     let connection = match app.store.get::<Connection>(&record.org, &found.connection).await {
         Ok(stored) => stored.value,
-        Err(StoreError::NotFound) => return Ok(()),
+        Err(StoreError::NotFound) => return Ok(Reading::NotAsked),
         Err(error) => return Err(error.into()),
     };
-    let Some(provider) = providers::by_kind(&connection.kind) else { return Ok(()) };
+    let Some(provider) = providers::by_kind(&connection.kind) else { return Ok(Reading::NotAsked) };
+    if !app.pace(&connection, app.world.now()).await?.reads(wanted) {
+        return Ok(Reading::NotAsked);
+    }
     let account = app.account(&connection).await?;
-    match provider.fetch(&account, &instance, &app.calls()).await {
+    match provider.fetch(&account, &instance, &app.line(&account.connection).calls()).await {
         Ok(snapshot) => {
             let done = found.facts.read_wanted.map(|at| Event::ReadDone { at });
             let learned = |record: &mut Record| {
@@ -139,10 +170,14 @@ pub async fn read(app: &App, record: &Record, stage: usize) -> Result<(), Error>
                 events.fold(false, |changed, event| record.state.apply(stage, event) | changed)
             };
             transition(app, &record.id, learned).await?;
+            Ok(Reading::Merged)
         }
         // An external OA cannot be asked: it has only its own word.
-        Err(providers::Error::Unsupported { .. }) => {}
-        Err(error) => tracing::warn!(approval.id = %record.id, stage, %error, "the instance could not be read"),
+        Err(providers::Error::Unsupported { .. }) => Ok(Reading::NotAsked),
+        Err(error) => {
+            tracing::warn!(approval.id = %record.id, stage, %error, "the instance could not be read");
+            app.note_exhausted(&account.connection, &error).await;
+            Ok(Reading::Failed)
+        }
     }
-    Ok(())
 }

@@ -3,12 +3,16 @@
 
 pub mod callback;
 pub mod connections;
+pub mod deadline;
 pub mod deliver;
 pub mod dispatch;
+pub mod due;
+pub mod pace;
 pub mod start;
 pub mod sweep;
 pub mod template;
 pub mod transition;
+pub mod usage;
 pub mod withdraw;
 
 use crate::providers;

@@ -6,6 +6,8 @@
 
 use super::Error;
 use super::callback::apply;
+use super::due::next_look;
+use super::pace::Pace;
 use super::template::create_template;
 use super::transition::{Transition, continue_from, transition};
 use crate::approval::{Approval, Closed, Closure};
@@ -52,7 +54,7 @@ pub async fn start_stage(app: &App, id: &ApprovalId) -> Result<Outcome, Error> {
         tried = held.is_some_and(|stage| record.state.stages[stage].lease_until.is_some());
         let taken = held.is_some_and(|stage| record.state.take_lease(stage, now, now + LEASE));
         if taken {
-            record.due_at = Some(now + LEASE);
+            record.due_at = next_look(&record.state, now, Pace::Full);
         } else {
             held = None;
         }
@@ -124,7 +126,7 @@ async fn again_later(app: &App, record: Record, stage: usize, error: &providers:
         let still = record.state.stage_to_start() == Some(stage) && record.state.stages[stage].lease_until == held;
         if still {
             record.state.stages[stage].lease_until = Some(now + wait);
-            record.due_at = Some(now + wait);
+            record.due_at = next_look(&record.state, now, Pace::Full);
         }
         still
     })
@@ -141,8 +143,12 @@ async fn call(
     start: &Start,
     tried: bool,
 ) -> Result<Started, Error> {
-    if tried && let Some(found) = provider.find(&account, start, &app.calls()).await? {
-        return Ok(found);
+    if tried {
+        let found = provider.find(&account, start, &app.line(&account.connection).calls()).await;
+        app.flush_usage().await;
+        if let Some(found) = found? {
+            return Ok(found);
+        }
     }
     match provider.start(&account, start, &app.calls()).await {
         Err(providers::Error::NotFound { code, .. }) if code == providers::TEMPLATE_MISSING => {
@@ -150,6 +156,27 @@ async fn call(
             Ok(provider.start(&account, start, &app.calls()).await?)
         }
         other => Ok(other?),
+    }
+}
+
+/// Looks for the instance of a stage whose lease the caller holds, and keeps it if it is there; starts nothing.
+///
+/// # Errors
+/// The platform's, or the table's own.
+pub(super) async fn find_held(app: &App, record: Record, stage: usize) -> Result<Record, Error> {
+    let request = app.store.request(&record.id).await?.request;
+    let connection = app.store.get::<Connection>(&record.org, &record.state.stages[stage].connection).await?.value;
+    let account = app.account(&connection).await?;
+    let start = plan(&record, stage, &request);
+    let line = app.line(&account.connection);
+    match connection.provider()?.find(&account, &start, &line.calls()).await? {
+        None => Ok(record),
+        Some(found) => match keep(app, record, stage, &connection.id, found).await? {
+            Outcome::Started(record)
+            | Outcome::Starting(record)
+            | Outcome::NothingToDo(record)
+            | Outcome::Failed(record, _) => Ok(*record),
+        },
     }
 }
 

@@ -61,7 +61,8 @@ async fn make(
     account: &mut Account,
     layout: &str,
 ) -> Result<String, Error> {
-    let code = provider.create_template(account, layout, &app.calls()).await?;
+    let code = provider.create_template(account, layout, &app.line(&account.connection).calls()).await?;
+    app.flush_usage().await;
     remember(app, connection, layout, &code).await?;
     account.templates.insert(layout.to_owned(), code.clone());
     Ok(code)

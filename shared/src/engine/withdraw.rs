@@ -1,6 +1,8 @@
 //! Taking an approval back, on the platform too.
 
 use super::Error;
+use super::due::next_look;
+use super::pace::Pace;
 use super::transition::{Transition, continue_from, transition};
 use crate::approval::{Closed, Closure, Person, Withdrawal};
 use crate::config::Connection;
@@ -9,9 +11,6 @@ use crate::ids::ApprovalId;
 use crate::providers;
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
-
-/// A platform refuses a withdrawal right after the start; this is when it is tried again (milliseconds).
-const RETRY: i64 = 16_000;
 
 /// What a withdrawal came to.
 #[derive(Debug)]
@@ -45,10 +44,9 @@ pub async fn withdraw(
     let asked = Withdrawal { at: app.world.now(), by, reason };
     // The wish is stored before the platform hears of it, so that a crash in between does not lose it.
     let Transition { record, .. } = transition(app, id, |record| {
-        let due = app.world.now() + RETRY;
         let new = record.state.ask_withdrawal(asked.clone());
         if new {
-            record.due_at = Some(due);
+            record.due_at = next_look(&record.state, app.world.now(), Pace::Full);
         }
         new
     })
@@ -65,7 +63,8 @@ pub async fn withdraw(
 /// The table's own.
 pub async fn carry_out(app: &App, record: Record, force: bool) -> Result<Outcome, Error> {
     use providers::Error as E;
-    match cancel(app, &record).await {
+    let reason = record.state.withdrawal.as_ref().and_then(|asked| asked.reason.clone()).unwrap_or_default();
+    match cancel(app, &record, &reason).await {
         Ok(()) => close(app, record, None).await,
         Err(Error::Provider(error)) if force => {
             let note = format!("The platform was not told: {error}.");
@@ -80,7 +79,7 @@ pub async fn carry_out(app: &App, record: Record, force: bool) -> Result<Outcome
 }
 
 /// Ends the instance on its platform, if one runs.
-async fn cancel(app: &App, record: &Record) -> Result<(), Error> {
+pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(), Error> {
     let Some(current) = record.state.current_stage() else { return Ok(()) };
     let stage = &record.state.stages[current];
     let Some(instance) = &stage.instance else {
@@ -104,8 +103,8 @@ async fn cancel(app: &App, record: &Record) -> Result<(), Error> {
     let account = app.account(&connection).await?;
     let accounts = app.store.request(&record.id).await?.request.applicant_accounts;
     let applicant = accounts.get(current).cloned().flatten().unwrap_or_default();
-    let reason = record.state.withdrawal.as_ref().and_then(|asked| asked.reason.clone()).unwrap_or_default();
-    Ok(provider.cancel(&account, instance, &applicant, &reason, &app.calls()).await?)
+    let line = app.line(&account.connection);
+    Ok(provider.cancel(&account, instance, &applicant, reason, &line.calls()).await?)
 }
 
 async fn close(app: &App, record: Record, note: Option<String>) -> Result<Outcome, Error> {

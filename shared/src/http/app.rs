@@ -6,6 +6,7 @@ use crate::clock::World;
 use crate::config::Settings;
 use crate::engine::connections::Connections;
 use crate::engine::deliver::Silent;
+use crate::engine::usage::Tallies;
 use crate::providers::outbound::Outbound;
 use crate::providers::{Calls, TokenStore};
 use crate::store::tokens::Tokens;
@@ -30,6 +31,8 @@ pub struct App {
     pub connections: Arc<Connections>,
     /// Sources whose receivers did not answer lately.
     pub silent: Arc<Silent>,
+    /// Calls to platforms that are not in the table yet.
+    pub tallies: Arc<Tallies>,
 }
 
 impl App {
@@ -38,10 +41,11 @@ impl App {
     pub fn new(store: Store, data_key: DataKey, world: World, settings: Settings, outbound: Outbound) -> Self {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
         let settings = Arc::new(settings);
-        Self { store, data_key, world, settings, outbound, tokens, connections: Arc::default(), silent: Arc::default() }
+        let (connections, silent, tallies) = (Arc::default(), Arc::default(), Arc::default());
+        Self { store, data_key, world, settings, outbound, tokens, connections, silent, tallies }
     }
 
-    /// What providers need of the outside.
+    /// What providers need of the outside, for calls that no quota counts; else [`App::line`].
     #[must_use]
     pub fn calls(&self) -> Calls<'_> {
         Calls { http: &self.outbound, tokens: &*self.tokens, world: &self.world }

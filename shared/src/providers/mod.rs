@@ -442,6 +442,11 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         DecidedBy::Platform
     }
 
+    /// How many calls a month the platform answers where nothing else was agreed; `None` where it names no such number.
+    fn monthly_quota(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether approvers must be named, as accounts of the platform.
     fn needs_approvers(&self) -> bool {
         true

@@ -8,6 +8,7 @@ mod circuit;
 
 use std::error::Error as _;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone)]
 pub struct Outbound {
     shared: Arc<Shared>,
+    /// Counts the calls that were answered.
+    counter: Option<Arc<AtomicU64>>,
 }
 
 struct Shared {
@@ -112,6 +115,7 @@ pub struct Request {
     body: Vec<u8>,
     repeatable: bool,
     guarded: bool,
+    free: bool,
     timeout: Option<Duration>,
     invalid: bool,
 }
@@ -131,7 +135,7 @@ impl Request {
 
     fn new(method: Method, url: Url) -> Self {
         let (headers, body) = (HeaderMap::new(), Vec::new());
-        Self { method, url, headers, body, repeatable: false, guarded: false, timeout: None, invalid: false }
+        Self { method, url, headers, body, repeatable: false, guarded: false, free: false, timeout: None, invalid: false }
     }
 
     /// Says that a `POST` only reads.
@@ -146,6 +150,13 @@ impl Request {
     #[must_use]
     pub fn guarded(mut self) -> Self {
         self.guarded = true;
+        self
+    }
+
+    /// Says that the platform's quota does not count this call.
+    #[must_use]
+    pub fn free(mut self) -> Self {
+        self.free = true;
         self
     }
 
@@ -262,9 +273,14 @@ impl Outbound {
     #[must_use]
     pub fn new(policy: AddressPolicy, timeout: Duration) -> Self {
         let (any_address, public_addresses) = (OnceLock::new(), OnceLock::new());
-        Self {
-            shared: Arc::new(Shared { policy, timeout, any_address, public_addresses, circuits: Circuits::default() }),
-        }
+        let circuits = Circuits::default();
+        Self { shared: Arc::new(Shared { policy, timeout, any_address, public_addresses, circuits }), counter: None }
+    }
+
+    /// The same client, which counts the calls that are answered and not [`Request::free`].
+    #[must_use]
+    pub fn counted(&self, counter: Arc<AtomicU64>) -> Self {
+        Self { shared: Arc::clone(&self.shared), counter: Some(counter) }
     }
 
     /// Makes the call.
@@ -313,12 +329,16 @@ impl Outbound {
     }
 
     async fn attempt(&self, client: &Client, request: Request, host: &str) -> Result<Answer, OutboundError> {
+        let counter = self.counter.as_ref().filter(|_| !request.free);
         let call = client
             .request(request.method, request.url)
             .headers(request.headers)
             .timeout(request.timeout.unwrap_or(self.shared.timeout))
             .body(request.body);
         let mut response = call.send().await.map_err(|error| classify(&error, host))?;
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, host))? {
             if body.len() + chunk.len() > ANSWER_LIMIT {
@@ -391,6 +411,19 @@ mod tests {
         let url = format!("http://{}/?access_token=secret-token", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Url::parse(&url).unwrap()
+    }
+
+    #[tokio::test]
+    async fn answered_calls_are_counted_but_for_free_ones() {
+        let url = serve(Router::new().route("/", get(|| async { "fine" }))).await;
+        let counter = Arc::new(AtomicU64::new(0));
+        let counted = client().counted(Arc::clone(&counter));
+        counted.send(Request::get(url.clone())).await.unwrap();
+        counted.send(Request::get(url.clone()).free()).await.unwrap();
+        counted.send(Request::get(url.join("/none").unwrap())).await.unwrap();
+        client().send(Request::get(url)).await.unwrap();
+        counted.send(Request::get(Url::parse("http://127.0.0.1:9/").unwrap())).await.unwrap_err();
+        assert_eq!(counter.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]

@@ -104,7 +104,7 @@ impl Calls<'_> {
     /// Fetches a token and keeps it.
     async fn fetch(&self, grant: &TokenGrant<'_>) -> Result<SecretString, Failure> {
         let now = self.world.now();
-        let answer = self.once(grant.request.clone(), grant.judge, grant.secret).await?;
+        let answer = self.once(grant.request.clone().free(), grant.judge, grant.secret).await?;
         let token = text(&answer[grant.token]).ok_or_else(|| Failure::not_understood(grant.token))?;
         let token = SecretString::from(token);
         let seconds = number(&answer[grant.seconds]).unwrap_or(TOKEN_SECONDS).clamp(0, TOKEN_SECONDS);

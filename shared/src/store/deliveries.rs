@@ -80,7 +80,7 @@ impl Delivery {
         let mut item = blank(&key, "delivery", version);
         item.extend(body);
         if let Some(at) = self.next_attempt_at {
-            item.insert(DUE.pk.into(), AttributeValue::S(keys::due_of(self.id.as_str())));
+            item.insert(DUE.pk.into(), AttributeValue::S(keys::due_of(self.approval.as_str())));
             item.insert(DUE.sk.into(), AttributeValue::N(at.to_string()));
         }
         Ok(item)

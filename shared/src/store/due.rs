@@ -1,44 +1,76 @@
 //! What is due, in the order of its time, whatever it is.
 
-use super::query::{Query, Range};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::query::{Page, Query, Range};
 use super::schema::DUE;
-use super::{Consistency, Error, Store, keys};
+use super::{Consistency, Error, Item, Store, keys, version};
 use super::{approvals::Record, deliveries::Delivery};
+
+/// After so long an item that this version cannot read is looked at again, in milliseconds.
+const UNREADABLE_AGAIN: i64 = 60 * 60 * 1000;
 
 /// Something that is due.
 #[derive(Debug)]
 pub enum Due {
-    /// An approval: a start to take up, a withdrawal to repeat, an instance not heard from.
+    /// An approval: a deadline, a start to take up, a withdrawal to repeat, an instance not heard from.
     Approval(Box<Record>),
     /// A delivery to try again.
     Delivery(Box<Delivery>),
 }
 
+impl Due {
+    fn from_item(item: Item) -> Result<Self, Error> {
+        let is_delivery = keys::Key::of(&item).is_some_and(|key| key.sk.starts_with(keys::DELIVERIES));
+        Ok(if is_delivery {
+            Self::Delivery(Box::new(Delivery::from_item(item)?))
+        } else {
+            Self::Approval(Box::new(Record::from_item(item)?))
+        })
+    }
+}
+
+/// When an item is due (milliseconds).
+fn due_at(item: &Item) -> Option<i64> {
+    item.get(DUE.sk)?.as_n().ok()?.parse().ok()
+}
+
 impl Store {
-    /// What is due in one partition at `now` (milliseconds), at most `limit` things. Its cost follows what is due, not what
-    /// is stored.
+    /// A page of what is due in one partition at `now` (milliseconds), the longest due first. Its cost follows what is due, not
+    /// what is stored. What cannot be read is put off by an hour and left out, so that it stands in nobody's way.
     ///
     /// # Errors
-    /// The table's own.
-    pub async fn due(&self, shard: u8, now: i64, limit: u16) -> Result<Vec<Due>, Error> {
+    /// [`Error::InvalidCursor`], or the table's own.
+    pub async fn due(&self, shard: u8, now: i64, limit: u16, cursor: Option<&str>) -> Result<Page<Due>, Error> {
         let pk = keys::due(shard);
-        let query = Query { index: Some(DUE), pk: &pk, range: Range::UpTo(now), limit, cursor: None, forward: true };
+        let query = Query { index: Some(DUE), pk: &pk, range: Range::UpTo(now), limit, cursor, forward: true };
         let page = self.query(&query).await?;
         let found: Vec<keys::Key> = page.items.iter().filter_map(keys::Key::of).collect();
         let mut due = Vec::with_capacity(found.len());
         for item in self.batch_get(&found, Consistency::Strong).await? {
-            let is_delivery = keys::Key::of(&item).is_some_and(|key| key.sk.starts_with(keys::DELIVERIES));
-            due.push(if is_delivery {
-                Due::Delivery(Box::new(Delivery::from_item(item)?))
-            } else {
-                Due::Approval(Box::new(Record::from_item(item)?))
-            });
+            // The index may be behind the items: what was dealt with meanwhile is left out.
+            if !due_at(&item).is_some_and(|at| at <= now) {
+                continue;
+            }
+            match Due::from_item(item.clone()) {
+                Ok(thing) => due.push(thing),
+                Err(_) => self.put_off_unreadable(item, now).await?,
+            }
         }
-        // The index may be behind the items: what was dealt with meanwhile is left out.
-        due.retain(|thing| match thing {
-            Due::Approval(record) => record.due_at.is_some_and(|at| at <= now),
-            Due::Delivery(delivery) => delivery.next_attempt_at.is_some_and(|at| at <= now),
-        });
-        Ok(due)
+        Ok(page.with(due))
+    }
+
+    /// Nothing else of it is changed: a newer version may know what it is.
+    async fn put_off_unreadable(&self, mut item: Item, now: i64) -> Result<(), Error> {
+        let version = version(&item);
+        item.insert(DUE.sk.to_owned(), AttributeValue::N((now + UNREADABLE_AGAIN).to_string()));
+        let written = match version {
+            Ok(version) => self.put_if_version(item, version).await,
+            Err(_) => self.put_item(item).await,
+        };
+        match written {
+            Err(Error::Conflict { .. }) => Ok(()),
+            other => other,
+        }
     }
 }

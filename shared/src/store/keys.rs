@@ -9,6 +9,7 @@
 //! | reverse reference of an instance | `REF#<connection>#<instance>` | `REF` | |
 //! | callback that came before it | `REF#<connection>#<instance>` | `PARKED#<n>` | |
 //! | sealed access token of a platform | `TOKEN#<hash>` | `TOKEN` | |
+//! | calls of a connection in a month | `USAGE#<connection>#<yyyy-mm>` | `USAGE` | |
 //! | external OA by its access id, which only one may have | `EXTERNAL#access_id#<value>` | `CLAIM` | |
 //! | external OA by its organisation id | `EXTERNAL#organization_id#<value>` | connection id | |
 //! | the data key that seals secrets | `DATAKEY` | `DATAKEY` | |
@@ -156,6 +157,12 @@ pub fn token(hash: &str) -> Key {
     Key::new(format!("TOKEN#{hash}"), "TOKEN")
 }
 
+/// What a connection has used in a month, as in `2026-11`.
+#[must_use]
+pub fn usage(connection: &str, month: &str) -> Key {
+    Key::new(format!("USAGE#{connection}#{month}"), "USAGE")
+}
+
 /// A lease, by its name.
 #[must_use]
 pub fn lease(name: &str) -> Key {
@@ -211,6 +218,7 @@ mod tests {
         assert_eq!(reference(&con, "a#b"), key("REF#con_1#a#b", "REF"));
         assert_eq!(parked(&con, "a", "01"), key("REF#con_1#a", "PARKED#01"));
         assert_eq!(token("ff"), key("TOKEN#ff", "TOKEN"));
+        assert_eq!(usage("con_1", "2026-11"), key("USAGE#con_1#2026-11", "USAGE"));
         assert_eq!(lease("template#con_1#standard"), key("LEASE#template#con_1#standard", "LEASE"));
         assert_eq!(external_access("x"), key("EXTERNAL#access_id#x", "CLAIM"));
         assert_eq!(external_organization("x", &con), key("EXTERNAL#organization_id#x", "con_1"));

@@ -27,6 +27,7 @@ pub mod resources;
 pub mod schema;
 pub mod tokens;
 pub mod transaction;
+pub mod usage;
 
 pub use data_key::DataKey;
 pub use error::{Current, Error};

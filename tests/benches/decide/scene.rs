@@ -142,6 +142,7 @@ async fn connection(app: &App, world: &World) -> Connection {
         old_secrets: Default::default(),
         templates: std::collections::BTreeMap::new(),
         default_applicant: None,
+        monthly_quota: None,
         created_at: NOW,
     };
     let sealer = app.data_key.sealer().await.unwrap();

@@ -54,7 +54,7 @@ fn callback(signature: &str, encrypt: &str) -> RawCallback {
 struct Tree {
     name: String,
     text: String,
-    children: Vec<Tree>,
+    children: Vec<Self>,
 }
 
 fn tree(text: &str) -> Tree {

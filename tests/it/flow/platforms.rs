@@ -41,7 +41,7 @@ async fn does(api: &Api, approval: &Value, who: &str, action: &str) {
 /// Every platform of the sandbox, each with a caller that acts on it.
 fn platforms(local: &Local) -> Vec<Api> {
     let all: Vec<Api> = local.platforms().into_iter().map(|kind| local.on(kind)).collect();
-    assert_eq!(all.len(), 3);
+    assert!(all.len() >= 2);
     all
 }
 

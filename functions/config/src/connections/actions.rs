@@ -5,8 +5,9 @@ use countersign::approval::Mode;
 use countersign::config::flow::MOST_NODES;
 use countersign::config::{Connection, Role, SealedSecret};
 use countersign::crypto::envelope::random_text;
+use countersign::engine::pace::Month;
 use countersign::engine::template::create_template;
-use countersign::http::{App, Caller, Id, IfMatch, OptionalJson, Problem, Tagged};
+use countersign::http::{App, Caller, Id, IfMatch, OptionalJson, Problem, Tagged, time};
 use countersign::ids::ConnectionId;
 use countersign::providers::{NodePlan, Provider};
 use countersign::store::{Resource, Versioned};
@@ -32,7 +33,9 @@ pub(super) async fn test(
     caller.require(Role::Admin)?;
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
     let account = connection.account(&app.data_key).await?;
-    let checks = connection.provider()?.test_connection(&account, &app.calls()).await;
+    let line = app.line(id.as_str());
+    let checks = connection.provider()?.test_connection(&account, &line.calls()).await;
+    app.flush_usage().await;
     let ok = checks.iter().all(|check| check.ok);
     Ok(axum::Json(json!({ "ok": ok, "checks": checks })))
 }
@@ -77,6 +80,25 @@ fn nodes(provider: &dyn Provider, request: &MakeTemplate) -> Result<Vec<NodePlan
         None => Ok(NodePlan { name: String::new(), mode: *mode, approvers: Vec::new() }),
     };
     request.nodes.iter().enumerate().map(plan).collect()
+}
+
+/// `GET /v1/connections/{id}/usage`: the calls of this month against the quota.
+pub(super) async fn usage(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<ConnectionId>,
+) -> Result<axum::Json<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
+    let now = app.world.now();
+    let (month, usage) = (Month::at(now), app.usage(id.as_str(), now).await?);
+    Ok(axum::Json(json!({
+        "month": month.name,
+        "calls": usage.calls,
+        "quota": connection.quota(),
+        "exhausted": usage.exhausted,
+        "resets_at": time(month.ends_at),
+    })))
 }
 
 #[derive(Debug, Default, Deserialize)]

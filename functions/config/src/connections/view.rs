@@ -23,6 +23,7 @@ pub(super) fn view(connection: &Connection, provider: &dyn Provider, settings: &
         "secrets": secrets,
         "templates": connection.templates,
         "default_applicant": connection.default_applicant,
+        "monthly_quota": connection.monthly_quota,
         "callback_url": callback_url(connection, provider, settings),
         "old_keys_accepted": !connection.old_secrets.is_empty(),
         "created_at": time(connection.created_at),

@@ -39,6 +39,11 @@ impl Provider for DingTalk {
         settings::FIELDS
     }
 
+    /// Documented: of the standard edition, all apps of an organisation together.
+    fn monthly_quota(&self) -> Option<u64> {
+        Some(5_000)
+    }
+
     fn generated_keys(&self) -> &'static [(&'static str, usize)] {
         // DingTalk takes letters and digits.
         &[("token", 32), ("aes_key", 43)]

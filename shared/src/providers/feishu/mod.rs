@@ -39,6 +39,11 @@ impl Provider for Feishu {
         settings::FIELDS
     }
 
+    /// Documented: of the free edition, all self-built apps of a tenant together.
+    fn monthly_quota(&self) -> Option<u64> {
+        Some(10_000)
+    }
+
     fn generated_keys(&self) -> &'static [(&'static str, usize)] {
         // The administrator enters it in the console; the verification token is made there.
         &[("encrypt_key", 32)]

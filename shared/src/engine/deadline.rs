@@ -1,0 +1,123 @@
+//! Ending an approval whose deadline has passed, on the platform too.
+//!
+//! The sweep first records that it has passed; what is done here may be interrupted after any step and called again.
+
+use super::dispatch;
+use super::start::{LEASE, find_held};
+use super::transition::{Transition, continue_from};
+use super::{Error, withdraw};
+use crate::http::App;
+use crate::providers;
+use crate::store::Error as StoreError;
+use crate::store::approvals::Record;
+
+/// A platform that does not answer, or not yet, is given so long after the deadline (milliseconds); then the approval is ended
+/// without it.
+const GRACE: i64 = 15 * 60 * 1000;
+/// What the platform's people read.
+const REASON: &str = "已超过截止时间 The deadline has passed";
+/// An instance may be found, or a stage pass, while it is being taken back: so often it is looked at anew.
+const MOST_ROUNDS: u32 = 4;
+
+const UNKNOWN: &str = "It is not known whether the platform runs it";
+
+/// What became of the instance.
+enum Taken {
+    /// Nothing runs on the platform any more.
+    Back,
+    /// An interrupted start had made one, and it is known now.
+    Found,
+    /// It is to be tried again.
+    Later,
+    /// It may run on; this is what is to be known of it.
+    Not(String),
+}
+
+/// Ends an approval whose deadline has passed, if the platform has not decided before.
+///
+/// # Errors
+/// The table's own.
+pub async fn end(app: &App, mut record: Record) -> Result<(), Error> {
+    for _ in 0..MOST_ROUNDS {
+        let Some((since, _)) = record.state.ending() else { return Ok(()) };
+        let before = record.state.current_stage();
+        let (taken, left) = take_back(app, record, app.world.now() - since).await?;
+        record = left;
+        match taken {
+            Taken::Later => return Ok(()),
+            Taken::Found => {}
+            // Another stage's turn has come: its instance is to be taken back too.
+            _ if record.state.current_stage() != before => {}
+            Taken::Back => return close(app, record, None).await,
+            Taken::Not(note) => return close(app, record, Some(note)).await,
+        }
+    }
+    // The next look goes on.
+    Ok(())
+}
+
+async fn close(app: &App, record: Record, note: Option<String>) -> Result<(), Error> {
+    let now = app.world.now();
+    if let Some(note) = &note {
+        tracing::warn!(approval.id = %record.id, note, "the deadline has passed");
+    }
+    continue_from(app, record, |record| record.state.end_by_deadline(now, note.clone())).await?;
+    Ok(())
+}
+
+/// Takes the current stage's instance back, `waited` milliseconds after the deadline, and says what is left.
+async fn take_back(app: &App, record: Record, waited: i64) -> Result<(Taken, Record), Error> {
+    let Some(stage) = record.state.current_stage() else { return Ok((Taken::Back, record)) };
+    let planned = &record.state.stages[stage];
+    if planned.instance.is_none() {
+        return match planned.lease_until {
+            None => Ok((Taken::Back, record)),
+            Some(until) if until > app.world.now() => Ok((Taken::Later, record)),
+            Some(_) => look(app, record, stage, waited).await,
+        };
+    }
+    match withdraw::cancel(app, &record, REASON).await {
+        Ok(()) => Ok((Taken::Back, record)),
+        Err(Error::Provider(error)) if is_later(&error, waited) => Ok((Taken::Later, record)),
+        Err(Error::Provider(error)) => refused(app, record, stage, &error).await,
+        // Its connection was deleted, or its secrets do not open: nobody will mend that for it.
+        Err(Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. }))) if waited >= GRACE => {
+            Ok((Taken::Not(format!("The platform was not told: {error}.")), record))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// An interrupted start may have made an instance: it is looked for, under the lease that a start would hold.
+async fn look(app: &App, record: Record, stage: usize, waited: i64) -> Result<(Taken, Record), Error> {
+    let now = app.world.now();
+    let Transition { record, changed } =
+        continue_from(app, record, |record| record.state.take_lease(stage, now, now + LEASE)).await?;
+    if !changed {
+        return Ok((Taken::Later, record));
+    }
+    match find_held(app, record.clone(), stage).await {
+        Ok(record) if record.state.stages[stage].instance.is_none() => Ok((Taken::Back, record)),
+        Ok(record) => Ok((Taken::Found, record)),
+        Err(Error::Provider(error)) if is_later(&error, waited) => Ok((Taken::Later, record)),
+        Err(Error::Provider(error)) => Ok((Taken::Not(format!("{UNKNOWN}: {error}.")), record)),
+        Err(Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. }))) if waited >= GRACE => {
+            Ok((Taken::Not(format!("{UNKNOWN}: {error}.")), record))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The platform does not take it back. It may have ended there before: then that stands.
+async fn refused(app: &App, record: Record, stage: usize, error: &providers::Error) -> Result<(Taken, Record), Error> {
+    app.note_exhausted(&record.state.stages[stage].connection, error).await;
+    dispatch::read(app, &record, stage, true).await?;
+    let record = app.store.approval(&record.id).await?;
+    Ok((Taken::Not(format!("The platform was not told: {error}.")), record))
+}
+
+/// Whether to try again. A spent quota lasts longer than anybody would wait.
+fn is_later(error: &providers::Error, waited: i64) -> bool {
+    use providers::Error as E;
+    waited < GRACE && matches!(error, E::NotYet { .. } | E::Throttled { .. } | E::Unavailable { .. })
+}
