@@ -154,7 +154,7 @@ fn record(record: &Record) -> Entry {
     Entry {
         at: record.at,
         name: name(&record.user).to_owned(),
-        what: what.to_owned(),
+        what: if record.other.is_some() { format!("{what}:") } else { what.to_owned() },
         others: record.other.iter().map(|user| name(user).to_owned()).collect(),
         remark: record.remark.clone(),
     }
