@@ -135,7 +135,17 @@ impl Request {
 
     fn new(method: Method, url: Url) -> Self {
         let (headers, body) = (HeaderMap::new(), Vec::new());
-        Self { method, url, headers, body, repeatable: false, guarded: false, free: false, timeout: None, invalid: false }
+        Self {
+            method,
+            url,
+            headers,
+            body,
+            repeatable: false,
+            guarded: false,
+            free: false,
+            timeout: None,
+            invalid: false,
+        }
     }
 
     /// Says that a `POST` only reads.
