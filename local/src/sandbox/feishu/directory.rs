@@ -79,7 +79,7 @@ pub(super) fn by_id(kind: &str, id: &str) -> Option<&'static Account> {
     ACCOUNTS.iter().find(|account| account.id(kind) == Some(id))
 }
 
-/// The account with this open_id.
+/// The account with this `open_id`.
 pub(super) fn account(open_id: &str) -> Option<&'static Account> {
     by_id("open_id", open_id)
 }
@@ -89,12 +89,12 @@ pub(super) fn name(open_id: &str) -> &str {
     account(open_id).and_then(Account::person).map_or(open_id, |person| person.name)
 }
 
-/// The user_id of a person.
+/// The `user_id` of a person.
 pub(super) fn user_id(open_id: &str) -> &'static str {
     account(open_id).map_or("", |account| account.user_id)
 }
 
-/// The open_id of whoever is so many levels above a person; nobody is above the head of the organisation.
+/// The `open_id` of whoever is so many levels above a person; nobody is above the head of the organisation.
 pub(super) fn manager(open_id: &str, levels: usize) -> Option<String> {
     let above = |key: &'static str| PEOPLE.iter().find(|person| person.key == key)?.manager;
     let mut key = account(open_id)?.key;

@@ -15,6 +15,7 @@ mod definitions;
 mod directory;
 mod engine;
 mod events;
+mod flow;
 mod gateway;
 mod i18n;
 mod instances;

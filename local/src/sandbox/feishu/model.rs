@@ -87,7 +87,9 @@ pub(super) enum Approver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Starter {
-    Starter,
+    /// They decide all the same: `STARTER`.
+    #[serde(rename = "STARTER")]
+    Decides,
     AutoPass,
     Supervisor,
     DepartmentManager,

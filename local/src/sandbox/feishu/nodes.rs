@@ -54,7 +54,7 @@ fn node(state: &State, call: &Call, texts: &Texts, source: &Value, position: usi
         approvers: vec![],
         ccers: vec![],
         free_cc: false,
-        starter: Starter::Starter,
+        starter: Starter::Decides,
     };
     copied(call, source, &mut read)?;
     if bare {
@@ -75,7 +75,7 @@ fn node(state: &State, call: &Call, texts: &Texts, source: &Value, position: usi
         }
     };
     read.starter = match body::text(source, "starter_assignee")? {
-        None | Some("STARTER") => Starter::Starter,
+        None | Some("STARTER") => Starter::Decides,
         Some("AUTO_PASS") => Starter::AutoPass,
         Some("SUPERVISOR") => Starter::Supervisor,
         Some("DEPARTMENT_MANAGER") => Starter::DepartmentManager,

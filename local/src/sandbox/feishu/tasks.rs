@@ -93,7 +93,7 @@ pub(super) fn roll_back(state: &mut State, call: &Call) -> Result<Done, Refusal>
     perform(state, call, user, instance, &|step, task| step.roll_back(task, &targets))
 }
 
-/// `POST /instances/add_sign`: takes plain user_ids, whatever `user_id_type` says.
+/// `POST /instances/add_sign`: takes plain `user_id`s, whatever `user_id_type` says.
 pub(super) fn add_sign(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let by_user_id = |id: &str| {
         let found = directory::by_id("user_id", id).map(|account| account.open_id.to_owned());
