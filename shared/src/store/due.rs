@@ -49,7 +49,7 @@ impl Store {
         let mut due = Vec::with_capacity(found.len());
         for item in self.batch_get(&found, Consistency::Strong).await? {
             // The index may be behind the items: what was dealt with meanwhile is left out.
-            if !due_at(&item).is_some_and(|at| at <= now) {
+            if due_at(&item).is_none_or(|at| at > now) {
                 continue;
             }
             match Due::from_item(item.clone()) {
