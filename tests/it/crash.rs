@@ -82,6 +82,16 @@ async fn an_approval_on_dingtalk_survives_every_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_on_feishu_survives_every_stop() {
+    stopped(scenario("feishu", Act::Person("approve"), "approved", APPROVED), At::EveryChange).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_on_wecom_survives_every_stop() {
+    stopped(scenario("wecom", Act::Person("approve"), "approved", APPROVED), At::EveryChange).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rejection_on_dingtalk_survives_every_stop() {
     stopped(scenario("dingtalk", Act::Person("reject"), "rejected", REJECTED), At::EveryChange).await;
 }
@@ -102,7 +112,19 @@ async fn whatever_happens_an_approval_on_dingtalk_comes_to_what_people_decided()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_an_approval_on_feishu_comes_to_what_people_decided() {
+    model::schedules("feishu", SEEDS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_an_approval_on_wecom_comes_to_what_people_decided() {
+    model::schedules("wecom", SEEDS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes"]
 async fn whatever_happens_in_many_more_schedules() {
-    model::schedules("dingtalk", MORE_SEEDS).await;
+    for kind in ["dingtalk", "feishu", "wecom"] {
+        model::schedules(kind, MORE_SEEDS).await;
+    }
 }

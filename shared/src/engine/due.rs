@@ -14,6 +14,8 @@ const WITHDRAW_AFTER: i64 = 16_000;
 const WITHDRAW_AT_LEAST: i64 = 15 * 60 * 1000;
 /// The same of a reading that the state machine asks for and that failed. It is never later than the next ordinary one.
 const WANTED_AFTER: i64 = 60_000;
+/// For so long an instance that has ended is read for what an event could not tell (milliseconds).
+const LATE_AT_MOST: i64 = 24 * 60 * 60 * 1000;
 /// Over so long the readings are spread that a new month lets begin again (milliseconds).
 const SPREAD: i64 = 30 * 60 * 1000;
 
@@ -23,7 +25,7 @@ const SPREAD: i64 = 30 * 60 * 1000;
 #[must_use]
 pub fn next_look(state: &Approval, now: i64, pace: Pace) -> Option<i64> {
     if state.closed.is_some() {
-        return None;
+        return late_reading(state, now);
     }
     let own = if let Some((since, _)) = state.ending() {
         now + (now - since).clamp(WITHDRAW_AFTER, WITHDRAW_AT_LEAST)
@@ -36,6 +38,14 @@ pub fn next_look(state: &Approval, now: i64, pace: Pace) -> Option<i64> {
         next_reading(state.submitted_at, now, pace)
     };
     Some(state.deadline_to_come().map_or(own, |deadline| own.min(deadline)))
+}
+
+/// After the end only a reading is due that an event asked for and that failed so far: it tells what was said. It is given up a day
+/// after the event.
+fn late_reading(state: &Approval, now: i64) -> Option<i64> {
+    let stage = state.stage_to_read()?;
+    let age = now - state.stages[stage].facts.read_wanted?;
+    (age < LATE_AT_MOST).then(|| now + age.clamp(WANTED_AFTER, READ_AT_LEAST))
 }
 
 /// The older an approval, the more rarely its instance is read: each time at twice its age, within bounds.
@@ -62,7 +72,7 @@ pub(super) fn is_new(state: &Approval, now: i64) -> bool {
 /// that has passed once more. `false` when something is due before.
 pub(super) fn read_soon(record: &mut Record, now: i64, waited: i64) -> bool {
     let at = now + waited.clamp(WANTED_AFTER, READ_AT_LEAST);
-    let sooner = record.state.closed.is_none() && record.due_at.is_none_or(|due| at < due);
+    let sooner = record.due_at.is_none_or(|due| at < due);
     if sooner {
         record.due_at = Some(at);
     }
@@ -94,6 +104,18 @@ mod tests {
 
     fn look(state: &Approval, now: i64) -> i64 {
         next_look(state, now, Pace::Full).unwrap()
+    }
+
+    #[test]
+    fn what_an_event_could_not_tell_is_read_for_a_day_after_the_end() {
+        let mut state = running();
+        state.apply(0, Event::ReadWanted { at: AT });
+        state.apply(0, Event::Finished { outcome: Outcome::Rejected, at: AT });
+        assert_eq!(look(&state, AT), AT + MINUTE);
+        assert_eq!(look(&state, AT + HOUR), AT + 2 * HOUR);
+        assert_eq!(next_look(&state, AT + 25 * HOUR, Pace::Full), None);
+        state.apply(0, Event::ReadDone { at: AT });
+        assert_eq!(next_look(&state, AT + HOUR, Pace::Full), None);
     }
 
     #[test]

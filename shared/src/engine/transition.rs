@@ -62,9 +62,9 @@ pub async fn continue_from(
     Err(Error::Throttled)
 }
 
-/// Writes a changed record. An approval that has ended is due for nothing more.
+/// Writes a changed record. An approval that has ended is due for nothing more, unless an event asked for a reading.
 async fn write(store: &Store, record: &mut Record) -> Result<(), Lost> {
-    if record.state.closed.is_some() {
+    if record.state.closed.is_some() && record.state.stage_to_read().is_none() {
         record.due_at = None;
     }
     store.update_approval(record).await

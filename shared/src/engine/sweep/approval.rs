@@ -47,7 +47,7 @@ async fn deal(app: &App, record: Record, now: i64) -> Result<(), Error> {
     let mut task = Task::Nothing;
     let moved = transition(app, &record.id, |record| {
         task = Task::Nothing;
-        if record.due_at != seen || record.state.closed.is_some() {
+        if record.due_at != seen {
             return false;
         }
         let passed = record.state.pass_deadline(now);
@@ -68,6 +68,9 @@ async fn deal(app: &App, record: Record, now: i64) -> Result<(), Error> {
 
 fn task_of(record: &Record, now: i64) -> Task {
     let state = &record.state;
+    if state.closed.is_some() {
+        return state.stage_to_read().map_or(Task::Nothing, |stage| Task::Read(stage, true));
+    }
     if state.ending().is_some() {
         Task::End
     } else if let Some(stage) = state.stage_to_start() {
