@@ -26,7 +26,7 @@ fn unreadable(shard: u8) -> Item {
         ("due_at".to_owned(), number("1")),
         ("what".to_owned(), text("nobody knows".to_owned())),
     ]);
-    if shard % 2 == 0 {
+    if shard.is_multiple_of(2) {
         item.insert("v".to_owned(), number("3"));
     }
     item
