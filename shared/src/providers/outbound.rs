@@ -19,6 +19,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::clock::World;
+
 pub use address::{AddressPolicy, is_public};
 use circuit::Circuits;
 
@@ -114,7 +116,7 @@ pub struct Request {
     headers: HeaderMap,
     body: Vec<u8>,
     repeatable: bool,
-    guarded: bool,
+    guarded: Option<World>,
     free: bool,
     timeout: Option<Duration>,
     invalid: bool,
@@ -141,7 +143,7 @@ impl Request {
             headers,
             body,
             repeatable: false,
-            guarded: false,
+            guarded: None,
             free: false,
             timeout: None,
             invalid: false,
@@ -158,8 +160,8 @@ impl Request {
     /// Leaves an endpoint alone that has not answered lately, and calls it a bounded number of times at once. Not for what has a
     /// schedule of its own, as deliveries have.
     #[must_use]
-    pub fn guarded(mut self) -> Self {
-        self.guarded = true;
+    pub fn guarded(mut self, world: &World) -> Self {
+        self.guarded = Some(world.clone());
         self
     }
 
@@ -306,15 +308,15 @@ impl Outbound {
             return Err(OutboundError::AddressRefused { host });
         }
         let Some(client) = self.client(&request.url) else { return Err(OutboundError::Invalid { host }) };
-        if !request.guarded {
-            return self.repeated(client, request, &host).await;
-        }
+        let Some(world) = request.guarded.clone() else { return self.repeated(client, request, &host).await };
         let circuits = &self.shared.circuits;
-        let Some(pass) = circuits.enter(&request.url).await else { return Err(OutboundError::LeftAlone { host }) };
+        let Some(pass) = circuits.enter(&request.url, world.now()).await else {
+            return Err(OutboundError::LeftAlone { host });
+        };
         let result = self.repeated(client, request, &host).await;
         match &result {
             Err(OutboundError::Connect { .. } | OutboundError::Timeout { .. } | OutboundError::Interrupted { .. }) => {
-                circuits.failed(&pass);
+                circuits.failed(&pass, world.now());
             }
             _ => circuits.answered(&pass),
         }

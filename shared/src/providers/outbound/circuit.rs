@@ -3,16 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 /// So many calls in a row without an answer open the circuit.
 const FAILURES: u32 = 5;
-/// How long it stays open at first and at most; twice as long each time that it fails again.
-const OPEN_AT_FIRST: Duration = Duration::from_secs(5);
-const OPEN_AT_MOST: Duration = Duration::from_secs(60);
+/// How long it stays open at first and at most, in milliseconds; twice as long each time that it fails again.
+const OPEN_AT_FIRST: i64 = 5_000;
+const OPEN_AT_MOST: i64 = 60_000;
 /// Calls to one endpoint at the same time. WeCom refuses more of one organisation (45033) without naming a number.
 const SIDE_BY_SIDE: usize = 16;
 /// Endpoints that are remembered; beyond that, all are forgotten.
@@ -25,8 +24,8 @@ pub(super) struct Circuits(Mutex<HashMap<String, Endpoint>>);
 #[derive(Debug)]
 struct Endpoint {
     failures: u32,
-    open_until: Option<Instant>,
-    open_for: Duration,
+    open_until: Option<i64>,
+    open_for: i64,
     places: Arc<Semaphore>,
 }
 
@@ -49,8 +48,9 @@ impl Circuits {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place among the calls of an endpoint. `None` when it has not answered lately and is left alone.
-    pub(super) async fn enter(&self, url: &Url) -> Option<Pass> {
+    /// Waits for a place among the calls of an endpoint. `None` when it has not answered lately and is left alone at `now`
+    /// (milliseconds).
+    pub(super) async fn enter(&self, url: &Url, now: i64) -> Option<Pass> {
         let endpoint = endpoint(url);
         let places = {
             let mut known = self.lock();
@@ -58,7 +58,6 @@ impl Circuits {
                 known.clear();
             }
             let found = known.entry(endpoint.clone()).or_default();
-            let now = Instant::now();
             if found.open_until.is_some_and(|until| until > now) {
                 return None;
             }
@@ -78,8 +77,8 @@ impl Circuits {
         }
     }
 
-    /// It did not answer.
-    pub(super) fn failed(&self, pass: &Pass) {
+    /// It did not answer; it is `now` (milliseconds).
+    pub(super) fn failed(&self, pass: &Pass, now: i64) {
         let mut known = self.lock();
         let Some(found) = known.get_mut(&pass.endpoint) else { return };
         found.failures += 1;
@@ -89,13 +88,8 @@ impl Circuits {
         if found.open_until.is_some() {
             found.open_for = (found.open_for * 2).min(OPEN_AT_MOST);
         }
-        found.open_until = Some(Instant::now() + found.open_for);
-        tracing::warn!(
-            endpoint = pass.endpoint,
-            failures = found.failures,
-            open_ms = found.open_for.as_millis(),
-            "left alone"
-        );
+        found.open_until = Some(now + found.open_for);
+        tracing::warn!(endpoint = pass.endpoint, failures = found.failures, open_ms = found.open_for, "left alone");
     }
 }
 
@@ -110,6 +104,8 @@ fn endpoint(url: &Url) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    const NOW: i64 = 1_790_000_000_000;
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -128,21 +124,21 @@ mod tests {
     async fn one_that_does_not_answer_is_left_alone_and_then_tried_by_one() {
         let (circuits, sick, well) = (Circuits::default(), url("http://a/x/y/1"), url("http://a/x/z"));
         for _ in 0..FAILURES {
-            let pass = circuits.enter(&sick).await.unwrap();
-            circuits.failed(&pass);
+            let pass = circuits.enter(&sick, NOW).await.unwrap();
+            circuits.failed(&pass, NOW);
         }
-        assert!(circuits.enter(&sick).await.is_none());
-        assert!(circuits.enter(&well).await.is_some(), "another endpoint");
+        assert!(circuits.enter(&sick, NOW).await.is_none());
+        assert!(circuits.enter(&well, NOW).await.is_some(), "another endpoint");
         // Its time is over.
-        circuits.lock().get_mut("a:80/x/y").unwrap().open_until = Some(Instant::now());
-        let pass = circuits.enter(&sick).await.unwrap();
-        assert!(circuits.enter(&sick).await.is_none(), "one tries it");
-        circuits.failed(&pass);
+        circuits.lock().get_mut("a:80/x/y").unwrap().open_until = Some(NOW);
+        let pass = circuits.enter(&sick, NOW).await.unwrap();
+        assert!(circuits.enter(&sick, NOW).await.is_none(), "one tries it");
+        circuits.failed(&pass, NOW);
         assert_eq!(circuits.lock()["a:80/x/y"].open_for, OPEN_AT_FIRST * 2);
-        circuits.lock().get_mut("a:80/x/y").unwrap().open_until = Some(Instant::now());
-        let pass = circuits.enter(&sick).await.unwrap();
+        circuits.lock().get_mut("a:80/x/y").unwrap().open_until = Some(NOW);
+        let pass = circuits.enter(&sick, NOW).await.unwrap();
         circuits.answered(&pass);
-        assert!(circuits.enter(&sick).await.is_some() && circuits.enter(&sick).await.is_some());
+        assert!(circuits.enter(&sick, NOW).await.is_some() && circuits.enter(&sick, NOW).await.is_some());
     }
 
     #[tokio::test]
@@ -150,11 +146,11 @@ mod tests {
         let (circuits, url) = (Circuits::default(), url("http://a/x"));
         for _ in 0..3 {
             for _ in 1..FAILURES {
-                circuits.failed(&circuits.enter(&url).await.unwrap());
+                circuits.failed(&circuits.enter(&url, NOW).await.unwrap(), NOW);
             }
-            circuits.answered(&circuits.enter(&url).await.unwrap());
+            circuits.answered(&circuits.enter(&url, NOW).await.unwrap());
         }
-        assert!(circuits.enter(&url).await.is_some());
+        assert!(circuits.enter(&url, NOW).await.is_some());
     }
 
     #[tokio::test]
@@ -162,9 +158,9 @@ mod tests {
         let (circuits, url) = (Circuits::default(), url("http://a/x"));
         let mut passes = Vec::new();
         for _ in 0..SIDE_BY_SIDE {
-            passes.push(circuits.enter(&url).await.unwrap());
+            passes.push(circuits.enter(&url, NOW).await.unwrap());
         }
-        let waits = circuits.enter(&url);
+        let waits = circuits.enter(&url, NOW);
         tokio::pin!(waits);
         assert!(futures_poll_once(&mut waits).await.is_none());
         passes.pop();
