@@ -19,9 +19,10 @@ const RUNS: usize = 40;
 /// Where a scenario is stopped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// Everywhere.
+    /// Everywhere, before and after.
     EveryRequest,
-    /// At what changes something. A process that stops at a read has left what it left after the change before it.
+    /// After each request that changes something, and before the first. A process that stops at a read, or before a change, has
+    /// left what it left after the change before that.
     EveryChange,
 }
 
@@ -39,7 +40,9 @@ fn points(steps: &[String], at: At) -> Vec<Stop> {
         if reads && (at == At::EveryChange || again) {
             continue;
         }
-        points.push(Stop { step: index + 1, moment: Moment::Before });
+        if at == At::EveryRequest || points.is_empty() {
+            points.push(Stop { step: index + 1, moment: Moment::Before });
+        }
         if !reads {
             points.push(Stop { step: index + 1, moment: Moment::After });
         }

@@ -15,7 +15,7 @@ use super::outbound::Request;
 /// How long a token lives where the answer does not say, and at most, in seconds.
 const TOKEN_SECONDS: i64 = 7_200;
 /// How often, and with what pauses, those who wait for a token look for it.
-const MOST_LOOKS: u32 = 30;
+const MOST_LOOKS: u32 = 10;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How a platform gives access tokens.

@@ -37,6 +37,9 @@ pub(super) struct World {
     pub(super) owner: String,
     url: String,
     database: String,
+    /// What looks at the outcome: neither counted nor stopped.
+    looking: App,
+    streams: aws_sdk_dynamodbstreams::Client,
     app: Arc<Mutex<App>>,
     flows: BTreeMap<String, String>,
     data: TempDir,
@@ -57,12 +60,16 @@ impl World {
         let config = SandboxConfig { data_dir: data.path().to_owned(), public_url: url.clone() };
         let sandbox = Sandbox::open(&config, clock.world()).unwrap();
         let org = bootstrapped.org;
+        let looking = process(&database, &clock);
+        let streams = dynamodb::streams(&dynamodb::at(&database), None);
         let mut world = Self {
             gate,
             clock,
             sandbox,
             owner,
             url,
+            looking,
+            streams,
             database,
             app: Arc::new(Mutex::new(app.clone())),
             flows: BTreeMap::new(),
@@ -119,7 +126,7 @@ impl World {
 
     /// Calls our API in a process that is not counted and does not stop: for looking at the outcome.
     pub(super) async fn ours(&self, method: &str, path: &str, body: &Value) -> Value {
-        let app = process(&self.database, &self.clock);
+        let app = self.looking.clone();
         let router = countersign_approvals::routes(app.clone()).merge(countersign_config::routes(app));
         let client = Client { router, key: self.owner.clone() };
         let answer = client.call(method, path, body).await;
@@ -129,8 +136,7 @@ impl World {
 
     /// Hands what changed in the table to dispatch.
     pub(super) async fn dispatch(&self) -> Option<()> {
-        let streams = dynamodb::streams(&dynamodb::at(&self.database), None);
-        let mut reader = stream::Reader::new(self.app(), streams, self.data.path().join("stream.json"));
+        let mut reader = stream::Reader::new(self.app(), self.streams.clone(), self.data.path().join("stream.json"));
         // A change that fails comes again: the next call hands it in again.
         self.run(reader.drain()).await.map(drop)
     }
