@@ -9,6 +9,10 @@ mod model;
 mod run;
 mod world;
 
+use std::sync::Arc;
+
+use serde_json::json;
+
 use gate::{Moment, Stop};
 use run::{Act, Scenario, run};
 use world::World;
@@ -125,6 +129,32 @@ async fn a_rejection_on_dingtalk_survives_every_stop() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_on_dingtalk_survives_every_stop() {
     stopped(scenario(&["dingtalk"], Act::Withdraw, "withdrawn", WITHDRAWN), At::Changes).await;
+}
+
+/// A definition of Feishu can never be deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_many_processes_want_at_once_is_made_once() {
+    let world = Arc::new(World::new().await);
+    let path = format!("/v1/connections/{}/template", world.connection("feishu").await);
+    world.forget_tokens().await;
+    world.gate.arm(None);
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let (world, path) = (Arc::clone(&world), path.clone());
+            // Each finds nothing in memory.
+            world.restart();
+            tokio::spawn(async move { world.call("POST", &path, None, &json!({"nodes": ["all", "sequential"]})).await })
+        })
+        .collect();
+    for call in calls {
+        let answer = call.await.unwrap().unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    let steps = world.gate.steps();
+    let asked =
+        |path: &str| steps.iter().filter(|step| *step == &format!("POST /sandbox/feishu/open-apis{path}")).count();
+    assert_eq!(asked("/approval/v4/approvals"), 1, "{steps:?}");
+    assert_eq!(asked("/auth/v3/tenant_access_token/internal"), 1, "one fetches the token for all: {steps:?}");
 }
 
 /// Seeds of the schedules that always run. A seed that found something stays.
