@@ -191,7 +191,7 @@ mod tests {
     fn a_withdrawal_that_was_asked_for_stays_one() {
         let mut approval = running(OnDeadline::Expire);
         let by = Person { name: Some("key k".into()), ..Person::default() };
-        approval.ask_withdrawal(Withdrawal { at: AT, by: by.clone(), reason: Some("not needed".into()) });
+        approval.ask_withdrawal(Withdrawal { at: AT, by: by.clone(), reason: Some("not needed".into()), force: false });
         approval.pass_deadline(AT + HOUR);
         assert!(approval.end_by_deadline(AT + HOUR, None));
         let view = approval.view();

@@ -129,6 +129,9 @@ pub struct Withdrawal {
     /// Why.
     #[serde(rename = "rm", default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether the approval ends here even where the platform cannot or will not take it back.
+    #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 /// One approval: plan, facts, intents and, at last, its closure.
@@ -184,15 +187,22 @@ impl Approval {
         facts_changed || self.closed != before.1
     }
 
-    /// The stage that is to be started now, if one is: the earlier ones have passed, it has no instance, and the deadline
-    /// does not end the approval.
+    /// The stage that is to be started now, if one is: the earlier ones have passed, it has no instance, and neither the deadline
+    /// nor a withdrawal is to end the approval.
     #[must_use]
     pub fn stage_to_start(&self) -> Option<usize> {
-        self.stage_without_instance().filter(|_| self.ending().is_none())
+        self.stage_without_instance().filter(|_| self.ending().is_none() && self.withdrawal.is_none())
+    }
+
+    /// The stage whose start was begun and has come neither to an instance nor to an end. It may run on the platform already.
+    #[must_use]
+    pub fn stage_under_way(&self) -> Option<usize> {
+        self.stage_without_instance().filter(|stage| self.stages[*stage].lease_until.is_some())
     }
 
     /// The stage whose turn it is, if it has no instance.
-    fn stage_without_instance(&self) -> Option<usize> {
+    #[must_use]
+    pub fn stage_without_instance(&self) -> Option<usize> {
         if self.closed.is_some() {
             return None;
         }
@@ -217,7 +227,7 @@ impl Approval {
     #[must_use]
     pub fn has_begun(&self, stage: usize) -> bool {
         let Some(found) = self.stages.get(stage) else { return false };
-        found.instance.is_some() || (found.lease_until.is_some() && self.stage_without_instance() == Some(stage))
+        found.instance.is_some() || self.stage_under_way() == Some(stage)
     }
 
     /// Takes the right to start a stage, or to look for its instance, until `lease_until`. `false` when another holds it at
@@ -247,13 +257,27 @@ impl Approval {
         self.settle();
     }
 
-    /// Records that a withdrawal was asked for. `false` when the approval has ended or one was asked for before.
-    pub fn ask_withdrawal(&mut self, withdrawal: Withdrawal) -> bool {
-        if self.closed.is_some() || self.withdrawal.is_some() {
+    /// Records that a withdrawal was asked for. `false` when the approval has ended, or one that does as much was asked for before.
+    pub fn ask_withdrawal(&mut self, mut withdrawal: Withdrawal) -> bool {
+        if self.closed.is_some() {
             return false;
+        }
+        if let Some(earlier) = &self.withdrawal {
+            if earlier.force || !withdrawal.force {
+                return false;
+            }
+            withdrawal.reason = withdrawal.reason.or_else(|| earlier.reason.clone());
         }
         self.withdrawal = Some(withdrawal);
         true
+    }
+
+    /// Ends an approval whose withdrawal was asked for; `note` says what the platform would not do. `false` when it has ended.
+    pub fn end_withdrawn(&mut self, at: i64, note: Option<&str>) -> bool {
+        let (by, reason) = self.withdrawal.clone().map_or((None, None), |asked| (Some(asked.by), asked.reason));
+        let said: Vec<&str> = reason.as_deref().into_iter().chain(note).collect();
+        let remark = (!said.is_empty()).then(|| said.join("\n"));
+        self.close(Closure { how: Closed::Withdrawn, at: Some(at), by, remark })
     }
 
     /// Ends an open approval by our own act (withdrawn, expired, failed, rejected by its deadline). `false` when it has ended already.

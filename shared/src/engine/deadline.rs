@@ -3,8 +3,8 @@
 //! The sweep first records that it has passed; what is done here may be interrupted after any step and called again.
 
 use super::dispatch;
-use super::start::{LEASE, find_held};
-use super::transition::{Transition, continue_from};
+use super::look::{Looked, look};
+use super::transition::continue_from;
 use super::{Error, withdraw};
 use crate::http::App;
 use crate::providers;
@@ -13,13 +13,13 @@ use crate::store::approvals::Record;
 
 /// A platform that does not answer, or not yet, is given so long after the deadline (milliseconds); then the approval is ended
 /// without it.
-const GRACE: i64 = 15 * 60 * 1000;
+pub(super) const GRACE: i64 = 15 * 60 * 1000;
 /// What the platform's people read.
 const REASON: &str = "已超过截止时间 The deadline has passed";
 /// An instance may be found, or a stage pass, while it is being taken back: so often it is looked at anew.
 const MOST_ROUNDS: u32 = 4;
 
-const UNKNOWN: &str = "It is not known whether the platform runs it";
+pub(super) const UNKNOWN: &str = "It is not known whether the platform runs it";
 
 /// What became of the instance.
 enum Taken {
@@ -73,7 +73,7 @@ async fn take_back(app: &App, record: Record, waited: i64) -> Result<(Taken, Rec
         return match planned.lease_until {
             None => Ok((Taken::Back, record)),
             Some(until) if until > app.world.now() => Ok((Taken::Later, record)),
-            Some(_) => look(app, record, stage, waited).await,
+            Some(_) => find(app, record, stage, waited).await,
         };
     }
     match withdraw::cancel(app, &record, REASON).await {
@@ -88,24 +88,23 @@ async fn take_back(app: &App, record: Record, waited: i64) -> Result<(Taken, Rec
     }
 }
 
-/// An interrupted start may have made an instance: it is looked for, under the lease that a start would hold.
-async fn look(app: &App, record: Record, stage: usize, waited: i64) -> Result<(Taken, Record), Error> {
-    let now = app.world.now();
-    let Transition { record, changed } =
-        continue_from(app, record, |record| record.state.take_lease(stage, now, now + LEASE)).await?;
-    if !changed {
-        return Ok((Taken::Later, record));
-    }
-    match find_held(app, record.clone(), stage).await {
-        Ok(record) if record.state.stages[stage].instance.is_none() => Ok((Taken::Back, record)),
-        Ok(record) => Ok((Taken::Found, record)),
-        Err(Error::Provider(error)) if is_later(&error, waited) => Ok((Taken::Later, record)),
-        Err(Error::Provider(error)) => Ok((Taken::Not(format!("{UNKNOWN}: {error}.")), record)),
-        Err(Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. }))) if waited >= GRACE => {
-            Ok((Taken::Not(format!("{UNKNOWN}: {error}.")), record))
+/// An interrupted start may have made an instance.
+async fn find(app: &App, record: Record, stage: usize, waited: i64) -> Result<(Taken, Record), Error> {
+    let (looked, record) = look(app, record, stage).await?;
+    let taken = match looked {
+        Looked::Held => Taken::Later,
+        Looked::Nothing => Taken::Back,
+        Looked::Found => Taken::Found,
+        Looked::Failed(Error::Provider(error)) if is_later(&error, waited) => Taken::Later,
+        Looked::Failed(Error::Provider(error)) => Taken::Not(format!("{UNKNOWN}: {error}.")),
+        Looked::Failed(Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. })))
+            if waited >= GRACE =>
+        {
+            Taken::Not(format!("{UNKNOWN}: {error}."))
         }
-        Err(error) => Err(error),
-    }
+        Looked::Failed(error) => return Err(error),
+    };
+    Ok((taken, record))
 }
 
 /// The platform does not take it back. It may have ended there before: then that stands.

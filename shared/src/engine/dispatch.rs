@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use super::Error;
 use super::deliver::{attempt, create};
 use super::due::read_soon;
 use super::start::start_stage;
 use super::transition::transition;
-use super::{Error, withdraw};
+use super::withdraw::{self, Patience};
 use crate::approval::Event;
 use crate::config::{Connection, Source};
 use crate::delivery::told;
@@ -58,9 +59,10 @@ pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
     if waiting.is_some_and(|stage| new.state.stages[stage].lease_until.is_none()) {
         start_stage(app, &new.id).await?;
     }
-    let just_started = change.old.as_ref().is_some_and(|old| old.state.stage_to_start() != waiting);
-    if new.state.withdrawal.is_some() && just_started {
-        withdraw::carry_out(app, new.clone(), false).await?;
+    // Its stage has got an instance, or another stage's turn has come.
+    let has_moved = |old: &Record| old.state.stage_without_instance() != new.state.stage_without_instance();
+    if new.state.withdrawal.is_some() && change.old.as_ref().is_some_and(has_moved) {
+        withdraw::carry_out(app, new.clone(), Patience::Some).await?;
     }
     if let Some(stage) = new.state.stage_to_read() {
         let Reading::Failed = read(app, new, stage, true).await? else { return Ok(()) };

@@ -33,7 +33,10 @@ pub fn next_look(state: &Approval, now: i64, pace: Pace) -> Option<i64> {
         // Nobody is at it: dispatch will be, and if it is not, the sweep.
         state.stages[stage].lease_until.unwrap_or(now + WANTED_AFTER)
     } else if let Some(asked) = &state.withdrawal {
-        now + (now - asked.at).clamp(WITHDRAW_AFTER, WITHDRAW_AT_LEAST)
+        let again = now + (now - asked.at).clamp(WITHDRAW_AFTER, WITHDRAW_AT_LEAST);
+        // Whoever is at the start knows first whether there is anything to take back.
+        let held = state.stage_under_way().and_then(|stage| state.stages[stage].lease_until);
+        held.filter(|until| *until > now).unwrap_or(again)
     } else {
         next_reading(state.submitted_at, now, pace)
     };
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn a_withdrawal_is_repeated_more_and_more_rarely() {
         let mut state = running();
-        state.ask_withdrawal(Withdrawal { at: AT + HOUR, by: Person::default(), reason: None });
+        state.ask_withdrawal(Withdrawal { at: AT + HOUR, by: Person::default(), reason: None, force: false });
         assert_eq!(look(&state, AT + HOUR), AT + HOUR + 16_000);
         assert_eq!(look(&state, AT + HOUR + 32_000), AT + HOUR + 64_000);
         assert_eq!(look(&state, AT + 9 * HOUR), AT + 9 * HOUR + 15 * MINUTE);
@@ -162,7 +165,7 @@ mod tests {
     fn the_deadline_is_never_missed() {
         for then in [OnDeadline::Expire, OnDeadline::Reject, OnDeadline::Escalate] {
             let mut states = [submitted(), running(), running()];
-            states[2].ask_withdrawal(Withdrawal { at: AT, by: Person::default(), reason: None });
+            states[2].ask_withdrawal(Withdrawal { at: AT, by: Person::default(), reason: None, force: false });
             for state in &mut states {
                 state.deadline = Some(Deadline::new(AT + HOUR, then));
                 for pace in [Pace::Full, Pace::Half, Pace::Wanted, Pace::Stopped { until: AT + 999 * HOUR }] {

@@ -7,6 +7,7 @@ pub mod deadline;
 pub mod deliver;
 pub mod dispatch;
 pub mod due;
+mod look;
 pub mod pace;
 pub mod start;
 pub mod sweep;

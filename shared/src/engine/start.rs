@@ -10,6 +10,7 @@ use super::due::next_look;
 use super::pace::Pace;
 use super::template::create_template;
 use super::transition::{Transition, continue_from, transition};
+use super::withdraw;
 use crate::approval::{Approval, Closed, Closure};
 use crate::config::Connection;
 use crate::http::App;
@@ -26,6 +27,9 @@ pub const LEASE: i64 = 60_000;
 /// Shortest and longest wait before a start that the platform did not answer is tried again, in milliseconds.
 const AGAIN_AT_LEAST: i64 = 2_000;
 const AGAIN_AT_MOST: i64 = 15 * 60 * 1000;
+
+/// What the platform's people read of an instance that nobody waits for any more.
+const TOO_LATE: &str = "申请已结束 The request has ended";
 
 /// What a start came to.
 #[derive(Debug)]
@@ -92,8 +96,7 @@ pub async fn start_with(
     let connection = match app.store.get::<Connection>(&record.org, &planned.connection).await {
         Ok(stored) => stored.value,
         Err(StoreError::NotFound) => {
-            let message = format!("connection {} was deleted", planned.connection);
-            let error = providers::Error::NotFound { code: "connection_missing".into(), message };
+            let error = missing(&planned.connection);
             return fail(app, record, error).await;
         }
         Err(error) => return Err(error.into()),
@@ -123,7 +126,7 @@ async fn again_later(app: &App, record: Record, stage: usize, error: &providers:
     tracing::warn!(approval.id = %record.id, stage, %error, wait_ms = wait, "the platform has not started it yet");
     let held = record.state.stages.get(stage).and_then(|stage| stage.lease_until);
     let Transition { record, .. } = continue_from(app, record, |record| {
-        let still = record.state.stage_to_start() == Some(stage) && record.state.stages[stage].lease_until == held;
+        let still = record.state.stage_under_way() == Some(stage) && record.state.stages[stage].lease_until == held;
         if still {
             record.state.stages[stage].lease_until = Some(now + wait);
             record.due_at = next_look(&record.state, now, Pace::Full);
@@ -165,7 +168,12 @@ async fn call(
 /// The platform's, or the table's own.
 pub(super) async fn find_held(app: &App, record: Record, stage: usize) -> Result<Record, Error> {
     let request = app.store.request(&record.id).await?.request;
-    let connection = app.store.get::<Connection>(&record.org, &record.state.stages[stage].connection).await?.value;
+    let id = &record.state.stages[stage].connection;
+    let connection = match app.store.get::<Connection>(&record.org, id).await {
+        Ok(stored) => stored.value,
+        Err(StoreError::NotFound) => return Err(missing(id).into()),
+        Err(error) => return Err(error.into()),
+    };
     let account = app.account(&connection).await?;
     let start = plan(&record, stage, &request);
     let line = app.line(&account.connection);
@@ -178,6 +186,12 @@ pub(super) async fn find_held(app: &App, record: Record, stage: usize) -> Result
             | Outcome::Failed(record, _) => Ok(*record),
         },
     }
+}
+
+/// A stage's connection is there no more.
+pub(super) fn missing(connection: &str) -> providers::Error {
+    let message = format!("connection {connection} was deleted");
+    providers::Error::NotFound { code: "connection_missing".into(), message }
 }
 
 /// Whether trying again cannot help.
@@ -232,28 +246,54 @@ async fn keep(
     app.store.create_reference(connection, &started.instance, &reference).await?;
     let at = app.world.now();
     let parked = app.store.parked(connection, &started.instance).await?;
+    let mut is_late = false;
     let Transition { record, .. } = continue_from(app, record, |record| {
         let before = record.state.clone();
+        is_late = before.closed.is_some();
         record.state.started(stage, started.instance.clone(), started.url.clone(), at);
         apply(record, stage, &started.instance, &parked);
+        if record.state.withdrawal.is_some() {
+            record.due_at = next_look(&record.state, at, Pace::Full);
+        }
         record.state != before
     })
     .await?;
+    if is_late {
+        take_back(app, &record, stage).await;
+    }
     Ok(Outcome::Started(Box::new(record)))
 }
 
-/// Ends an approval that cannot be started.
+/// An approval that was ended while its start was under way needs its instance no more. It is tried once.
+async fn take_back(app: &App, record: &Record, stage: usize) {
+    if record.state.stages[stage].facts.outcome.is_some() {
+        return;
+    }
+    match withdraw::cancel(app, record, TOO_LATE).await {
+        Ok(()) => tracing::warn!(approval.id = %record.id, stage, "it had ended before it was started; taken back"),
+        Err(error) => {
+            tracing::error!(approval.id = %record.id, stage, %error, "it had ended before it was started, and stays open there");
+        }
+    }
+}
+
+/// Ends an approval that cannot be started. One that was to be withdrawn is: nothing runs.
 async fn fail(app: &App, record: Record, error: providers::Error) -> Result<Outcome, Error> {
     let at = app.world.now();
     let failure = failure(&error);
     tracing::warn!(approval.id = %record.id, code = failure.code, %error, "the platform refused to start it");
     let Transition { record, .. } = continue_from(app, record, |record| {
+        if record.state.withdrawal.is_some() {
+            return record.state.end_withdrawn(at, None);
+        }
         let closure = Closure { how: Closed::Failed, at: Some(at), by: None, remark: Some(failure.message.clone()) };
         record.failure = Some(failure.clone());
         record.state.close(closure)
     })
     .await?;
-    Ok(Outcome::Failed(Box::new(record), error))
+    let is_withdrawn = record.state.closed.as_ref().is_some_and(|closure| closure.how == Closed::Withdrawn);
+    let record = Box::new(record);
+    Ok(if is_withdrawn { Outcome::NothingToDo(record) } else { Outcome::Failed(record, error) })
 }
 
 /// How a refusal is told.

@@ -1,16 +1,21 @@
 //! Taking an approval back, on the platform too.
 
 use super::Error;
+use super::deadline::{GRACE, UNKNOWN};
 use super::due::next_look;
+use super::look::{Looked, look};
 use super::pace::Pace;
+use super::start::missing;
 use super::transition::{Transition, continue_from, transition};
-use crate::approval::{Closed, Closure, Person, Withdrawal};
+use crate::approval::{Closed, Person, Withdrawal};
 use crate::config::Connection;
 use crate::http::App;
 use crate::ids::ApprovalId;
 use crate::providers;
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
+
+const UNTOLD: &str = "The platform was not told";
 
 /// What a withdrawal came to.
 #[derive(Debug)]
@@ -41,7 +46,7 @@ pub async fn withdraw(
     reason: Option<String>,
     force: bool,
 ) -> Result<Outcome, Error> {
-    let asked = Withdrawal { at: app.world.now(), by, reason };
+    let asked = Withdrawal { at: app.world.now(), by, reason, force };
     // The wish is stored before the platform hears of it, so that a crash in between does not lose it.
     let Transition { record, .. } = transition(app, id, |record| {
         let new = record.state.ask_withdrawal(asked.clone());
@@ -54,46 +59,71 @@ pub async fn withdraw(
     if record.state.closed.is_some() {
         return Ok(Outcome::Ended(Box::new(record)));
     }
-    carry_out(app, record, force).await
+    carry_out(app, record, if force { Patience::None } else { Patience::Some }).await
 }
 
-/// Carries out a withdrawal that was asked for.
+/// How long a forced withdrawal waits for a platform that does not answer, or not yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Not at all: its caller waits for the answer.
+    None,
+    /// As long as a deadline does, since it was asked for: nobody waits.
+    Some,
+}
+
+/// Carries out a withdrawal that was asked for. While a start is under way nothing is ended, forced or not: what it has made is
+/// looked for, and once it is known the change leads here again.
 ///
 /// # Errors
 /// The table's own.
-pub async fn carry_out(app: &App, record: Record, force: bool) -> Result<Outcome, Error> {
-    use providers::Error as E;
-    let reason = record.state.withdrawal.as_ref().and_then(|asked| asked.reason.clone()).unwrap_or_default();
-    match cancel(app, &record, &reason).await {
-        Ok(()) => close(app, record, None).await,
-        Err(Error::Provider(error)) if force => {
-            let note = format!("The platform was not told: {error}.");
-            close(app, record, Some(note)).await
-        }
-        Err(Error::Provider(
-            E::NotYet { .. } | E::Throttled { .. } | E::QuotaExhausted { .. } | E::Unavailable { .. },
-        )) => Ok(Outcome::Later(Box::new(record))),
-        Err(Error::Provider(error)) => refuse(app, record, error).await,
-        Err(error) => Err(error),
+pub async fn carry_out(app: &App, record: Record, patience: Patience) -> Result<Outcome, Error> {
+    let Some(stage) = record.state.stage_under_way() else {
+        let reason = record.state.withdrawal.as_ref().and_then(|asked| asked.reason.clone()).unwrap_or_default();
+        return match cancel(app, &record, &reason).await {
+            Ok(()) => close(app, record, None).await,
+            Err(Error::Provider(error)) => not_taken(app, record, error, UNTOLD, patience).await,
+            Err(error) => Err(error),
+        };
+    };
+    let (looked, record) = look(app, record, stage).await?;
+    match looked {
+        Looked::Held | Looked::Found => Ok(Outcome::Later(Box::new(record))),
+        Looked::Nothing => close(app, record, None).await,
+        Looked::Failed(Error::Provider(error)) => not_taken(app, record, error, UNKNOWN, Patience::Some).await,
+        Looked::Failed(error) => Err(error),
     }
 }
 
-/// Ends the instance on its platform, if one runs.
+/// The platform has not taken it back; `said` is how that is told.
+async fn not_taken(
+    app: &App,
+    record: Record,
+    error: providers::Error,
+    said: &str,
+    patience: Patience,
+) -> Result<Outcome, Error> {
+    use providers::Error as E;
+    let Some(asked) = &record.state.withdrawal else { return refuse(app, record, error).await };
+    let waited = app.world.now() - asked.at;
+    let passes =
+        matches!(error, E::NotYet { .. } | E::Throttled { .. } | E::QuotaExhausted { .. } | E::Unavailable { .. });
+    let is_spent = patience == Patience::None || waited >= GRACE;
+    match (asked.force, passes) {
+        (false, true) => Ok(Outcome::Later(Box::new(record))),
+        (true, true) if !is_spent => Ok(Outcome::Later(Box::new(record))),
+        (false, false) => refuse(app, record, error).await,
+        (true, _) => close(app, record, Some(format!("{said}: {error}."))).await,
+    }
+}
+
+/// Ends the instance on its platform, if one is known.
 pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(), Error> {
     let Some(current) = record.state.current_stage() else { return Ok(()) };
     let stage = &record.state.stages[current];
-    let Some(instance) = &stage.instance else {
-        // A start is under way: its instance must be known before it can be ended.
-        let under_way = stage.lease_until.is_some();
-        let not_yet = || providers::Error::NotYet { code: "starting".into(), message: "the start is under way".into() };
-        return if under_way { Err(not_yet().into()) } else { Ok(()) };
-    };
+    let Some(instance) = &stage.instance else { return Ok(()) };
     let connection = match app.store.get::<Connection>(&record.org, &stage.connection).await {
         Ok(stored) => stored.value,
-        Err(StoreError::NotFound) => {
-            let message = "the connection was deleted".to_owned();
-            return Err(providers::Error::NotFound { code: "connection_missing".into(), message }.into());
-        }
+        Err(StoreError::NotFound) => return Err(missing(&stage.connection).into()),
         Err(error) => return Err(error.into()),
     };
     let Some(provider) = providers::by_kind(&connection.kind) else {
@@ -109,12 +139,8 @@ pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(
 
 async fn close(app: &App, record: Record, note: Option<String>) -> Result<Outcome, Error> {
     let at = app.world.now();
-    let Transition { record, changed } = continue_from(app, record, |record| {
-        let asked = record.state.withdrawal.clone();
-        let (by, remark) = asked.map_or((None, None), |asked| (Some(asked.by), asked.reason));
-        record.state.close(Closure { how: Closed::Withdrawn, at: Some(at), by, remark })
-    })
-    .await?;
+    let Transition { record, changed } =
+        continue_from(app, record, |record| record.state.end_withdrawn(at, note.as_deref())).await?;
     // The platform's own callback may have been faster: it says the same.
     let withdrawn = record.state.closed.as_ref().is_some_and(|closure| closure.how == Closed::Withdrawn);
     Ok(if changed || withdrawn {

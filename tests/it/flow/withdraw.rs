@@ -1,10 +1,11 @@
 //! Taking an approval back, by the person and by the API.
 
+use countersign::approval::{Closed, Closure};
 use countersign_tests::http::Answer;
-use countersign_tests::local::{APPLICANT, Local, id, instance, request};
+use countersign_tests::local::{APPLICANT, Api, Local, eventually, id, instance, request};
 use serde_json::{Value, json};
 
-async fn withdraw(local: &Local, approval: &Value, body: &Value) -> Answer {
+async fn withdraw(local: &Api, approval: &Value, body: &Value) -> Answer {
     local.call("POST", &format!("/v1/approvals/{}/withdraw", id(approval)), body).await
 }
 
@@ -108,4 +109,137 @@ async fn bad_withdrawals_change_nothing() {
     let unknown = local.call("POST", "/v1/approvals/apr_unknown/withdraw", &json!({})).await;
     assert_eq!((unknown.status, unknown.code()), (404, "not_found"));
     assert_eq!(local.approval(&approval).await["version"], approval["version"]);
+}
+
+/// The same on a platform's own flow; people are named by mobile number, which is the same everywhere.
+async fn request_on(api: &Api) -> Value {
+    json!({"title": "Read access to orders", "applicant": {"mobile": "13800000002"}, "flow": api.flow().await})
+}
+
+/// A start whose answer was lost.
+async fn started_unseen(api: &Api) -> Value {
+    api.faults(&json!({"fail": "after_effect"})).await;
+    let answer = api.submit(&request_on(api).await).await;
+    api.mend().await;
+    assert_eq!((answer.status, &answer.json["status"]), (202, &json!("starting")), "{}", answer.text);
+    answer.json
+}
+
+fn is_later(answer: &Answer) {
+    assert_eq!((answer.status, &answer.json["status"]), (202, &json!("starting")), "{}", answer.text);
+    assert_eq!(answer.json["withdrawing"], true, "{}", answer.text);
+}
+
+/// How an instance stands on a platform once it was taken back.
+fn taken_back(kind: &str) -> Value {
+    json!(if kind == "dingtalk" { "TERMINATED" } else { "CANCELED" })
+}
+
+#[tokio::test]
+async fn a_start_whose_answer_was_lost_is_found_and_taken_back_forced_or_not() {
+    let local = Local::start().await;
+    for (kind, force) in [("dingtalk", false), ("dingtalk", true), ("feishu", false), ("feishu", true)] {
+        let api = local.on(kind);
+        let before = api.instances().await.len();
+        assert_eq!(before, usize::from(force), "one of the round before");
+        let approval = started_unseen(&api).await;
+        is_later(&withdraw(&api, &approval, &json!({"reason": "not needed", "force": force})).await);
+        local.clock.advance(TOO_SOON + 1_000);
+        let done = api.wait_for(&approval, "withdrawn").await;
+        let last = done["history"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["remark"], "not needed", "{kind} {force}: the platform was told: {done}");
+        let there = api.instances().await;
+        assert_eq!(there.len(), before + 1, "{kind} {force}");
+        assert!(there.iter().all(|instance| instance["status"] == taken_back(kind)), "{kind} {force}: {there:?}");
+        api.wait_for_types(&approval, &["approval.submitted", "approval.started", "approval.withdrawn"]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_forced_while_the_start_is_being_answered_is_done_when_it_is_known() {
+    let local = Local::start().await;
+    for kind in ["dingtalk", "feishu"] {
+        let api = local.on(kind);
+        let body = request_on(&api).await;
+        // Templates and tokens are there.
+        api.pending(&body).await;
+        let before = api.instances().await.len();
+        api.faults(&json!({"delay_ms": 800})).await;
+        let caller = api.clone();
+        let submit = tokio::spawn(async move { caller.submit(&body).await });
+        let starting = eventually("the approval", async || {
+            let listed = api.get("/v1/approvals?status=starting").await.json;
+            listed["items"].as_array().and_then(|items| items.first()).cloned().ok_or_else(String::new)
+        })
+        .await;
+        is_later(&withdraw(&api, &starting, &json!({"force": true})).await);
+        let approval = submit.await.unwrap().json;
+        api.mend().await;
+        assert_eq!(approval["id"], starting["id"]);
+        local.clock.advance(TOO_SOON + 60_000);
+        api.wait_for(&approval, "withdrawn").await;
+        assert_eq!(api.instances().await.len(), before + 1);
+        let status = eventually("it is taken back", async || {
+            let now = api.instance(instance(&approval)).await["status"].clone();
+            if now == taken_back(kind) { Ok(now) } else { Err(now.to_string()) }
+        });
+        status.await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_started_any_more_once_its_withdrawal_was_asked_for() {
+    let local = Local::start().await;
+    for force in [false, true] {
+        local.faults(&json!({"throttle": true})).await;
+        let approval = local.submit(&request()).await.json;
+        is_later(&withdraw(&local, &approval, &json!({"force": force})).await);
+        local.mend().await;
+        local.clock.advance(TOO_SOON);
+        local.wait_for(&approval, "withdrawn").await;
+        assert!(local.instances().await.is_empty());
+        local.wait_for_types(&approval, &["approval.submitted", "approval.withdrawn"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_platform_that_cannot_withdraw_is_named_once_the_instance_is_known() {
+    let local = Local::start().await;
+    let api = local.on("wecom");
+    let approval = started_unseen(&api).await;
+    is_later(&withdraw(&api, &approval, &json!({"reason": "not needed", "force": true})).await);
+    local.clock.advance(TOO_SOON + 1_000);
+    let done = api.wait_for(&approval, "withdrawn").await;
+    let remark = done["history"].as_array().unwrap().last().unwrap()["remark"].as_str().unwrap().to_owned();
+    assert!(remark.starts_with("not needed\nThe platform was not told: ") && remark.contains("WeCom"), "{remark}");
+    assert!(done["stages"][0]["instance"].is_string(), "people can be told where it is: {done}");
+    let open = started_unseen(&api).await;
+    is_later(&withdraw(&api, &open, &json!({})).await);
+    local.clock.advance(TOO_SOON + 1_000);
+    let now = api.wait_until(&open, "it goes on", |now| now["status"] == "pending" && now["withdrawing"].is_null());
+    assert!(now.await["stages"][0]["instance"].is_string(), "the platform cannot, and nobody forced it");
+}
+
+#[tokio::test]
+async fn a_start_that_is_answered_after_the_end_is_taken_back() {
+    let local = Local::start().await;
+    let api = local.on("feishu");
+    let body = request_on(&api).await;
+    api.pending(&body).await;
+    api.faults(&json!({"delay_ms": 600})).await;
+    let caller = api.clone();
+    let submit = tokio::spawn(async move { caller.submit(&body).await });
+    let approval = eventually("the approval", async || {
+        let listed = api.get("/v1/approvals?status=starting").await.json;
+        listed["items"].as_array().and_then(|items| items.first()).cloned().ok_or_else(String::new)
+    })
+    .await;
+    // Somebody waited longer than the lease and ended it.
+    let mut record = local.app.store.approval(&id(&approval).parse().unwrap()).await.unwrap();
+    record.state.close(Closure { how: Closed::Expired, at: Some(record.updated_at), by: None, remark: None });
+    record.due_at = None;
+    local.app.store.update_approval(&mut record).await.unwrap();
+    let answer = submit.await.unwrap();
+    assert_eq!((answer.status, &answer.json["status"]), (201, &json!("expired")), "{}", answer.text);
+    assert_eq!(api.instance(instance(&answer.json)).await["status"], "CANCELED");
 }

@@ -149,7 +149,7 @@ fn only_an_approved_one_is_revoked_and_in_either_order() {
 fn a_withdrawal_that_was_asked_for_names_who_asked_once_the_platform_takes_it() {
     let mut approval = with(&[(Mode::Any, &["a"])]);
     let by = Person { name: Some("Li".into()), ..Person::default() };
-    let asked = Withdrawal { at: AT, by: by.clone(), reason: Some("mistake".into()) };
+    let asked = Withdrawal { at: AT, by: by.clone(), reason: Some("mistake".into()), force: false };
     assert!(approval.ask_withdrawal(asked.clone()));
     assert!(!approval.ask_withdrawal(asked));
     approval.apply(0, finished(Outcome::Withdrawn, 3));

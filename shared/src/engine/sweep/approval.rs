@@ -7,7 +7,8 @@ use crate::engine::due::{is_new, next_look, read_soon};
 use crate::engine::pace::Pace;
 use crate::engine::start::start_stage;
 use crate::engine::transition::{Transition, transition};
-use crate::engine::{Error, deadline, dispatch, withdraw};
+use crate::engine::withdraw::{self, Patience};
+use crate::engine::{Error, deadline, dispatch};
 use crate::http::App;
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
@@ -95,7 +96,7 @@ async fn carry_out(app: &App, moved: Transition, task: Task, now: i64, pace: Pac
         Task::Nothing => Ok(()),
         Task::Start => start(app, &record, now).await,
         Task::End => deadline::end(app, record).await,
-        Task::Withdraw => withdraw::carry_out(app, record, false).await.map(drop),
+        Task::Withdraw => withdraw::carry_out(app, record, Patience::Some).await.map(drop),
         Task::Read(stage, wanted) => {
             let reading = dispatch::read(app, &record, stage, wanted).await?;
             if wanted && reading != Reading::Failed {
