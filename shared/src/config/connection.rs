@@ -36,7 +36,7 @@ pub struct Connection {
     /// Earlier secrets that callbacks may still use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub old_secrets: BTreeMap<String, SealedSecret>,
-    /// The platform's codes of the templates that we made, by layout.
+    /// The platform's codes of the templates that instances are started from: ours by layout, the customer's by the code itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub templates: BTreeMap<String, String>,
     /// Platform account in whose name we ask when the applicant has none.

@@ -162,6 +162,14 @@ mod tests {
     }
 
     #[test]
+    fn a_withdrawal_waits_for_whoever_is_at_the_start() {
+        let mut state = submitted();
+        state.ask_withdrawal(Withdrawal { at: AT, by: Person::default(), reason: None, force: true });
+        assert_eq!(look(&state, AT + 5_000), AT + MINUTE);
+        assert_eq!(look(&state, AT + MINUTE), AT + 2 * MINUTE, "nobody is at it any more");
+    }
+
+    #[test]
     fn the_deadline_is_never_missed() {
         for then in [OnDeadline::Expire, OnDeadline::Reject, OnDeadline::Escalate] {
             let mut states = [submitted(), running(), running()];

@@ -8,7 +8,7 @@ use super::Error;
 use super::callback::apply;
 use super::due::next_look;
 use super::pace::Pace;
-use super::template::create_template;
+use super::template::{create_template, remember};
 use super::transition::{Transition, continue_from, transition};
 use super::withdraw;
 use crate::approval::{Approval, Closed, Closure};
@@ -107,6 +107,10 @@ pub async fn start_with(
     };
     let account = app.account(&connection).await?;
     let start = plan(&record, stage, request);
+    // Its callbacks may be faster than the answer: from now on they are known to be ours.
+    if let Some(code) = start.template.as_deref().filter(|code| !account.has_template(code)) {
+        remember(app, &connection, code, code).await?;
+    }
     match call(app, provider, &connection, account, &start, tried).await {
         Ok(started) => keep(app, record, stage, &connection.id, started).await,
         Err(Error::Provider(error)) if is_final(&error) => fail(app, record, error).await,

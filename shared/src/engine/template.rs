@@ -1,4 +1,4 @@
-//! The platform's templates that a connection's instances are started from: each is made once.
+//! The platform's templates that a connection's instances are started from: ours are made once, the customer's are remembered.
 
 use std::time::Duration;
 
@@ -68,8 +68,9 @@ async fn make(
     Ok(code)
 }
 
-/// Somebody may change the connection at the same time: then the code goes into what they left.
-async fn remember(app: &App, connection: &Connection, layout: &str, code: &str) -> Result<(), StoreError> {
+/// Remembers a template's code with its connection: ours by its layout, one of the customer's by the code itself. Somebody may
+/// change the connection at the same time: then the code goes into what they left.
+pub(super) async fn remember(app: &App, connection: &Connection, layout: &str, code: &str) -> Result<(), StoreError> {
     loop {
         let mut stored = app.store.get::<Connection>(&connection.org, connection.id.as_str()).await?;
         if stored.value.templates.insert(layout.to_owned(), code.to_owned()).as_deref() == Some(code) {

@@ -81,34 +81,34 @@ pub async fn carry_out(app: &App, record: Record, patience: Patience) -> Result<
         let reason = record.state.withdrawal.as_ref().and_then(|asked| asked.reason.clone()).unwrap_or_default();
         return match cancel(app, &record, &reason).await {
             Ok(()) => close(app, record, None).await,
-            Err(Error::Provider(error)) => not_taken(app, record, error, UNTOLD, patience).await,
-            Err(error) => Err(error),
+            Err(error) => not_taken(app, record, error, UNTOLD, patience).await,
         };
     };
     let (looked, record) = look(app, record, stage).await?;
     match looked {
         Looked::Held | Looked::Found => Ok(Outcome::Later(Box::new(record))),
         Looked::Nothing => close(app, record, None).await,
-        Looked::Failed(Error::Provider(error)) => not_taken(app, record, error, UNKNOWN, Patience::Some).await,
-        Looked::Failed(error) => Err(error),
+        Looked::Failed(error) => not_taken(app, record, error, UNKNOWN, Patience::Some).await,
     }
 }
 
 /// The platform has not taken it back; `said` is how that is told.
-async fn not_taken(
-    app: &App,
-    record: Record,
-    error: providers::Error,
-    said: &str,
-    patience: Patience,
-) -> Result<Outcome, Error> {
+async fn not_taken(app: &App, record: Record, error: Error, said: &str, patience: Patience) -> Result<Outcome, Error> {
     use providers::Error as E;
-    let Some(asked) = &record.state.withdrawal else { return refuse(app, record, error).await };
-    let waited = app.world.now() - asked.at;
+    let (force, asked_at) = record.state.withdrawal.as_ref().map_or((false, 0), |asked| (asked.force, asked.at));
+    let error = match error {
+        Error::Provider(error) => error,
+        // Its secrets do not open: nobody will mend that for it.
+        Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. })) if force => {
+            E::Unavailable { message: error.to_string() }
+        }
+        error => return Err(error),
+    };
+    let waited = app.world.now() - asked_at;
     let passes =
         matches!(error, E::NotYet { .. } | E::Throttled { .. } | E::QuotaExhausted { .. } | E::Unavailable { .. });
     let is_spent = patience == Patience::None || waited >= GRACE;
-    match (asked.force, passes) {
+    match (force, passes) {
         (false, true) => Ok(Outcome::Later(Box::new(record))),
         (true, true) if !is_spent => Ok(Outcome::Later(Box::new(record))),
         (false, false) => refuse(app, record, error).await,

@@ -51,7 +51,8 @@ pub struct Account {
     pub secrets: Secrets,
     /// Earlier secrets that are still accepted on callbacks while keys are being rotated.
     pub old_secrets: Option<Secrets>,
-    /// The platform's codes of the templates that we made for this connection, by [`Provider::layout`].
+    /// The platform's codes of the templates that this connection's instances are started from: ours by [`Provider::layout`],
+    /// the customer's by the code itself.
     pub templates: BTreeMap<String, String>,
 }
 
@@ -65,7 +66,7 @@ impl Account {
         self.templates.get(layout).map(String::as_str)
     }
 
-    /// Whether a template, by the platform's code of it, is one of ours.
+    /// Whether instances of a template, by the platform's code of it, are started here.
     #[must_use]
     pub fn has_template(&self, code: &str) -> bool {
         self.templates.values().any(|own| own == code)

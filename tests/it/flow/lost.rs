@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use countersign_tests::http::Answer;
-use countersign_tests::local::{Local, OWNER, eventually, id, request};
+use countersign_tests::local::{Api, Local, OWNER, eventually, id, request};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -61,6 +61,49 @@ async fn what_is_decided_before_the_start_is_known_is_not_lost() {
     let done = local.wait_for(&approval, "approved").await;
     assert_eq!(done["stages"][0]["nodes"][0]["tasks"][0]["status"], "approved", "{done}");
     assert_eq!(local.instances().await.len(), 1);
+}
+
+/// A template that a customer made in DingTalk, and a flow that names it.
+async fn own_template(local: &Local) -> (String, Value) {
+    let app = local.get("/sandbox/dingtalk/_/app").await.json;
+    let dingtalk = Api::new(app["settings"]["endpoint"].as_str().unwrap(), "");
+    let keys = json!({"appKey": app["settings"]["app_key"], "appSecret": app["secrets"]["app_secret"]});
+    let token = dingtalk.call("POST", "/v1.0/oauth2/accessToken", &keys).await;
+    let token = token.json["accessToken"].as_str().unwrap_or_else(|| panic!("{}", token.text)).to_owned();
+    let control = json!({"componentType": "TextField", "props": {"componentId": "TextField-ref", "label": "来源编号"}});
+    let form = json!({"name": "Our own form", "formComponents": [control]});
+    let headers = [("content-type", "application/json"), ("x-acs-dingtalk-access-token", token.as_str())];
+    let made = dingtalk.send("POST", "/v1.0/workflow/forms", &headers, form.to_string()).await;
+    let code = made.json["result"]["processCode"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned();
+    let nodes = json!([{"name": "Owner", "mode": "any", "approvers": [{"account": OWNER}]}]);
+    let stage = json!({"connection": local.connection().await, "template": code, "nodes": nodes});
+    let flow = local.make("/v1/flows", &json!({"name": "On a form of our own", "stages": [stage]})).await;
+    let mut body = request();
+    body["flow"] = flow["id"].clone();
+    (code, body)
+}
+
+#[tokio::test]
+async fn nor_is_it_on_a_template_of_the_customers() {
+    let local = Local::start().await;
+    let (code, body) = own_template(&local).await;
+    // The connection was read when the URL was checked; now it may be read again.
+    local.clock.advance(1_500);
+    local.faults(&json!({"fail": "after_effect"})).await;
+    let approval = starting(local.submit(&body).await);
+    let instance = local.instances().await[0]["id"].as_str().unwrap().to_owned();
+    local.act(&instance, OWNER, "approve", &Value::Null).await;
+    assert_eq!(local.approval(&approval).await["status"], "starting", "the callbacks are parked");
+    local.clock.advance(AGAIN);
+    // Nothing is read from now on: only the parked callbacks can tell.
+    let done = local.wait_for(&approval, "approved").await;
+    assert_eq!(done["stages"][0]["nodes"][0]["tasks"][0]["status"], "approved", "{done}");
+    assert_eq!(local.instances().await.len(), 1);
+    let connection = async || local.get(&format!("/v1/connections/{}", local.connection().await)).await.json;
+    let before = connection().await;
+    assert_eq!(before["templates"][&code], code.as_str(), "{before}");
+    local.pending(&body).await;
+    assert_eq!(connection().await, before, "it is remembered once");
 }
 
 #[tokio::test]

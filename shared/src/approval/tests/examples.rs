@@ -151,12 +151,34 @@ fn a_withdrawal_that_was_asked_for_names_who_asked_once_the_platform_takes_it() 
     let by = Person { name: Some("Li".into()), ..Person::default() };
     let asked = Withdrawal { at: AT, by: by.clone(), reason: Some("mistake".into()), force: false };
     assert!(approval.ask_withdrawal(asked.clone()));
-    assert!(!approval.ask_withdrawal(asked));
+    assert!(!approval.ask_withdrawal(asked.clone()));
+    let forced = Withdrawal { at: AT + 1, reason: None, force: true, ..asked.clone() };
+    assert!(approval.ask_withdrawal(forced.clone()), "that does more");
+    assert!(!approval.ask_withdrawal(forced) && !approval.ask_withdrawal(asked));
     approval.apply(0, finished(Outcome::Withdrawn, 3));
     assert_eq!(approval.status(), Status::Withdrawn);
     let last = approval.view().history.pop().unwrap();
     assert_eq!((last.action, last.actor, last.remark.as_deref()), (Action::Withdrawn, Some(by), Some("mistake")));
     assert_eq!(approval.withdrawal, None);
+}
+
+#[test]
+fn what_is_to_be_withdrawn_is_not_started_and_may_have_begun() {
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    approval.stages[0].instance = None;
+    approval.stages[0].lease_until = Some(AT + 30_000);
+    assert_eq!((approval.stage_to_start(), approval.stage_under_way()), (Some(0), Some(0)));
+    let asked = Withdrawal { at: AT, by: Person::default(), reason: None, force: false };
+    approval.ask_withdrawal(asked.clone());
+    assert_eq!((approval.stage_to_start(), approval.stage_under_way()), (None, Some(0)));
+    assert!(approval.has_begun(0) && approval.take_lease(0, AT + 30_000, AT + 60_000), "it is looked for");
+    assert!(approval.end_withdrawn(AT + 5, Some("The platform was not told.")));
+    assert!(!approval.end_withdrawn(AT + 6, None));
+    assert_eq!(approval.view().history.last().unwrap().remark.as_deref(), Some("The platform was not told."));
+    assert_eq!(approval.stage_under_way(), None);
+    let stored = serde_json::to_value(&asked).unwrap();
+    assert_eq!(stored.get("f"), None, "few bytes, and what was stored before is read");
+    assert_eq!(serde_json::from_value::<Withdrawal>(stored).unwrap(), asked);
 }
 
 #[test]
