@@ -9,6 +9,10 @@ mod model;
 mod run;
 mod world;
 
+use std::sync::Arc;
+
+use serde_json::json;
+
 use gate::{Moment, Stop};
 use run::{Act, Scenario, run};
 use world::World;
@@ -20,10 +24,12 @@ const RUNS: usize = 40;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
     /// Everywhere, before and after.
-    EveryRequest,
+    Requests,
     /// After each request that changes something, and before the first. A process that stops at a read, or before a change, has
     /// left what it left after the change before that.
-    EveryChange,
+    Changes,
+    /// Nothing stops, but each request that changes something is refused, and then it has its effect and half of its answer is lost.
+    Answers,
 }
 
 fn changes_nothing(step: &str) -> bool {
@@ -35,12 +41,17 @@ fn points(steps: &[String], at: At) -> Vec<Stop> {
     let mut points = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         let reads = changes_nothing(step);
-        // The sweep asks shard after shard, and nothing happens in between.
-        let again = index > 0 && steps[index - 1] == *step && step == "Query";
-        if reads && (at == At::EveryChange || again) {
+        if at == At::Answers {
+            let moments = [Moment::Refused, Moment::Broken];
+            points.extend(moments.into_iter().filter(|_| !reads).map(|moment| Stop { step: index + 1, moment }));
             continue;
         }
-        if at == At::EveryRequest || points.is_empty() {
+        // The sweep asks shard after shard, and nothing happens in between.
+        let again = index > 0 && steps[index - 1] == *step && step == "Query";
+        if reads && (at == At::Changes || again) {
+            continue;
+        }
+        if at == At::Requests || points.is_empty() {
             points.push(Stop { step: index + 1, moment: Moment::Before });
         }
         if !reads {
@@ -63,16 +74,21 @@ async fn stopped(scenario: Scenario, at: At) {
         run(&world, &scenario, &name, Some(*stop)).await;
     }
     println!(
-        "{} on {}: {} points, {} requests when nothing stops",
+        "{} on {:?}: {} points, {} requests when nothing stops",
         scenario.status,
-        scenario.kind,
+        scenario.kinds,
         points.len(),
         steps.len()
     );
 }
 
-fn scenario(kind: &'static str, act: Act, status: &'static str, types: &'static [&'static str]) -> Scenario {
-    Scenario { kind, flow: format!("One approver on {kind}"), act, status, types }
+fn scenario(
+    kinds: &'static [&'static str],
+    act: Act,
+    status: &'static str,
+    types: &'static [&'static str],
+) -> Scenario {
+    Scenario { kinds, act, status, types }
 }
 
 const APPROVED: &[&str] = &["submitted", "started", "node_decided", "approved"];
@@ -81,27 +97,64 @@ const WITHDRAWN: &[&str] = &["submitted", "started", "withdrawn"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approval_on_dingtalk_survives_every_stop() {
-    stopped(scenario("dingtalk", Act::Person("approve"), "approved", APPROVED), At::EveryRequest).await;
+    stopped(scenario(&["dingtalk"], Act::Person("approve"), "approved", APPROVED), At::Requests).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approval_on_feishu_survives_every_stop() {
-    stopped(scenario("feishu", Act::Person("approve"), "approved", APPROVED), At::EveryChange).await;
+    stopped(scenario(&["feishu"], Act::Person("approve"), "approved", APPROVED), At::Changes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approval_on_wecom_survives_every_stop() {
-    stopped(scenario("wecom", Act::Person("approve"), "approved", APPROVED), At::EveryChange).await;
+    stopped(scenario(&["wecom"], Act::Person("approve"), "approved", APPROVED), At::Changes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_survives_every_refusal_and_every_broken_answer() {
+    stopped(scenario(&["dingtalk"], Act::Person("approve"), "approved", APPROVED), At::Answers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_across_two_platforms_survives_every_stop() {
+    let types = &["submitted", "started", "node_decided", "node_decided", "approved"];
+    stopped(scenario(&["wecom", "dingtalk"], Act::Person("approve"), "approved", types), At::Changes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rejection_on_dingtalk_survives_every_stop() {
-    stopped(scenario("dingtalk", Act::Person("reject"), "rejected", REJECTED), At::EveryChange).await;
+    stopped(scenario(&["dingtalk"], Act::Person("reject"), "rejected", REJECTED), At::Changes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_on_dingtalk_survives_every_stop() {
-    stopped(scenario("dingtalk", Act::Withdraw, "withdrawn", WITHDRAWN), At::EveryChange).await;
+    stopped(scenario(&["dingtalk"], Act::Withdraw, "withdrawn", WITHDRAWN), At::Changes).await;
+}
+
+/// A definition of Feishu can never be deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_many_processes_want_at_once_is_made_once() {
+    let world = Arc::new(World::new().await);
+    let path = format!("/v1/connections/{}/template", world.connection("feishu").await);
+    world.forget_tokens().await;
+    world.gate.arm(None);
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let (world, path) = (Arc::clone(&world), path.clone());
+            // Each finds nothing in memory.
+            world.restart();
+            tokio::spawn(async move { world.call("POST", &path, None, &json!({"nodes": ["all", "sequential"]})).await })
+        })
+        .collect();
+    for call in calls {
+        let answer = call.await.unwrap().unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    let steps = world.gate.steps();
+    let asked =
+        |path: &str| steps.iter().filter(|step| *step == &format!("POST /sandbox/feishu/open-apis{path}")).count();
+    assert_eq!(asked("/approval/v4/approvals"), 1, "{steps:?}");
+    assert_eq!(asked("/auth/v3/tenant_access_token/internal"), 1, "one fetches the token for all: {steps:?}");
 }
 
 /// Seeds of the schedules that always run. A seed that found something stays.

@@ -1,7 +1,5 @@
 //! Leases, and what must not be done twice.
 
-use std::collections::BTreeSet;
-
 use countersign_tests::http::Answer;
 use countersign_tests::local::Local;
 use countersign_tests::test_store;
@@ -36,25 +34,6 @@ async fn of_many_who_want_a_lease_one_gets_it() {
         got += u32::from(taker.await.unwrap());
     }
     assert_eq!(got, 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_template_that_many_want_at_once_is_made_once() {
-    let local = Local::start().await;
-    let app = local.get("/sandbox/dingtalk/_/app").await.json;
-    let body = json!({"kind": "dingtalk", "name": "Again", "settings": app["settings"], "secrets": app["secrets"]});
-    let connection = local.make("/v1/connections", &body).await["id"].as_str().unwrap().to_owned();
-    let calls = (0..8).map(|_| {
-        let (api, path) = (local.api.clone(), format!("/v1/connections/{connection}/template"));
-        tokio::spawn(async move { api.call("POST", &path, &Value::Null).await })
-    });
-    let mut codes = BTreeSet::new();
-    for call in calls.collect::<Vec<_>>() {
-        let answer: Answer = call.await.unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        codes.insert(answer.json["templates"]["standard"].as_str().unwrap().to_owned());
-    }
-    assert_eq!(codes.len(), 1);
 }
 
 #[tokio::test]

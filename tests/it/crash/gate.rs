@@ -11,19 +11,28 @@ use axum::{Router, body};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-/// Whether the request at which a process stops had its effect.
+/// What happens at a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
+    /// The process stops, and the request had no effect.
     Before,
+    /// The process stops, and the request had its effect.
     After,
+    /// The request is refused as one too many, as often as a client tries it. The process goes on.
+    Refused,
+    /// The request has its effect, and half of its answer gets lost. The process goes on.
+    Broken,
 }
 
-/// Where a process is to stop: at which request, counted from 1.
+/// Where something happens: at which request, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stop {
     pub(super) step: usize,
     pub(super) moment: Moment,
 }
+
+/// How often a process's client asks DynamoDB before it gives up.
+pub(super) const TRIES: usize = 2;
 
 /// The gate. Clones share everything.
 #[derive(Clone)]
@@ -43,6 +52,8 @@ struct Inner {
 struct Counted {
     steps: Vec<String>,
     stop: Option<Stop>,
+    /// So many requests to DynamoDB are still refused.
+    refused: usize,
 }
 
 impl Gate {
@@ -66,7 +77,7 @@ impl Gate {
 
     /// Counts from the beginning, and stops there, if anywhere.
     pub(super) fn arm(&self, stop: Option<Stop>) {
-        *self.state() = Counted { steps: Vec::new(), stop };
+        *self.state() = Counted { stop, ..Counted::default() };
     }
 
     /// What was asked since, in order.
@@ -88,13 +99,21 @@ impl Gate {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request; says whether the process stops at it.
+    /// Counts a request; says what happens at it.
     fn count(&self, step: String) -> Option<Moment> {
         let mut state = self.state();
+        if state.refused > 0 && !step.contains(' ') {
+            state.refused -= 1;
+            return Some(Moment::Refused);
+        }
+        let is_database = !step.contains(' ');
         state.steps.push(step);
         let now = state.steps.len();
         let stop = state.stop.filter(|stop| stop.step == now)?;
         state.stop = None;
+        if stop.moment == Moment::Refused && is_database {
+            state.refused = TRIES - 1;
+        }
         Some(stop.moment)
     }
 }
@@ -106,18 +125,42 @@ async fn pass(State(gate): State<Gate>, method: Method, uri: Uri, headers: Heade
     };
     // What the platform sends is no step of ours.
     let stop = if uri.path().starts_with("/callbacks/") { None } else { gate.count(step) };
-    if stop == Some(Moment::Before) {
-        gate.stop();
-        return std::future::pending().await;
+    match stop {
+        Some(Moment::Before) => {
+            gate.stop();
+            return std::future::pending().await;
+        }
+        Some(Moment::Refused) => return refusal(&headers),
+        _ => {}
     }
     // The effect does not depend on whether anybody waits for the answer.
     let passed = tokio::spawn(forward(gate.clone(), method, uri, headers, body));
     let answer = passed.await.unwrap();
-    if stop == Some(Moment::After) {
-        gate.stop();
-        return std::future::pending().await;
+    match stop {
+        Some(Moment::After) => {
+            gate.stop();
+            std::future::pending().await
+        }
+        Some(Moment::Broken) => half(answer),
+        _ => answer,
     }
-    answer
+}
+
+/// One request too many, as DynamoDB says it, and as everybody else does.
+fn refusal(headers: &HeaderMap) -> Response {
+    if headers.contains_key("x-amz-target") {
+        let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}"#;
+        return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], body).into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "busy").into_response()
+}
+
+/// The answer with a body that ends before its end.
+fn half(answer: Response) -> Response {
+    let (mut parts, _) = answer.into_parts();
+    parts.headers.remove("content-length");
+    let pieces = [Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("the line is cut"))];
+    Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(pieces)))
 }
 
 async fn forward(gate: Gate, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use countersign_tests::http::Answer;
 use serde_json::{Value, json};
 
 use super::gate::Stop;
@@ -27,9 +28,8 @@ pub(super) enum Act {
 
 /// A way through an approval: what people do and how it must end.
 pub(super) struct Scenario {
-    pub(super) kind: &'static str,
-    /// Name of the flow that takes it.
-    pub(super) flow: String,
+    /// The platforms of its stages, in order.
+    pub(super) kinds: &'static [&'static str],
     pub(super) act: Act,
     pub(super) status: &'static str,
     /// The events that the source must get.
@@ -39,21 +39,22 @@ pub(super) struct Scenario {
 /// Submits, lets people act, and goes on until nothing is open. Answers with every request that was made, and panics where a
 /// promise is broken.
 pub(super) async fn run(world: &World, scenario: &Scenario, name: &str, stop: Option<Stop>) -> Vec<String> {
-    let before = instances(world, scenario.kind).await;
+    let flow = world.flow(scenario.kinds).await;
+    let before = everywhere(world, scenario).await;
     // What other runs left in memory would hide requests.
     world.restart();
     world.forget_tokens().await;
     world.gate.arm(stop);
-    let id = submit(world, name, world.flow(&scenario.flow)).await;
-    let mut acted = false;
+    let id = submit(world, name, &flow).await;
+    let mut acted = 0;
     let mut last = Value::Null;
     for wait in TURNS {
         world.clock.advance(wait);
         world.turn().await;
         last = approval(world, &id).await;
-        if !acted && last["status"] == "pending" {
-            act(world, scenario, &last).await;
-            acted = true;
+        if last["status"] == "pending" && last["stages"][acted]["status"] == "pending" {
+            act(world, scenario, &last, acted).await;
+            acted += 1;
         }
         if last["status"] == scenario.status && arrived(world, &id).await.len() == scenario.types.len() {
             break;
@@ -63,10 +64,12 @@ pub(super) async fn run(world: &World, scenario: &Scenario, name: &str, stop: Op
     world.gate.arm(None);
     let context = format!("{name}: {last}");
     assert_eq!(last["status"], scenario.status, "{context}");
-    let after = instances(world, scenario.kind).await;
-    let made: Vec<&String> = after.difference(&before).collect();
-    assert_eq!(made.len(), 1, "{name}: one instance on the platform, not {made:?}");
-    assert_eq!(last["stages"][0]["instance"], json!(made[0]), "{context}");
+    let after = everywhere(world, scenario).await;
+    for (stage, (before, after)) in before.iter().zip(&after).enumerate() {
+        let made: Vec<&String> = after.difference(before).collect();
+        assert_eq!(made.len(), 1, "{name}: one instance for stage {stage}, not {made:?}");
+        assert_eq!(last["stages"][stage]["instance"], json!(made[0]), "{context}");
+    }
     let types: Vec<String> = arrived(world, &id).await.into_values().collect();
     assert_eq!(types, scenario.types, "{name}: each event once and in order, by its id");
     let same = world.ours("GET", "/v1/approvals", &Value::Null).await["items"].clone();
@@ -80,17 +83,28 @@ async fn submit(world: &World, name: &str, flow: &str) -> String {
     let body = json!({"title": name, "applicant": {"mobile": APPLICANT}, "flow": flow});
     for _ in 0..PATIENCE {
         let Some(answer) = world.call("POST", "/v1/approvals", Some(name), &body).await else { continue };
+        if is_busy(&answer) {
+            continue;
+        }
         assert!([200, 201, 202].contains(&answer.status), "{name}: {} {}", answer.status, answer.text);
         return answer.json["id"].as_str().unwrap().to_owned();
     }
     panic!("{name}: no answer");
 }
 
-async fn act(world: &World, scenario: &Scenario, approval: &Value) {
+/// Whether the caller is told to come again.
+fn is_busy(answer: &Answer) -> bool {
+    // 502 says that the platform failed while people were looked up: nothing was promised.
+    let busy = answer.status == 503;
+    assert!(!busy || answer.header("retry-after").is_some(), "{}", answer.text);
+    busy || answer.status == 502
+}
+
+async fn act(world: &World, scenario: &Scenario, approval: &Value, stage: usize) {
     match scenario.act {
         Act::Person(action) => {
-            let instance = approval["stages"][0]["instance"].as_str().unwrap();
-            let path = format!("/sandbox/{}/_/instances/{instance}/act", scenario.kind);
+            let instance = approval["stages"][stage]["instance"].as_str().unwrap();
+            let path = format!("/sandbox/{}/_/instances/{instance}/act", scenario.kinds[stage]);
             world.sandbox("POST", &path, &json!({"user": OWNER, "action": action})).await;
         }
         Act::Withdraw => {
@@ -99,6 +113,9 @@ async fn act(world: &World, scenario: &Scenario, approval: &Value) {
                 let Some(answer) = world.call("POST", &path, None, &json!({"reason": "not needed"})).await else {
                     continue;
                 };
+                if is_busy(&answer) {
+                    continue;
+                }
                 assert!([200, 202].contains(&answer.status), "{} {}", answer.status, answer.text);
                 return;
             }
@@ -109,6 +126,15 @@ async fn act(world: &World, scenario: &Scenario, approval: &Value) {
 
 pub(super) async fn approval(world: &World, id: &str) -> Value {
     world.ours("GET", &format!("/v1/approvals/{id}"), &Value::Null).await
+}
+
+/// The ids of all instances, platform by platform.
+async fn everywhere(world: &World, scenario: &Scenario) -> Vec<BTreeSet<String>> {
+    let mut found = Vec::new();
+    for kind in scenario.kinds {
+        found.push(instances(world, kind).await);
+    }
+    found
 }
 
 /// The ids of all instances on a platform.

@@ -1,9 +1,9 @@
 //! A table, the sandbox, and processes that can be stopped at any request.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -22,10 +22,10 @@ use countersign_tests::http::{Answer, Client};
 use countersign_tests::local::TempDir;
 use countersign_tests::{MovedClock, embedded};
 use secrecy::ExposeSecret;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::gate::Gate;
+use super::gate::{Gate, TRIES};
 
 const TABLE: &str = "crash";
 
@@ -41,7 +41,6 @@ pub(super) struct World {
     looking: App,
     streams: aws_sdk_dynamodbstreams::Client,
     app: Arc<Mutex<App>>,
-    flows: BTreeMap<String, String>,
     data: TempDir,
 }
 
@@ -62,7 +61,7 @@ impl World {
         let org = bootstrapped.org;
         let looking = process(&database, &clock);
         let streams = dynamodb::streams(&dynamodb::at(&database), None);
-        let mut world = Self {
+        let world = Self {
             gate,
             clock,
             sandbox,
@@ -72,15 +71,10 @@ impl World {
             streams,
             database,
             app: Arc::new(Mutex::new(app.clone())),
-            flows: BTreeMap::new(),
             data,
         };
         world.gate.lead_to(world.outside());
         seed::seed(&app, &world.sandbox, &org, world.data.path()).await.unwrap();
-        let listed = world.ours("GET", "/v1/flows", &Value::Null).await;
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let flows = listed["items"].as_array().unwrap();
-        world.flows = flows.iter().map(|flow| (text(&flow["name"]), text(&flow["id"]))).collect();
         world
     }
 
@@ -144,7 +138,8 @@ impl World {
     /// Deals with what is due.
     pub(super) async fn sweep(&self) -> Option<usize> {
         let app = self.app();
-        self.run(async { sweep(&app).await.unwrap() }).await
+        // What cannot be looked up now is looked up in the next round.
+        self.run(async { sweep(&app).await.unwrap_or(1) }).await
     }
 
     /// One turn of everything that goes on by itself.
@@ -178,9 +173,22 @@ impl World {
         found.unwrap()["id"].as_str().unwrap().to_owned()
     }
 
-    /// The id of a flow by its name.
-    pub(super) fn flow(&self, name: &str) -> &str {
-        &self.flows[name]
+    /// The id of a flow with a stage of one node on each of these platforms; it is made when there is none.
+    pub(super) async fn flow(&self, kinds: &[&str]) -> String {
+        let name = format!("One approver on {}", kinds.join(", "));
+        let listed = self.ours("GET", "/v1/flows", &Value::Null).await;
+        let found = listed["items"].as_array().unwrap().iter().find(|flow| flow["name"] == json!(name));
+        if let Some(found) = found {
+            return found["id"].as_str().unwrap().to_owned();
+        }
+        let mut stages = Vec::new();
+        for kind in kinds {
+            let node = json!({"name": "Owner", "mode": "any", "approvers": [{"mobile": "13800000001"}]});
+            stages.push(json!({"connection": self.connection(kind).await, "nodes": [node]}));
+        }
+        let made = self.call("POST", "/v1/flows", None, &json!({"name": name, "stages": stages})).await.unwrap();
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.json["id"].as_str().unwrap().to_owned()
     }
 
     /// Takes the platforms' access tokens out of the table, so that a process has to fetch them.
@@ -221,7 +229,10 @@ fn process(url: &str, clock: &Arc<MovedClock>) -> App {
 
 /// What a process begins with. All it asks goes through the gate.
 fn process_with(url: &str, world: countersign::clock::World) -> App {
-    let store = Store::new(aws_sdk_dynamodb::Client::new(&dynamodb::at(url)), TABLE);
+    let retry = RetryConfig::standard().with_max_attempts(u32::try_from(TRIES).unwrap_or(1));
+    let retry = retry.with_initial_backoff(Duration::from_millis(1));
+    let config = aws_sdk_dynamodb::config::Builder::from(&dynamodb::at(url)).retry_config(retry).build();
+    let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE);
     let settings = Settings {
         table: TABLE.to_owned(),
         public_url: url.to_owned(),
