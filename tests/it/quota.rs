@@ -119,3 +119,12 @@ async fn a_spent_quota_ends_readings_until_the_month_does() {
     local.clock.advance(due + 1_000 - local.app.world.now());
     local.wait_for(&approval, "approved").await;
 }
+
+#[tokio::test]
+async fn a_start_that_the_platform_refuses_for_its_quota_is_remembered() {
+    let local = Local::start().await;
+    local.faults(&json!({"quota": true})).await;
+    let answer = local.submit(&request()).await;
+    assert_eq!((answer.status, &answer.json["status"]), (202, &json!("starting")), "{}", answer.text);
+    assert_eq!(usage(&local).await["exhausted"], true);
+}

@@ -114,7 +114,10 @@ pub async fn start_with(
     match call(app, provider, &connection, account, &start, tried).await {
         Ok(started) => keep(app, record, stage, &connection.id, started).await,
         Err(Error::Provider(error)) if is_final(&error) => fail(app, record, error).await,
-        Err(Error::Provider(error)) => again_later(app, record, stage, &error).await,
+        Err(Error::Provider(error)) => {
+            app.note_exhausted(connection.id.as_str(), &error).await;
+            again_later(app, record, stage, &error).await
+        }
         Err(error) => Err(error),
     }
 }

@@ -77,6 +77,8 @@ impl FieldErrors {
     #[must_use]
     pub fn into_problem(self, status: StatusCode, code: &'static str) -> Problem {
         let detail = match self.found.as_slice() {
+            // The body as a whole has an empty pointer.
+            [only] if only.pointer.is_empty() => only.detail.clone(),
             [only] => format!("{}: {}", only.pointer, only.detail),
             several => format!("{} fields are wrong", several.len()),
         };

@@ -55,7 +55,12 @@ impl Problem {
     #[must_use]
     pub fn bad_field(code: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let error = FieldError { pointer: pointer.into(), detail: detail.into() };
-        Self::bad_request(code, format!("{}: {}", error.pointer, error.detail)).with_errors(vec![error])
+        // The body as a whole has an empty pointer.
+        let detail = match error.pointer.as_str() {
+            "" => error.detail.clone(),
+            pointer => format!("{pointer}: {}", error.detail),
+        };
+        Self::bad_request(code, detail).with_errors(vec![error])
     }
 
     /// 401 `invalid_key`. Does not say whether the key exists.
