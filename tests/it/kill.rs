@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// The load runs until so many more submits are answered, give or take, and no longer than this.
 const SUBMITS: usize = 6;
 const LONGEST_LOAD: Duration = Duration::from_secs(3);
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// What was answered before a kill.
 #[derive(Debug, Default, Clone)]
