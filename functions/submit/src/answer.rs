@@ -3,16 +3,23 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use countersign::delivery::Document;
+use countersign::engine::submit::Submitted;
 use countersign::http::Problem;
 use countersign::store::approvals::{Failure, Record};
 
-/// The approval with this status.
-pub(crate) fn approval(status: StatusCode, record: &Record) -> Response {
-    (status, axum::Json(Document::from(record))).into_response()
+/// The approval, or the platform's refusal.
+pub(crate) fn submitted(submitted: &Submitted) -> Result<Response, Problem> {
+    let status = match submitted {
+        Submitted::Created(_) => StatusCode::CREATED,
+        Submitted::Starting(_) => StatusCode::ACCEPTED,
+        Submitted::Known(_) => StatusCode::OK,
+        Submitted::Refused(record, failure) => return Err(refused(record, failure)),
+    };
+    Ok((status, axum::Json(Document::from(submitted.record()))).into_response())
 }
 
 /// 422: the platform refused for good, and the approval has failed.
-pub(crate) fn refused(record: &Record, failure: &Failure) -> Problem {
+fn refused(record: &Record, failure: &Failure) -> Problem {
     let code = code(&failure.code);
     let problem = Problem::unprocessable(code, failure.message.clone()).with("approval", record.id.to_string());
     let problem = match &failure.provider_code {

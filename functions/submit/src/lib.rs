@@ -4,10 +4,6 @@
 //! written, and the first stage is started. A repeated `Idempotency-Key` finds the first approval.
 
 mod answer;
-mod body;
-mod create;
-mod people;
-mod plan;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,10 +11,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use countersign::config::Role;
+use countersign::engine::submit::{Body, Submission, source};
 use countersign::http::{App, Caller, Problem, extract, ok_router};
 use serde_json::Value;
-
-use crate::body::Body;
 
 /// What this function serves.
 pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/approvals")];
@@ -39,8 +34,9 @@ async fn submit(State(app): State<App>, caller: Caller, request: Request) -> Res
     let value: Value = extract::parse(&bytes)?;
     let body: Body = extract::parse(&bytes)?;
     body.check()?;
-    let submission = create::Submission::new(&app, &caller, key, &value, body).await?;
-    submission.run().await
+    let source = source(&app, &caller, &body).await?;
+    let submission = Submission::new(&app, source, key.as_deref(), &value, body);
+    answer::submitted(&submission.run().await?)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

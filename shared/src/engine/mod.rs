@@ -10,6 +10,7 @@ pub mod due;
 mod look;
 pub mod pace;
 pub mod start;
+pub mod submit;
 pub mod sweep;
 pub mod template;
 pub mod transition;

@@ -36,6 +36,9 @@ pub struct Request {
     /// The customer's template on each stage's connection, where the flow names one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<Option<String>>,
+    /// What the source's format needs of the request to tell of its decision, as the source's own id of it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub origin: Map<String, Value>,
 }
 
 /// A stored request and the hash of the body it was made from.

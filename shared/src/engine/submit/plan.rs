@@ -1,21 +1,21 @@
 //! From a flow to the stages of an approval, with every person resolved.
 
+use crate::approval::{Mode, Node, Person, Stage};
+use crate::config::flow::{Unsupported, check_nodes};
+use crate::config::{Approver, Connection, Flow, Member};
+use crate::http::{App, FieldErrors, Problem};
+use crate::ids::OrgId;
+use crate::store;
 use axum::http::StatusCode;
-use countersign::approval::{Mode, Node, Person, Stage};
-use countersign::config::flow::{Unsupported, check_nodes};
-use countersign::config::{Approver, Connection, Flow, Member};
-use countersign::http::{App, FieldErrors, Problem};
-use countersign::ids::OrgId;
-use countersign::store;
 
-use crate::body::{Applicant, Body};
-use crate::people::{Missing, People, Platform};
+use super::body::{Applicant, Body};
+use super::people::{Missing, People, Platform};
 
 /// The stages, and the applicant's account and the customer's template on each.
-pub(crate) struct Plan {
-    pub(crate) stages: Vec<Stage>,
-    pub(crate) applicant_accounts: Vec<Option<String>>,
-    pub(crate) templates: Vec<Option<String>>,
+pub(super) struct Plan {
+    pub(super) stages: Vec<Stage>,
+    pub(super) applicant_accounts: Vec<Option<String>>,
+    pub(super) templates: Vec<Option<String>>,
 }
 
 /// A node to be resolved, and where a bad approver of it is reported.
@@ -27,7 +27,7 @@ struct Wanted<'a> {
 }
 
 /// Resolves a flow for a request. Everybody who cannot be found is named at once.
-pub(crate) async fn plan(
+pub(super) async fn plan(
     people: &People<'_>,
     flow: &Flow,
     body: &Body,

@@ -1,71 +1,106 @@
-//! Writing an approval, once, and starting it.
+//! Submitting: who asks and for what is checked, people are resolved to accounts of the platforms, the request and the state are
+//! written, once, and the first stage is started. A repeated key finds the first approval.
+//!
+//! What the API takes and what the products send in formats of their own end here; the sweep submits what it finds by asking.
 
-use axum::http::StatusCode;
-use axum::response::Response;
+mod body;
+mod people;
+mod plan;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use countersign::approval::{Approval, Closed};
-use countersign::config::{Flow, Source, Workspace};
-use countersign::engine::due::next_look;
-use countersign::engine::pace::Pace;
-use countersign::engine::start::{self, LEASE, Outcome};
-use countersign::http::{App, Caller, Problem};
-use countersign::ids::{ApprovalId, FlowId, WorkspaceId};
-use countersign::store;
-use countersign::store::approvals::{Lost, Record};
-use countersign::store::requests::{Request, StoredRequest};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::answer;
-use crate::body::Body;
-use crate::people::{Missing, People};
-use crate::plan::plan;
+use super::due::next_look;
+use super::pace::Pace;
+use super::start::{self, LEASE, Outcome};
+use crate::approval::{Approval, Closed};
+use crate::config::{Flow, Source, Workspace};
+use crate::http::{App, Caller, Problem};
+use crate::ids::{ApprovalId, FlowId, WorkspaceId};
+use crate::store;
+use crate::store::approvals::{Failure, Lost, Record};
+use crate::store::requests::{Request, StoredRequest};
 
-/// One submit.
-pub(crate) struct Submission<'a> {
+pub use body::{Applicant, Body};
+use people::{Missing, People};
+use plan::plan;
+
+/// One submit: a source asks for something.
+pub struct Submission<'a> {
     app: &'a App,
     source: Source,
     id: ApprovalId,
-    /// Whether the id comes from an idempotency key, so that the approval may be there already.
+    /// Whether the id comes from a key, so that the approval may be there already.
     derived: bool,
     body_hash: String,
     body: Body,
+    origin: Map<String, Value>,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Submitted {
+    /// The platform runs it, or it has ended at once.
+    Created(Box<Record>),
+    /// The platform has not answered in time; the start goes on by itself.
+    Starting(Box<Record>),
+    /// The same was submitted before.
+    Known(Box<Record>),
+    /// The platform refused for good: the approval has failed.
+    Refused(Box<Record>, Failure),
+}
+
+impl Submitted {
+    /// The approval.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        match self {
+            Self::Created(record) | Self::Starting(record) | Self::Known(record) | Self::Refused(record, _) => record,
+        }
+    }
 }
 
 impl<'a> Submission<'a> {
-    pub(crate) async fn new(
-        app: &'a App,
-        caller: &Caller,
-        key: Option<String>,
-        sent: &Value,
-        body: Body,
-    ) -> Result<Self, Problem> {
-        let source = source(app, caller, &body).await?;
-        let id = match &key {
+    /// What a source asks. `key` is the source's own name of it: whatever has the same key is the same approval. `sent` is what
+    /// it sent, by which another request under the same key is known. `body` has passed [`Body::check`].
+    #[must_use]
+    pub fn new(app: &'a App, source: Source, key: Option<&str>, sent: &Value, body: Body) -> Self {
+        let id = match key {
             Some(key) => ApprovalId::derived(&source.id, key),
             None => ApprovalId::new(&app.world),
         };
         // Of JSON, not of bytes: the order of names and white space make no other request.
         let body_hash = STANDARD_NO_PAD.encode(Sha256::digest(sent.to_string()));
-        Ok(Self { app, source, id, derived: key.is_some(), body_hash, body })
+        Self { app, source, id, derived: key.is_some(), body_hash, body, origin: Map::new() }
     }
 
-    pub(crate) async fn run(self) -> Result<Response, Problem> {
+    /// Keeps what the source's format needs of the request to tell of its decision, as its own id of it.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Map<String, Value>) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Submits.
+    ///
+    /// # Errors
+    /// What the sender is told: nothing was started then.
+    pub async fn run(self) -> Result<Submitted, Problem> {
         if self.derived
-            && let Some(answer) = self.known().await?
+            && let Some(known) = self.known().await?
         {
-            return Ok(answer);
+            return Ok(known);
         }
-        let (record, request) = self.resolve().await?;
+        let (mut record, request) = self.resolve().await?;
         let stored = StoredRequest { body_hash: self.body_hash.clone(), request };
         if let Some(earlier) = self.app.store.create_request(&self.id, &stored).await? {
             self.check_same(&earlier)?;
         }
-        let mut record = record;
         match self.app.store.create_approval(&mut record).await {
             Ok(()) => {}
-            Err(Lost::Race(current)) => return Ok(answer::approval(StatusCode::OK, &current)),
+            Err(Lost::Race(current)) => return Ok(Submitted::Known(current)),
             Err(Lost::Failed(error)) => return Err(error.into()),
         }
         self.start(record, false, &stored.request).await
@@ -73,7 +108,7 @@ impl<'a> Submission<'a> {
 
     /// The approval that this key made before. A failed one is started again; one whose writer died before its state was
     /// written is written now.
-    async fn known(&self) -> Result<Option<Response>, Problem> {
+    async fn known(&self) -> Result<Option<Submitted>, Problem> {
         let earlier = match self.app.store.request(&self.id).await {
             Ok(earlier) => earlier,
             Err(store::Error::NotFound) => return Ok(None),
@@ -87,7 +122,7 @@ impl<'a> Submission<'a> {
         };
         let failed = record.state.closed.as_ref().is_some_and(|closure| closure.how == Closed::Failed);
         if !failed {
-            return Ok(Some(answer::approval(StatusCode::OK, &record)));
+            return Ok(Some(Submitted::Known(Box::new(record))));
         }
         self.again(record).await.map(Some)
     }
@@ -101,7 +136,7 @@ impl<'a> Submission<'a> {
     }
 
     /// Starts a failed approval once more, under its id, from where it failed. Of two who do so at once one does it.
-    async fn again(&self, failed: Record) -> Result<Response, Problem> {
+    async fn again(&self, failed: Record) -> Result<Submitted, Problem> {
         let (mut record, request) = self.resolve().await?;
         record.version = failed.version;
         record.state.submitted_at = failed.state.submitted_at;
@@ -110,21 +145,19 @@ impl<'a> Submission<'a> {
         self.app.store.replace_request(&self.id, &stored).await?;
         match self.app.store.update_approval(&mut record).await {
             Ok(()) => {}
-            Err(Lost::Race(current)) => return Ok(answer::approval(StatusCode::OK, &current)),
+            Err(Lost::Race(current)) => return Ok(Submitted::Known(current)),
             Err(Lost::Failed(error)) => return Err(error.into()),
         }
         self.start(record, true, &stored.request).await
     }
 
-    async fn start(&self, record: Record, tried: bool, request: &Request) -> Result<Response, Problem> {
+    async fn start(&self, record: Record, tried: bool, request: &Request) -> Result<Submitted, Problem> {
         match start::start_with(self.app, record, 0, tried, request).await? {
-            Outcome::Started(record) | Outcome::NothingToDo(record) => {
-                Ok(answer::approval(StatusCode::CREATED, &record))
-            }
-            Outcome::Starting(record) => Ok(answer::approval(StatusCode::ACCEPTED, &record)),
+            Outcome::Started(record) | Outcome::NothingToDo(record) => Ok(Submitted::Created(record)),
+            Outcome::Starting(record) => Ok(Submitted::Starting(record)),
             Outcome::Failed(record, error) => {
                 let failure = record.failure.clone().unwrap_or_else(|| start::failure(&error));
-                Err(answer::refused(&record, &failure))
+                Ok(Submitted::Refused(record, failure))
             }
         }
     }
@@ -168,6 +201,7 @@ impl<'a> Submission<'a> {
             ends_at: body.ends_at(),
             applicant_accounts: plan.applicant_accounts,
             templates: plan.templates,
+            origin: self.origin.clone(),
         };
         Ok((record, request))
     }
@@ -205,7 +239,10 @@ impl<'a> Submission<'a> {
 }
 
 /// The source that asks: the key's own; for a key above a source's, the one that the body names, or the only one there is.
-async fn source(app: &App, caller: &Caller, body: &Body) -> Result<Source, Problem> {
+///
+/// # Errors
+/// 403 where the key is another source's, 422 where there is none, or more than one to choose from.
+pub async fn source(app: &App, caller: &Caller, body: &Body) -> Result<Source, Problem> {
     let wanted = match (&caller.source, &body.source) {
         (Some(own), Some(named)) if own != named => {
             return Err(Problem::forbidden("this key submits for another source"));

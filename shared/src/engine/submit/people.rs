@@ -1,23 +1,23 @@
 //! From the people that a request or a flow names to accounts of the platform.
 
-use countersign::approval::Person;
-use countersign::config::{Approver, Connection, Member, Workspace};
-use countersign::http::{App, Problem};
-use countersign::ids::{MemberId, OrgId, WorkspaceId};
-use countersign::providers::{self, Account, Calls, Contact, Provider};
-use countersign::store;
+use crate::approval::Person;
+use crate::config::{Approver, Connection, Member, Workspace};
+use crate::http::{App, Problem};
+use crate::ids::{MemberId, OrgId, WorkspaceId};
+use crate::providers::{self, Account, Calls, Contact, Provider};
+use crate::store;
 
-use crate::body::Applicant;
+use super::body::Applicant;
 
 /// One connection with all that is needed to look people up on it.
-pub(crate) struct Platform {
-    pub(crate) connection: Connection,
-    pub(crate) provider: &'static dyn Provider,
-    pub(crate) account: Account,
+pub(super) struct Platform {
+    pub(super) connection: Connection,
+    pub(super) provider: &'static dyn Provider,
+    pub(super) account: Account,
 }
 
 impl Platform {
-    pub(crate) async fn open(app: &App, connection: Connection) -> Result<Self, Problem> {
+    pub(super) async fn open(app: &App, connection: Connection) -> Result<Self, Problem> {
         let unknown = || Problem::unprocessable("unknown_kind", "this version does not know the connection's platform");
         let provider = providers::by_kind(&connection.kind).ok_or_else(unknown)?;
         let account = app.account(&connection).await?;
@@ -30,7 +30,7 @@ impl Platform {
 }
 
 /// Why a person was not found: something the sender can mend, or a problem of its own.
-pub(crate) enum Missing {
+pub(super) enum Missing {
     /// Said of the field.
     Field(String),
     /// The whole submit fails.
@@ -52,10 +52,10 @@ enum Found {
 }
 
 /// Looks people up for one submit.
-pub(crate) struct People<'a> {
-    pub(crate) app: &'a App,
-    pub(crate) org: &'a OrgId,
-    pub(crate) workspace: Option<&'a WorkspaceId>,
+pub(super) struct People<'a> {
+    pub(super) app: &'a App,
+    pub(super) org: &'a OrgId,
+    pub(super) workspace: Option<&'a WorkspaceId>,
 }
 
 impl People<'_> {
@@ -69,7 +69,7 @@ impl People<'_> {
 
     /// Who asks, as the state keeps it, and how they can be reached. The account is that of no platform yet, but for one
     /// that the request names.
-    pub(crate) async fn applicant(&self, applicant: &Applicant) -> Result<(Person, Contact, Option<Member>), Missing> {
+    pub(super) async fn applicant(&self, applicant: &Applicant) -> Result<(Person, Contact, Option<Member>), Missing> {
         if let Some(id) = &applicant.member {
             let member = self.member(id).await?;
             let person = Person { member: Some(id.to_string()), account: None, name: Some(member.name.clone()) };
@@ -86,7 +86,7 @@ impl People<'_> {
     /// The applicant's account on a platform: the member's, the named one, the one found by mobile or e-mail, or the
     /// connection's default applicant. `None` where the platform needs none. `named` says whether an account that the
     /// request names is one of this platform.
-    pub(crate) async fn applicant_account(
+    pub(super) async fn applicant_account(
         &self,
         platform: &Platform,
         applicant: &Applicant,
@@ -115,7 +115,7 @@ impl People<'_> {
     }
 
     /// The people whom an approver of a node stands for, with their accounts on the platform.
-    pub(crate) async fn approvers(&self, platform: &Platform, approver: &Approver) -> Result<Vec<Person>, Missing> {
+    pub(super) async fn approvers(&self, platform: &Platform, approver: &Approver) -> Result<Vec<Person>, Missing> {
         match approver {
             Approver::Account(account) => Ok(vec![Person { member: None, account: Some(account.clone()), name: None }]),
             Approver::Member(id) => {

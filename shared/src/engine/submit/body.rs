@@ -1,9 +1,9 @@
 //! The body of a submit, and what is wrong with it.
 
-use countersign::config::NodeSpec;
-use countersign::http::{FieldErrors, Problem};
-use countersign::ids::{FlowId, MemberId, SourceId, WorkspaceId};
-use countersign::providers::Resource;
+use crate::config::NodeSpec;
+use crate::http::{FieldErrors, Problem};
+use crate::ids::{FlowId, MemberId, SourceId, WorkspaceId};
+use crate::providers::Resource;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -19,35 +19,54 @@ const LONGEST_NAME: usize = 128;
 /// What a source sends.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Body {
-    pub(crate) title: String,
-    pub(crate) reason: Option<String>,
-    pub(crate) applicant: Applicant,
-    pub(crate) flow: Option<FlowId>,
-    pub(crate) nodes: Option<Vec<NodeSpec>>,
+pub struct Body {
+    /// What is asked, in a few words.
+    pub title: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who asks.
+    pub applicant: Applicant,
+    /// The flow it is to follow.
+    pub flow: Option<FlowId>,
+    /// Nodes of its own, where the flow lets it bring them.
+    pub nodes: Option<Vec<NodeSpec>>,
+    /// Free fields.
     #[serde(default)]
-    pub(crate) fields: Map<String, Value>,
-    pub(crate) resource: Option<Resource>,
-    pub(crate) starts_at: Option<String>,
-    pub(crate) ends_at: Option<String>,
-    pub(crate) workspace: Option<WorkspaceId>,
-    pub(crate) source: Option<SourceId>,
+    pub fields: Map<String, Value>,
+    /// What access is asked to.
+    pub resource: Option<Resource>,
+    /// Begin of what is asked for, RFC 3339.
+    pub starts_at: Option<String>,
+    /// End of what is asked for, RFC 3339.
+    pub ends_at: Option<String>,
+    /// The workspace it belongs to.
+    pub workspace: Option<WorkspaceId>,
+    /// The source that asks, for keys that are bound to none.
+    pub source: Option<SourceId>,
 }
 
 /// Who asks: a member, or somebody described.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Applicant {
-    pub(crate) member: Option<MemberId>,
-    pub(crate) name: Option<String>,
-    pub(crate) mobile: Option<String>,
-    pub(crate) email: Option<String>,
-    pub(crate) account: Option<String>,
+pub struct Applicant {
+    /// A member.
+    pub member: Option<MemberId>,
+    /// Their name.
+    pub name: Option<String>,
+    /// Their mobile number.
+    pub mobile: Option<String>,
+    /// Their e-mail address.
+    pub email: Option<String>,
+    /// Their account on the platform that the flow starts on.
+    pub account: Option<String>,
 }
 
 impl Body {
     /// Checks everything that needs nobody else, all at once.
-    pub(crate) fn check(&self) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// 400 with a pointer for everything that is wrong.
+    pub fn check(&self) -> Result<(), Problem> {
         let mut errors = FieldErrors::new();
         errors.text("/title", &self.title, LONGEST_TITLE);
         self.check_texts(&mut errors);
@@ -129,11 +148,11 @@ impl Body {
         }
     }
 
-    pub(crate) fn starts_at(&self) -> Option<i64> {
+    pub(super) fn starts_at(&self) -> Option<i64> {
         self.starts_at.as_deref().and_then(millis)
     }
 
-    pub(crate) fn ends_at(&self) -> Option<i64> {
+    pub(super) fn ends_at(&self) -> Option<i64> {
         self.ends_at.as_deref().and_then(millis)
     }
 }
