@@ -14,4 +14,5 @@ pub mod engine;
 pub mod http;
 pub mod ids;
 pub mod providers;
+pub mod sources;
 pub mod store;

@@ -15,9 +15,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("providers", &["approval", "clock", "crypto"]),
     ("store", &["approval", "clock", "crypto", "ids", "providers"]),
     ("delivery", &["approval", "store"]),
-    ("config", &["approval", "clock", "crypto", "http", "ids", "providers", "store"]),
+    ("sources", &["clock", "crypto", "delivery", "providers", "store"]),
+    ("config", &["approval", "clock", "crypto", "http", "ids", "providers", "sources", "store"]),
     ("http", &["clock", "config", "crypto", "engine", "ids", "providers", "store"]),
-    ("engine", &["approval", "config", "crypto", "delivery", "http", "ids", "providers", "store"]),
+    ("engine", &["approval", "config", "delivery", "http", "ids", "providers", "sources", "store"]),
 ];
 
 /// Where AWS types may be: the store, the clients, and the functions that Lambda calls with events of its own.

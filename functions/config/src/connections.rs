@@ -8,18 +8,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use countersign::config::connection::{Given, check_fields};
-use countersign::config::{Connection, Flow, Member, Role, SealedSecret};
+use countersign::config::{Connection, Flow, Member, Role};
 use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged,
 };
 use countersign::ids::ConnectionId;
 use countersign::providers::{self, Provider};
 use countersign::store::Resource;
-use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::common::{LONGEST_NAME, LONGEST_TEXT, list_of, load, must_be_unused};
+use crate::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
 
 mod actions;
 mod stored;
@@ -68,17 +68,6 @@ struct Update {
     monthly_quota: Patch<u64>,
 }
 
-/// A secret in a request; it has no `Debug`.
-#[derive(Deserialize)]
-#[serde(from = "String")]
-struct SecretText(SecretString);
-
-impl From<String> for SecretText {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
 fn check_texts(connection: &Connection, errors: &mut FieldErrors) {
     errors.text("/name", &connection.name, LONGEST_NAME);
     if let Some(account) = &connection.default_applicant {
@@ -96,19 +85,6 @@ fn provider_of(kind: &str) -> Result<&'static dyn Provider, Problem> {
     })
 }
 
-/// Seals new secrets into a connection.
-async fn seal(app: &App, connection: &mut Connection, new: &BTreeMap<String, SecretString>) -> Result<(), Problem> {
-    if new.is_empty() {
-        return Ok(());
-    }
-    let (sealer, key) = (app.data_key.sealer().await?, connection.key());
-    for (name, secret) in new {
-        let sealed = SealedSecret::seal(sealer, secret, &key, name, &app.world)?;
-        connection.secrets.insert(name.clone(), sealed);
-    }
-    Ok(())
-}
-
 async fn create_connection(
     caller: Caller,
     State(app): State<App>,
@@ -116,7 +92,7 @@ async fn create_connection(
 ) -> Result<Created<Value>, Problem> {
     caller.require(Role::Admin)?;
     let provider = provider_of(&new.kind)?;
-    let secrets = new.secrets.into_iter().map(|(name, secret)| (name, secret.0)).collect();
+    let secrets = given_secrets(new.secrets);
     let mut connection = Connection {
         id: ConnectionId::new(&app.world),
         org: caller.org,
@@ -133,9 +109,10 @@ async fn create_connection(
     let mut errors = FieldErrors::new();
     check_texts(&connection, &mut errors);
     let given = Given { settings: &connection.settings, secrets: &secrets, kept: &[] };
-    check_fields(provider, &given, &app.settings.addresses, &mut errors);
+    check_fields(provider.fields(), &given, &app.settings.addresses, &mut errors);
     errors.into_result()?;
-    seal(&app, &mut connection, &secrets).await?;
+    let key = connection.key();
+    seal(&app, &key, &mut connection.secrets, &secrets).await?;
     create(&app, &connection, provider).await?;
     let location = format!("/v1/connections/{}", connection.id);
     Ok(Created { version: 1, location, body: view(&connection, provider, &app.settings) })
@@ -176,26 +153,15 @@ async fn update_connection(
     update.name.replace(&mut connection.name, "/name", &mut errors);
     update.default_applicant.change(&mut connection.default_applicant);
     update.monthly_quota.change(&mut connection.monthly_quota);
-    for (name, value) in update.settings {
-        if value.is_null() {
-            connection.settings.remove(&name);
-        } else {
-            connection.settings.insert(name, value);
-        }
-    }
-    let mut secrets = BTreeMap::new();
-    for (name, secret) in update.secrets {
-        match secret {
-            Some(secret) => _ = secrets.insert(name, secret.0),
-            None => _ = connection.secrets.remove(&name),
-        }
-    }
+    change_settings(&mut connection.settings, update.settings);
+    let secrets = change_secrets(&mut connection.secrets, update.secrets);
     check_texts(&connection, &mut errors);
     let kept: Vec<&str> = connection.secrets.keys().map(String::as_str).collect();
     let given = Given { settings: &connection.settings, secrets: &secrets, kept: &kept };
-    check_fields(provider, &given, &app.settings.addresses, &mut errors);
+    check_fields(provider.fields(), &given, &app.settings.addresses, &mut errors);
     errors.into_result()?;
-    seal(&app, &mut connection, &secrets).await?;
+    let key = connection.key();
+    seal(&app, &key, &mut connection.secrets, &secrets).await?;
     let version = replace(&app, &found.value, &connection, found.version, provider, &if_match).await?;
     Ok(Tagged { version, body: view(&connection, provider, &app.settings) })
 }

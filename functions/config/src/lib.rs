@@ -6,6 +6,7 @@ use countersign::http::{App, ok_router};
 mod common;
 mod connections;
 mod flows;
+mod given;
 mod keys;
 mod members;
 mod organizations;

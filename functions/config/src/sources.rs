@@ -1,26 +1,32 @@
 //! `/v1/sources`.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::source::{EVENTS, WEBHOOK_SECRET};
-use countersign::config::{ApiKeyRecord, Flow, Format, Role, SealedSecret, Source, Workspace, address};
+use countersign::config::connection::{Given, check_fields};
+use countersign::config::source::WEBHOOK_SECRET;
+use countersign::config::{ApiKeyRecord, Flow, Role, SealedSecret, Source, Workspace, address};
 use countersign::crypto::api_key::ApiKey;
 use countersign::crypto::webhook::WebhookSecret;
+use countersign::delivery::EventType;
 use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{FlowId, OrgId, SourceId, WorkspaceId};
+use countersign::sources::{self, Format};
 use countersign::store::Resource;
 use countersign::store::resources::create_write;
 use countersign::store::{Error, keys};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::common::{LONGEST_NAME, check_list, list_of, load, must_exist, remove, save};
+use crate::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -28,11 +34,15 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/sources/{id}", get(get_source).patch(update_source).delete(delete_source))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct New {
     name: String,
-    format: Format,
+    format: String,
+    #[serde(default)]
+    settings: Map<String, Value>,
+    #[serde(default)]
+    secrets: BTreeMap<String, SecretText>,
     callback_url: Option<String>,
     workspace: Option<WorkspaceId>,
     #[serde(default)]
@@ -40,11 +50,15 @@ struct New {
     default_flow: Option<FlowId>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Update {
     name: Patch<String>,
-    format: Patch<Format>,
+    format: Patch<String>,
+    /// Setting by setting: what is not sent stays, `null` removes.
+    settings: Map<String, Value>,
+    /// Secret by secret: what is not sent stays, `null` removes.
+    secrets: BTreeMap<String, Option<SecretText>>,
     callback_url: Patch<String>,
     workspace: Patch<WorkspaceId>,
     events: Patch<Vec<String>>,
@@ -52,20 +66,44 @@ struct Update {
 }
 
 fn view(source: &Source) -> Value {
+    let fields = sources::by_kind(&source.format).map_or(&[][..], Format::fields);
+    let secret = |name: &str| (name.to_owned(), SealedSecret::shown(source.secrets.get(name)));
+    let secrets: Map<String, Value> =
+        fields.iter().filter(|field| field.secret).map(|field| secret(field.name)).collect();
     json!({
         "id": source.id,
         "name": source.name,
         "format": source.format,
+        "settings": source.settings,
+        "secrets": secrets,
         "callback_url": source.callback_url,
         "workspace": source.workspace,
         "events": source.events,
         "default_flow": source.default_flow,
         "webhook_secret": SealedSecret::shown(Some(&source.webhook_secret)),
+        "old_webhook_secret_signs": source.old_webhook_secret.is_some(),
         "created_at": time(source.created_at),
     })
 }
 
-async fn check(app: &App, source: &Source, mut errors: FieldErrors) -> Result<(), Problem> {
+fn format_of(kind: &str) -> Result<&'static dyn Format, Problem> {
+    sources::by_kind(kind).ok_or_else(|| {
+        let kinds: Vec<_> = sources::ALL.iter().map(|format| format.kind()).collect();
+        Problem::bad_field("unknown_format", "/format", format!("must be one of {}", kinds.join(", ")))
+    })
+}
+
+/// Checks a source that is to get these new secrets.
+async fn check(
+    app: &App,
+    source: &Source,
+    secrets: &BTreeMap<String, SecretString>,
+    mut errors: FieldErrors,
+) -> Result<(), Problem> {
+    let format = format_of(&source.format)?;
+    let kept: Vec<&str> = source.secrets.keys().map(String::as_str).collect();
+    let given = Given { settings: &source.settings, secrets, kept: &kept };
+    check_fields(format.fields(), &given, &app.settings.addresses, &mut errors);
     errors.text("/name", &source.name, LONGEST_NAME);
     if let Some(url) = &source.callback_url
         && let Err(detail) = address::check(&app.settings.addresses, url)
@@ -74,8 +112,9 @@ async fn check(app: &App, source: &Source, mut errors: FieldErrors) -> Result<()
     }
     check_list(&source.events, "/events", &mut errors);
     for (index, event) in source.events.iter().enumerate() {
-        if !EVENTS.contains(&event.as_str()) {
-            errors.push(format!("/events/{index}"), format!("must be one of {}", EVENTS.join(", ")));
+        let names = EventType::ALL.map(EventType::name);
+        if !names.contains(&event.as_str()) {
+            errors.push(format!("/events/{index}"), format!("must be one of {}", names.join(", ")));
         }
     }
     let workspace: Vec<_> = source.workspace.iter().map(|id| ("/workspace".to_owned(), id.as_str())).collect();
@@ -96,19 +135,24 @@ async fn create_source(
     let id = SourceId::new(&app.world);
     let secret = WebhookSecret::generate(app.world.random());
     let at = keys::resource(Source::KIND, id.as_str());
-    let source = Source {
+    let secrets = given_secrets(new.secrets);
+    let mut source = Source {
         webhook_secret: SealedSecret::seal(app.data_key.sealer().await?, &secret, &at, WEBHOOK_SECRET, &app.world)?,
         id,
         org: caller.org,
         name: new.name,
         format: new.format,
+        settings: new.settings,
+        secrets: BTreeMap::new(),
+        old_webhook_secret: None,
         callback_url: new.callback_url,
         workspace: new.workspace,
         events: new.events,
         default_flow: new.default_flow,
         created_at: now,
     };
-    check(&app, &source, FieldErrors::new()).await?;
+    check(&app, &source, &secrets, FieldErrors::new()).await?;
+    seal(&app, &at, &mut source.secrets, &secrets).await?;
     let key = ApiKey::generate(&app.world);
     let record = ApiKeyRecord {
         id: key.id().clone(),
@@ -161,7 +205,11 @@ async fn update_source(
     update.workspace.change(&mut source.workspace);
     update.events.change_or_default(&mut source.events);
     update.default_flow.change(&mut source.default_flow);
-    check(&app, &source, errors).await?;
+    change_settings(&mut source.settings, update.settings);
+    let secrets = change_secrets(&mut source.secrets, update.secrets);
+    check(&app, &source, &secrets, errors).await?;
+    let key = source.key();
+    seal(&app, &key, &mut source.secrets, &secrets).await?;
     let version = save(&app, &source, found.version, &if_match).await?;
     Ok(Tagged { version, body: view(&source) })
 }

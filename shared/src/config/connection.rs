@@ -108,9 +108,8 @@ pub struct Given<'a> {
     pub kept: &'a [&'a str],
 }
 
-/// Checks settings and secrets against what the platform wants. Pointers go into `/settings` and `/secrets`.
-pub fn check_fields(provider: &dyn Provider, given: &Given<'_>, policy: &AddressPolicy, errors: &mut FieldErrors) {
-    let fields = provider.fields();
+/// Checks settings and secrets against what the platform or format wants. Pointers go into `/settings` and `/secrets`.
+pub fn check_fields(fields: &[Field], given: &Given<'_>, policy: &AddressPolicy, errors: &mut FieldErrors) {
     let known = |name: &str, secret| fields.iter().any(|field| field.secret == secret && field.name == name);
     for name in given.settings.keys().filter(|name| !known(name, false)) {
         errors.push_unknown(format!("/settings/{}", step(name)), unknown(fields, false));

@@ -24,7 +24,7 @@ pub use flow::{Approver, Flow, NodeSpec, StageSpec};
 pub use member::Member;
 pub use organization::Organization;
 pub use secret::SealedSecret;
-pub use source::{Format, Source};
+pub use source::Source;
 pub use workspace::Workspace;
 
 /// Says where a resource's id, organisation and time are: in fields of these names.

@@ -1,39 +1,20 @@
 //! Sources: programs that ask for approvals and get decisions back.
 
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
 
 use super::secret::SealedSecret;
+use crate::crypto::webhook::WebhookSecret;
 use crate::ids::{FlowId, OrgId, SourceId, WorkspaceId};
+use crate::sources::{Format, Receiver, by_kind};
 use crate::store::{DataKey, Error, Resource};
 
 /// Field that the webhook secret is sealed for.
 pub const WEBHOOK_SECRET: &str = "webhook_secret";
-
-/// The types of events that a source may be told of.
-pub const EVENTS: [&str; 9] = [
-    "approval.submitted",
-    "approval.started",
-    "approval.node_decided",
-    "approval.approved",
-    "approval.rejected",
-    "approval.withdrawn",
-    "approval.expired",
-    "approval.failed",
-    "approval.revoked",
-];
-
-/// The format in which a source speaks and is told of decisions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Ours: JSON, signed by Standard Webhooks.
-    Native,
-    /// Dataphin's.
-    Dataphin,
-    /// Quick Audience's.
-    QuickAudience,
-}
 
 /// A source as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +25,8 @@ pub struct Source {
     pub org: OrgId,
     /// Its name.
     pub name: String,
-    /// Its format.
-    pub format: Format,
+    /// Its format, by its name.
+    pub format: String,
     /// Where decisions go; without one the source has to ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
@@ -58,8 +39,17 @@ pub struct Source {
     /// The flow of its approvals, where a request names none and no rule chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_flow: Option<FlowId>,
+    /// The format's settings, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub settings: Map<String, Value>,
+    /// The format's secrets, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, SealedSecret>,
     /// What its deliveries are signed with.
     pub webhook_secret: SealedSecret,
+    /// The one before, while it is being rotated: deliveries are signed with both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_webhook_secret: Option<SealedSecret>,
     /// When it was made, milliseconds.
     pub created_at: i64,
 }
@@ -73,11 +63,40 @@ impl Source {
         self.events.is_empty() || self.events.iter().any(|wanted| wanted == event)
     }
 
+    /// The format.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when it is one that this version does not know.
+    pub fn format(&self) -> Result<&'static dyn Format, Error> {
+        by_kind(&self.format).ok_or_else(|| self.corrupt())
+    }
+
+    /// Where its decisions go, with its secrets opened.
+    ///
+    /// # Errors
+    /// As [`DataKey::sealer`]; [`Error::Corrupt`] when a secret does not open.
+    pub async fn receiver(&self, data_key: &DataKey) -> Result<Receiver, Error> {
+        let (sealer, key) = (data_key.sealer().await?, self.key());
+        let open = |(name, secret): (&String, &SealedSecret)| Ok((name.clone(), secret.open(sealer, &key, name)?));
+        let secrets: Result<BTreeMap<String, SecretString>, Error> = self.secrets.iter().map(open).collect();
+        let mut signing = Vec::new();
+        for secret in std::iter::once(&self.webhook_secret).chain(&self.old_webhook_secret) {
+            let text = secret.open(sealer, &key, WEBHOOK_SECRET)?;
+            signing.push(WebhookSecret::parse(&text).map_err(|_| self.corrupt())?);
+        }
+        let url = self.callback_url.as_deref().and_then(|url| Url::parse(url).ok());
+        Ok(Receiver { url, settings: self.settings.clone(), secrets: secrets?, signing })
+    }
+
     /// The secret that its deliveries are signed with.
     ///
     /// # Errors
     /// As [`DataKey::sealer`]; [`Error::Corrupt`] when it does not open.
     pub async fn webhook_secret(&self, data_key: &DataKey) -> Result<SecretString, Error> {
         self.webhook_secret.open(data_key.sealer().await?, &self.key(), WEBHOOK_SECRET)
+    }
+
+    fn corrupt(&self) -> Error {
+        Error::Corrupt { key: self.key().to_string() }
     }
 }

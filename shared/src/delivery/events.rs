@@ -1,8 +1,7 @@
-//! Which events a change of an approval is, and the body that tells of each.
+//! Which events a change of an approval is. The source's format makes the body that tells of each.
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{Document, rfc3339};
 use crate::approval::{Action, NodeStatus, Status, View};
 use crate::store::approvals::Record;
 
@@ -101,29 +100,25 @@ pub struct Told {
     pub event: EventType,
     /// Place among the events of its approval: the same for the same change, whoever works it out.
     pub sequence: u32,
-    /// The JSON to send.
-    pub body: String,
+    /// The node that a `node_decided` event is about.
+    pub node: Option<DecidedNode>,
+    /// When the change was stored (milliseconds).
+    pub at: i64,
 }
 
 /// The node that a `node_decided` event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-struct DecidedNode {
-    stage: usize,
-    node: usize,
-    status: NodeStatus,
-}
-
-#[derive(Serialize)]
-struct Payload<'a> {
-    r#type: EventType,
-    timestamp: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node: Option<DecidedNode>,
-    data: &'a Document,
+pub struct DecidedNode {
+    /// Index of its stage.
+    pub stage: usize,
+    /// Its index in the stage.
+    pub node: usize,
+    /// What was decided.
+    pub status: NodeStatus,
 }
 
 /// The events that a change of an approval is; `old` is `None` for a new one. The same change gives the same events with the
-/// same sequences. The bodies show `shown`, a later state of it, if there is one: an end may be told before who decided, and
+/// same sequences. What is told shows `shown`, a later state of it, if there is one: an end may be told before who decided, and
 /// then the node's event is found there. Once an approval has ended, nodes are no news any more.
 #[must_use]
 pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<Told> {
@@ -152,12 +147,12 @@ pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<T
     if before.as_ref().map(|view| view.status) != Some(after.status) {
         kinds.extend(EventType::of_end(after.status).map(|event| (END, event, None)));
     }
-    let document = Document::from(shown.unwrap_or(new));
     let version = u32::try_from(new.version).unwrap_or(u32::MAX / PLACES);
-    let told = kinds.into_iter().map(|(place, event, node)| {
-        let payload = Payload { r#type: event, timestamp: rfc3339(new.updated_at), node, data: &document };
-        let body = serde_json::to_string(&payload).unwrap_or_default();
-        Told { event, sequence: version * PLACES + place, body }
+    let told = kinds.into_iter().map(|(place, event, node)| Told {
+        event,
+        sequence: version * PLACES + place,
+        node,
+        at: new.updated_at,
     });
     told.collect()
 }
@@ -179,15 +174,14 @@ fn newly_decided<'a>(before: Option<&'a View>, after: &'a View) -> impl Iterator
     })
 }
 
+/// What tests tell of.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::approval::{
-        Approval, Closed, Closure, Deadline, DecidedBy, Event, Mode, Node, OnDeadline, Outcome, Person, Stage, TaskEnd,
-        TaskFact, TaskOutcome,
-    };
+pub(crate) mod testing {
+    use super::Record;
+    use crate::approval::{Approval, DecidedBy, Mode, Node, Person, Stage};
 
-    fn record() -> Record {
+    /// An approval of two nodes that was just submitted.
+    pub(crate) fn record() -> Record {
         let node = |name: &str| Node { name: name.into(), mode: Mode::Any, approvers: vec![] };
         let nodes = vec![node("one"), node("two")];
         let stage = Stage::new("con_1".into(), "dingtalk".into(), DecidedBy::Platform, nodes);
@@ -205,6 +199,15 @@ mod tests {
             state: Approval::new(1_790_000_000_000, Person::default(), vec![stage], 0),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::record;
+    use super::*;
+    use crate::approval::{
+        Closed, Closure, Deadline, Event, OnDeadline, Outcome, Person, TaskEnd, TaskFact, TaskOutcome,
+    };
 
     fn kinds(old: Option<&Record>, new: &Record) -> Vec<EventType> {
         told(old, new, None).iter().map(|told| told.event).collect()
@@ -287,15 +290,5 @@ mod tests {
         ended.state.started(0, "i".into(), None, 0);
         ended.state.apply(0, Event::Finished { outcome: Outcome::Withdrawn, at: 1 });
         assert_eq!(kinds(None, &ended), [EventType::Submitted, EventType::Started, EventType::Withdrawn]);
-    }
-
-    #[test]
-    fn the_body_is_the_contracts() {
-        let body: serde_json::Value = serde_json::from_str(&told(None, &record(), None)[0].body).unwrap();
-        assert_eq!(body["type"], "approval.submitted");
-        assert_eq!(body["timestamp"], "2026-09-21T14:13:20Z");
-        assert_eq!(body["data"]["id"], "apr_1");
-        assert_eq!(body["data"]["stages"][0]["nodes"][1]["status"], "waiting");
-        assert_eq!(body["data"]["history"][0]["action"], "submitted");
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::{Connection, Source};
-use crate::crypto::webhook::WebhookSecret;
+use crate::config::Connection;
 use crate::http::App;
 use crate::ids::ConnectionId;
 use crate::providers::{Account, Provider};
-use crate::store::{Error, keys};
+use crate::store::Error;
 
 /// How long a connection is used without looking whether it has changed, in milliseconds.
 const KEEP: i64 = 30_000;
@@ -117,16 +116,6 @@ impl App {
     /// [`Error::Corrupt`] when its secrets do not open; the data key's own.
     pub async fn account(&self, connection: &Connection) -> Result<Account, Error> {
         connection.account(&self.data_key).await
-    }
-
-    /// The secret that a source's deliveries are signed with.
-    ///
-    /// # Errors
-    /// As [`App::account`].
-    pub async fn webhook_secret(&self, source: &Source) -> Result<WebhookSecret, Error> {
-        let secret = source.webhook_secret(&self.data_key).await?;
-        let corrupt = |_| Error::Corrupt { key: keys::resource("SRC", source.id.as_str()).to_string() };
-        WebhookSecret::parse(&secret).map_err(corrupt)
     }
 
     /// The external OAs that a call back may come from: the one with this access id, else those with this organisation id.

@@ -1,15 +1,15 @@
-//! Sending a decision event to its source, signed by Standard Webhooks.
+//! Sending a decision event to its source, in its format.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::Source;
-use crate::crypto::webhook::WebhookSecret;
 use crate::delivery::Told;
 use crate::delivery::schedule::next_attempt;
 use crate::http::App;
 use crate::ids::{DeliveryId, SourceId};
-use crate::providers::outbound::{OutboundError, Request};
+use crate::providers::outbound::OutboundError;
+use crate::sources::{Outgoing, Unsendable, Verdict};
 use crate::store::Error;
 use crate::store::approvals::Record;
 use crate::store::deliveries::{Delivery, DeliveryStatus};
@@ -18,8 +18,6 @@ use crate::store::deliveries::{Delivery, DeliveryStatus};
 const LEASE: i64 = 30_000;
 /// Longest time that a delivery is put off without an attempt, in milliseconds.
 const PUT_OFF_AT_MOST: i64 = 60 * 60 * 1000;
-/// Gone: the receiver wants no more of it.
-const GONE: u16 = 410;
 
 /// How long a source whose receiver did not answer at all is left to the sweep, in milliseconds: each attempt would hold up
 /// the changes behind it for the whole time-out.
@@ -56,11 +54,11 @@ impl Silent {
     }
 }
 
-/// The delivery of an event: made once, whoever makes it.
+/// The delivery of an event with this body: made once, whoever makes it.
 ///
 /// # Errors
 /// The table's own.
-pub async fn create(app: &App, record: &Record, told: Told) -> Result<Delivery, Error> {
+pub async fn create(app: &App, record: &Record, told: &Told, body: String) -> Result<Delivery, Error> {
     let now = app.world.now();
     let mut delivery = Delivery {
         id: DeliveryId::of(&record.id, told.sequence),
@@ -69,7 +67,7 @@ pub async fn create(app: &App, record: &Record, told: Told) -> Result<Delivery, 
         source: record.source.clone(),
         sequence: told.sequence,
         event: told.event.name().to_owned(),
-        body: told.body,
+        body,
         created_at: now,
         status: DeliveryStatus::Pending,
         attempts: 0,
@@ -165,36 +163,23 @@ async fn send(app: &App, delivery: &Delivery) -> Result<Result<u16, Failed>, Err
         Err(Error::NotFound) => return Ok(Err(Failed::of("the source was deleted", true))),
         Err(error) => return Err(error),
     };
-    let Some(url) = source.callback_url.as_deref().and_then(|url| url::Url::parse(url).ok()) else {
-        return Ok(Err(Failed::of("the source has no callback URL", true)));
-    };
-    let secret = match app.webhook_secret(&source).await {
-        Ok(secret) => secret,
-        Err(error) => return Ok(Err(Failed::of(error.to_string(), false))),
-    };
-    let now = app.world.now();
-    Ok(post(app, delivery, url, &secret, now).await)
+    Ok(post(app, delivery, &source).await)
 }
 
-async fn post(app: &App, delivery: &Delivery, url: url::Url, secret: &WebhookSecret, now: i64) -> Result<u16, Failed> {
-    let seconds = now / 1000;
-    let body = delivery.body.as_bytes();
-    let request = Request::post(url)
-        .header("webhook-id", delivery.id.as_str())
-        .header("webhook-timestamp", &seconds.to_string())
-        .header("webhook-signature", &secret.sign(delivery.id.as_str(), seconds, body))
-        .body("application/json", body.to_vec());
-    match app.outbound.send(request).await {
-        Ok(answer) if answer.is_success() => Ok(answer.status),
-        Ok(answer) => Err(Failed {
-            status: Some(answer.status),
-            error: format!("the receiver answered {}", answer.status),
-            is_final: answer.status == GONE,
-            retry_after_ms: answer.retry_after_ms(now).and_then(|wait| i64::try_from(wait).ok()).unwrap_or(0),
-        }),
-        Err(error @ (OutboundError::AddressRefused { .. } | OutboundError::Invalid { .. })) => {
-            Err(Failed::of(error.to_string(), true))
+async fn post(app: &App, delivery: &Delivery, source: &Source) -> Result<u16, Failed> {
+    let opened = async { Ok::<_, Error>((source.format()?, source.receiver(&app.data_key).await?)) };
+    let (format, receiver) = opened.await.map_err(|error| Failed::of(error.to_string(), false))?;
+    let outgoing = Outgoing { id: delivery.id.as_str(), body: &delivery.body };
+    let request = format.request(&receiver, &outgoing, &app.world).map_err(|Unsendable(why)| Failed::of(why, true))?;
+    let answer = app.outbound.send(request).await.map_err(|error| {
+        let is_final = matches!(error, OutboundError::AddressRefused { .. } | OutboundError::Invalid { .. });
+        Failed::of(error.to_string(), is_final)
+    })?;
+    match format.verdict(&receiver, &answer) {
+        Verdict::Accepted => Ok(answer.status),
+        Verdict::Refused { error, is_final } => {
+            let retry_after = answer.retry_after_ms(app.world.now()).and_then(|wait| i64::try_from(wait).ok());
+            Err(Failed { status: Some(answer.status), error, is_final, retry_after_ms: retry_after.unwrap_or(0) })
         }
-        Err(error) => Err(Failed::of(error.to_string(), false)),
     }
 }

@@ -12,9 +12,10 @@ use super::transition::transition;
 use super::withdraw::{self, Patience};
 use crate::approval::Event;
 use crate::config::{Connection, Source};
-use crate::delivery::told;
+use crate::delivery::{Told, told};
 use crate::http::App;
 use crate::providers;
+use crate::sources::{self, News};
 use crate::store::approvals::{APPROVAL, Record};
 use crate::store::deliveries::DeliveryStatus;
 use crate::store::schema::TYPE;
@@ -98,8 +99,8 @@ async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
         Err(error) => return Err(error.into()),
     };
     let mut rows = Vec::new();
-    for told in events.into_iter().filter(|told| source.wants(told.event.name())) {
-        rows.push(create(app, &change.new, told).await?);
+    for (told, body) in bodies(app, change, fuller.as_ref(), &source, events).await? {
+        rows.push(create(app, &change.new, &told, body).await?);
     }
     for mut row in rows {
         // A row that was there before is somebody else's, or the sweep's; so is one whose receiver does not answer.
@@ -110,6 +111,32 @@ async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// What tells of each event that the source wants and its format has a word for.
+async fn bodies(
+    app: &App,
+    change: &Change,
+    fuller: Option<&Record>,
+    source: &Source,
+    events: Vec<Told>,
+) -> Result<Vec<(Told, String)>, Error> {
+    let Some(format) = sources::by_kind(&source.format) else {
+        // Coming again would not help, and would hold up the others.
+        tracing::error!(approval.id = %change.new.id, format = source.format, "a format that this version does not know");
+        return Ok(Vec::new());
+    };
+    let request = match format.needs_request() {
+        true => Some(app.store.request(&change.new.id).await?.request),
+        false => None,
+    };
+    let record = fuller.unwrap_or(&change.new);
+    let wanted = events.into_iter().filter(|told| source.wants(told.event.name()));
+    let told = wanted.filter_map(|told| {
+        let news = News { told: &told, record, request: request.as_ref(), settings: &source.settings };
+        format.tell(&news).map(|body| (told, body))
+    });
+    Ok(told.collect())
 }
 
 /// The approval as it is now, where the change told the end but not who decided or what was said. Who decided is told a moment

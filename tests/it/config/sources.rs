@@ -42,8 +42,7 @@ async fn a_source_gets_a_key_and_a_secret_that_are_shown_once() {
 async fn a_source_is_changed_field_by_field() {
     let (owner, app) = setup().await;
     let workspace = make(&owner, "/v1/workspaces", &json!({"name": "W"})).await;
-    let body =
-        json!({"name": "P", "format": "quick_audience", "workspace": workspace, "callback_url": "https://p.example"});
+    let body = json!({"name": "P", "format": "native", "workspace": workspace, "callback_url": "https://p.example"});
     let id = make(&owner, "/v1/sources", &body).await;
     let path = format!("/v1/sources/{id}");
     let secret = || async {
@@ -51,8 +50,8 @@ async fn a_source_is_changed_field_by_field() {
         stored.webhook_secret(&app.data_key).await.unwrap().expose_secret().to_owned()
     };
     let before = secret().await;
-    let changed = owner.call("PATCH", &path, &json!({"format": "dataphin", "workspace": null})).await;
-    assert_eq!((&changed.json["format"], &changed.json["workspace"]), (&json!("dataphin"), &Value::Null));
+    let changed = owner.call("PATCH", &path, &json!({"name": "Q", "workspace": null})).await;
+    assert_eq!((&changed.json["name"], &changed.json["workspace"]), (&json!("Q"), &Value::Null));
     assert_eq!(changed.json["callback_url"], "https://p.example");
     assert_eq!(secret().await, before);
     for (body, pointer) in [

@@ -1,0 +1,69 @@
+//! Settings and secrets as a request gives them, for the resources that have both.
+
+use std::collections::BTreeMap;
+
+use countersign::config::SealedSecret;
+use countersign::http::{App, Problem};
+use countersign::store::Key;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A secret in a request; it has no `Debug`.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+pub(crate) struct SecretText(SecretString);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// The secrets of a new resource.
+pub(crate) fn given_secrets(given: BTreeMap<String, SecretText>) -> BTreeMap<String, SecretString> {
+    given.into_iter().map(|(name, secret)| (name, secret.0)).collect()
+}
+
+/// Changes setting by setting: what is not sent stays, `null` removes.
+pub(crate) fn change_settings(settings: &mut Map<String, Value>, given: Map<String, Value>) {
+    for (name, value) in given {
+        if value.is_null() {
+            settings.remove(&name);
+        } else {
+            settings.insert(name, value);
+        }
+    }
+}
+
+/// Changes secret by secret: what is not sent stays, `null` removes. Returns the new ones, which are to be sealed.
+pub(crate) fn change_secrets(
+    secrets: &mut BTreeMap<String, SealedSecret>,
+    given: BTreeMap<String, Option<SecretText>>,
+) -> BTreeMap<String, SecretString> {
+    let mut new = BTreeMap::new();
+    for (name, secret) in given {
+        match secret {
+            Some(secret) => _ = new.insert(name, secret.0),
+            None => _ = secrets.remove(&name),
+        }
+    }
+    new
+}
+
+/// Seals new secrets of the item with this key.
+pub(crate) async fn seal(
+    app: &App,
+    key: &Key,
+    secrets: &mut BTreeMap<String, SealedSecret>,
+    new: &BTreeMap<String, SecretString>,
+) -> Result<(), Problem> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let sealer = app.data_key.sealer().await?;
+    for (name, secret) in new {
+        secrets.insert(name.clone(), SealedSecret::seal(sealer, secret, key, name, &app.world)?);
+    }
+    Ok(())
+}
