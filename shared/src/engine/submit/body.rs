@@ -17,7 +17,7 @@ const LONGEST_REASON: usize = 2_000;
 const LONGEST_NAME: usize = 128;
 
 /// What a source sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Body {
     /// What is asked, in a few words.
@@ -46,7 +46,7 @@ pub struct Body {
 }
 
 /// Who asks: a member, or somebody described.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Applicant {
     /// A member.

@@ -39,6 +39,29 @@ pub struct Submission<'a> {
     origin: Map<String, Value>,
 }
 
+/// What a product asks for in a format of its own.
+#[derive(Debug)]
+pub struct Asked {
+    /// The product's own id of it: whatever has the same id is the same approval.
+    pub key: String,
+    /// What it sent, by which another request under the same id is known.
+    pub sent: Value,
+    /// What that is to us.
+    pub body: Body,
+    /// What its format needs to tell of the decision.
+    pub origin: Map<String, Value>,
+}
+
+/// Submits what a product asks for.
+///
+/// # Errors
+/// As [`Body::check`] and [`Submission::run`].
+pub async fn submit(app: &App, source: Source, asked: Asked) -> Result<Submitted, Problem> {
+    asked.body.check()?;
+    let submission = Submission::new(app, source, Some(&asked.key), &asked.sent, asked.body);
+    submission.with_origin(asked.origin).run().await
+}
+
 /// What became of it.
 #[derive(Debug)]
 pub enum Submitted {
