@@ -32,8 +32,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A function may be frozen between two calls; a connection that was idle for long is likely dead.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-/// Pauses before a read is repeated.
-const AGAIN: [Duration; 2] = [Duration::ZERO, Duration::from_millis(200)];
+/// Pauses before a read is repeated; the second has up to a quarter of a second of random delay on it, so that what failed
+/// together is not repeated together.
+const AGAIN: [Duration; 2] = [Duration::ZERO, Duration::from_millis(100)];
 const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
 /// The client. Cheap to clone; connections are shared between clones and opened when first needed.
@@ -332,7 +333,9 @@ impl Outbound {
             }
             match self.attempt(client, request.clone(), host).await {
                 Err(OutboundError::Connect { .. } | OutboundError::Interrupted { .. }) => {
-                    tokio::time::sleep(pause).await
+                    let random = request.guarded.as_ref().map_or(0, |world| u64::from(world.random::<1>()[0]));
+                    let jitter = if pause.is_zero() { 0 } else { random };
+                    tokio::time::sleep(pause + Duration::from_millis(jitter)).await;
                 }
                 result => return result,
             }
