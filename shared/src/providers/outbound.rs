@@ -484,6 +484,39 @@ mod tests {
         assert!(matches!(client().send(file).await, Err(OutboundError::Invalid { .. })));
     }
 
+    struct At(AtomicU64);
+
+    impl crate::clock::Clock for At {
+        fn now(&self) -> i64 {
+            self.0.load(Ordering::Relaxed).try_into().unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_does_not_answer_is_left_alone_until_it_does() {
+        let at = Arc::new(At(AtomicU64::new(0)));
+        let world = World { clock: at.clone(), ..World::system() };
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let url = Url::parse(&format!("http://{address}/")).unwrap();
+        let client = client();
+        let call = || client.send(Request::post(url.clone()).guarded(&world));
+        for _ in 0..5 {
+            assert!(matches!(call().await, Err(OutboundError::Connect { .. })));
+        }
+        assert!(matches!(call().await, Err(OutboundError::LeftAlone { .. })));
+        let unguarded = client.send(Request::post(url.clone())).await;
+        assert!(matches!(unguarded, Err(OutboundError::Connect { .. })), "deliveries have a schedule of their own");
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let router = Router::new().route("/", axum::routing::post(|| async { "fine" }));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        assert!(matches!(call().await, Err(OutboundError::LeftAlone { .. })));
+        at.0.store(5_001, Ordering::Relaxed);
+        assert!(call().await.unwrap().is_success());
+        assert!(call().await.unwrap().is_success());
+    }
+
     #[test]
     fn retry_after_is_read_in_seconds_and_as_a_date() {
         let answer = |value: &'static str| Answer {
