@@ -169,8 +169,21 @@ impl Problem {
         self.0.code
     }
 
-    /// Logs it, once: what is our fault as an error, the rest for those who look closely.
-    pub(super) fn log(&self) {
+    /// The sentence for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The bad fields.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// Logs it, once: what is our fault as an error, the rest for those who look closely. For who answers in words of its own; as an
+    /// answer it is logged when it leaves.
+    pub fn log(&self) {
         let (status, code) = (self.0.status.as_u16(), self.0.code);
         let cause = self.0.cause.as_deref().unwrap_or_default();
         if self.0.status.is_server_error() {

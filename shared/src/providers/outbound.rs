@@ -32,8 +32,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A function may be frozen between two calls; a connection that was idle for long is likely dead.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-/// Pauses before a read is repeated.
-const AGAIN: [Duration; 2] = [Duration::ZERO, Duration::from_millis(200)];
+/// Pauses before a read is repeated; the second has up to a quarter of a second of random delay on it, so that what failed
+/// together is not repeated together.
+const AGAIN: [Duration; 2] = [Duration::ZERO, Duration::from_millis(100)];
 const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
 /// The client. Cheap to clone; connections are shared between clones and opened when first needed.
@@ -332,7 +333,9 @@ impl Outbound {
             }
             match self.attempt(client, request.clone(), host).await {
                 Err(OutboundError::Connect { .. } | OutboundError::Interrupted { .. }) => {
-                    tokio::time::sleep(pause).await
+                    let random = request.guarded.as_ref().map_or(0, |world| u64::from(world.random::<1>()[0]));
+                    let jitter = if pause.is_zero() { 0 } else { random };
+                    tokio::time::sleep(pause + Duration::from_millis(jitter)).await;
                 }
                 result => return result,
             }
@@ -479,6 +482,39 @@ mod tests {
         assert!(matches!(client().send(bad).await, Err(OutboundError::Invalid { .. })));
         let file = Request::get(Url::parse("file:///etc/passwd").unwrap());
         assert!(matches!(client().send(file).await, Err(OutboundError::Invalid { .. })));
+    }
+
+    struct At(AtomicU64);
+
+    impl crate::clock::Clock for At {
+        fn now(&self) -> i64 {
+            self.0.load(Ordering::Relaxed).try_into().unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_does_not_answer_is_left_alone_until_it_does() {
+        let at = Arc::new(At(AtomicU64::new(0)));
+        let world = World { clock: at.clone(), ..World::system() };
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let url = Url::parse(&format!("http://{address}/")).unwrap();
+        let client = client();
+        let call = || client.send(Request::post(url.clone()).guarded(&world));
+        for _ in 0..5 {
+            assert!(matches!(call().await, Err(OutboundError::Connect { .. })));
+        }
+        assert!(matches!(call().await, Err(OutboundError::LeftAlone { .. })));
+        let unguarded = client.send(Request::post(url.clone())).await;
+        assert!(matches!(unguarded, Err(OutboundError::Connect { .. })), "deliveries have a schedule of their own");
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let router = Router::new().route("/", axum::routing::post(|| async { "fine" }));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        assert!(matches!(call().await, Err(OutboundError::LeftAlone { .. })));
+        at.0.store(5_001, Ordering::Relaxed);
+        assert!(call().await.unwrap().is_success());
+        assert!(call().await.unwrap().is_success());
     }
 
     #[test]
