@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::query::{Page, Query, Range};
 use super::schema::DUE;
 use super::{Consistency, Error, Item, Store, keys, version};
-use super::{approvals::Record, deliveries::Delivery};
+use super::{approvals::Record, deliveries::Delivery, lanes::Lane};
 
 /// After so long an item that this version cannot read is looked at again, in milliseconds.
 const UNREADABLE_AGAIN: i64 = 60 * 60 * 1000;
@@ -15,15 +15,19 @@ const UNREADABLE_AGAIN: i64 = 60 * 60 * 1000;
 pub enum Due {
     /// An approval: a deadline, a start to take up, a withdrawal to repeat, an instance not heard from.
     Approval(Box<Record>),
-    /// A delivery to try again.
+    /// A delivery that whoever made it did not finish with.
     Delivery(Box<Delivery>),
+    /// A source's lane.
+    Lane(Box<Lane>),
 }
 
 impl Due {
     fn from_item(item: Item) -> Result<Self, Error> {
-        let is_delivery = keys::Key::of(&item).is_some_and(|key| key.sk.starts_with(keys::DELIVERIES));
-        Ok(if is_delivery {
+        let sk = keys::Key::of(&item).map(|key| key.sk).unwrap_or_default();
+        Ok(if sk.starts_with(keys::DELIVERIES) {
             Self::Delivery(Box::new(Delivery::from_item(item)?))
+        } else if sk == keys::LANE {
+            Self::Lane(Box::new(Lane::from_item(item)?))
         } else {
             Self::Approval(Box::new(Record::from_item(item)?))
         })
