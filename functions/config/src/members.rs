@@ -8,6 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use countersign::config::{Approver, Connection, Flow, Member, Role, Source, Workspace};
+use countersign::http::resource::{
+    LONGEST_NAME, LONGEST_TEXT, MOST_ENTRIES, check_list, list_of, load, must_be_unused, must_exist, pointed,
+};
 use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
@@ -15,10 +18,6 @@ use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
 use countersign::store::members::LONGEST_SOURCE_ID;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::common::{
-    LONGEST_NAME, LONGEST_TEXT, MOST_ENTRIES, check_list, list_of, load, must_be_unused, must_exist, pointed,
-};
 
 mod stored;
 

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use countersign::config::Member;
+use countersign::http::resource::lost;
 use countersign::http::{App, IfMatch, Problem};
 use countersign::ids::{SourceId, WorkspaceId};
 use countersign::store::members::{claim_source_id, give_role, holder, release_source_id, take_role};
 use countersign::store::resources::{create_write, update_write};
 use countersign::store::transaction::MOST_WRITES;
 use countersign::store::{Current, Error, Resource, Versioned, Write};
-
-use crate::common::lost;
 
 /// Most sources that call a member something.
 pub(super) const MOST_SOURCE_IDS: usize = 20;
