@@ -20,6 +20,7 @@ pub mod external;
 pub mod keys;
 pub mod lanes;
 pub mod leases;
+pub mod members;
 pub mod meter;
 pub mod query;
 pub mod references;
