@@ -21,8 +21,8 @@ pub fn next_attempt(refused: u32, from: i64, now: i64, random: u8) -> Option<i64
     }
     let index = usize::try_from(refused).unwrap_or(WAITS.len()).saturating_sub(1).min(WAITS.len() - 1);
     // The last attempt comes when the three days are over, and not a day later.
-    let wait = (WAITS[index] * 1000).min((from + TRIED_FOR - now).max(WAITS[0] * 1000));
-    Some(now + spread(wait, random))
+    let longest = (from + TRIED_FOR - now).max(WAITS[0] * 1000);
+    Some(now + spread(WAITS[index] * 1000, random).min(longest))
 }
 
 /// Whether a delivery that is tried since `from` has been tried for long enough at `now` (milliseconds).

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use url::Url;
 
-use super::lane::wake;
+use super::lane::{rest, wake};
 use super::receivers::Heard;
 use crate::config::Source;
 use crate::delivery::schedule::{LONGEST_REST, is_over, next_attempt};
@@ -91,7 +91,10 @@ pub(crate) async fn attempt(
     if let Some(next) = row.next_attempt_at
         && !row.queued
     {
-        wake(app, &to.source, next).await?;
+        match heard {
+            Heard::Rest(wait) => rest(app, &to.source, now + wait).await?,
+            _ => wake(app, &to.source, next).await?,
+        }
         row.queued = true;
     }
     let outcome = match app.store.update_delivery(row).await {

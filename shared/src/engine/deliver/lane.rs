@@ -59,7 +59,7 @@ pub(crate) async fn wake(app: &App, source: &Source, at: i64) -> Result<(), Erro
         let due_at = at.max(lane.rests_until.unwrap_or(at));
         let is_seen = match lane.held_until.filter(|until| *until > now) {
             // Who has it looks once more when it was touched meanwhile.
-            Some(until) => lane.touched_at >= until - HELD_FOR,
+            Some(until) => lane.touched_at > until - HELD_FOR,
             None => now - lane.touched_at < SAME_TOUCH && lane.due_at <= due_at,
         };
         if is_seen && lane.version > 0 {
@@ -67,6 +67,23 @@ pub(crate) async fn wake(app: &App, source: &Source, at: i64) -> Result<(), Erro
         }
         lane.touched_at = now;
         lane.due_at = if lane.version > 0 { lane.due_at.min(due_at) } else { due_at };
+        true
+    })
+    .await
+}
+
+/// Leaves the source's receiver alone until then (milliseconds): it asked for it.
+///
+/// # Errors
+/// The table's own.
+pub(super) async fn rest(app: &App, source: &Source, until: i64) -> Result<(), Error> {
+    change(app, source, |lane, now| {
+        if lane.held_until.is_some_and(|held| held > now) {
+            // Whoever has it will hear it too.
+            return false;
+        }
+        lane.touched_at = now;
+        lane.rest_until(until);
         true
     })
     .await

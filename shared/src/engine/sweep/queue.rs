@@ -34,6 +34,9 @@ const OF_A_SLOW_ONE: usize = 2;
 const MOST_UNANSWERED: u32 = 3;
 /// Most approvals whose deliveries one run gives up because they waited for too long.
 const MOST_GIVEN_UP: usize = 500;
+const GIVEN_UP_AT_ONCE: u16 = 20;
+/// So many in a row that are not old enough end the search for those that are.
+const MOST_IN_VAIN: usize = 20;
 /// A lane that was touched lately is looked at again after so long, in milliseconds: the index may be behind.
 const LOOK_AGAIN: i64 = 60_000;
 /// Shortest time between two runs of a lane, in milliseconds.
@@ -81,6 +84,8 @@ struct Seen {
     unanswered: u32,
     /// The table failed for an approval, or it cannot be read.
     failed: bool,
+    /// A delivery was given up because it found no answer for too long.
+    gave_up: bool,
     end: Option<End>,
 }
 
@@ -118,7 +123,7 @@ impl Round {
         }
         let first = app.store.queued(&waiting.source, now, PAGE, None).await?;
         if waiting.left.is_empty() && first.items.is_empty() {
-            return finish(app, lane, End::Drained, Seen::default(), i64::MAX).await;
+            return finish(app, lane, End::Drained, Seen::default()).await;
         }
         (lane.held_until, lane.rests_until, lane.due_at) = (Some(now + HELD_FOR), None, now + HELD_FOR);
         match app.store.put_lane(&mut lane).await {
@@ -166,7 +171,7 @@ impl Round {
             End::Rest(_) => run.set_aside(&approvals, waiting.left).await?,
             End::Drained | End::More => {}
         }
-        finish(app, lane, ended, seen, now).await
+        finish(app, lane, ended, seen).await
     }
 }
 
@@ -291,6 +296,10 @@ impl Run {
             let (outcome, heard) = attempt(app, to, &mut row, None).await?;
             self.seen().note(heard, app.world.now());
             match outcome {
+                Outcome::Settled if heard == Heard::Silence => {
+                    self.seen().gave_up = true;
+                    is_head = false;
+                }
                 Outcome::Settled => is_head = false,
                 Outcome::Waits(until) => return Ok(fall_behind(app, rows.collect(), until).await?),
                 // It was asked for again meanwhile, and the lane roused.
@@ -313,33 +322,40 @@ impl Run {
         Ok(())
     }
 
-    /// Gives up what has waited for three days for a receiver that still does not answer.
+    /// Gives up what has waited for three days for a receiver that still does not answer. What was never tried stands in the queue at
+    /// the time at which it came; what was tried in between stands later, and is looked for where one such was just given up.
     async fn give_up(&self, source: &SourceId, now: i64) -> Result<(), Error> {
-        let (mut cursor, mut done) = (None, 0);
+        let until = if self.seen().gave_up { now } else { now - TRIED_FOR };
+        let (mut cursor, mut looked, mut in_vain) = (None, 0, 0);
         loop {
-            let page = self.app.store.queued(source, now - TRIED_FOR, PAGE, cursor.as_deref()).await?;
+            let page = self.app.store.queued(source, until, GIVEN_UP_AT_ONCE, cursor.as_deref()).await?;
             for queued in &page.items {
+                let mut is_young = false;
                 for mut row in self.app.store.pending_deliveries(&queued.approval).await? {
                     if !give_up(&self.app, &mut row, "the receiver has not answered for three days").await? {
+                        is_young = true;
                         break;
                     }
                 }
+                in_vain = if is_young { in_vain + 1 } else { 0 };
             }
-            done += page.items.len();
+            looked += page.items.len();
             cursor = page.next_cursor;
-            if cursor.is_none() || done >= MOST_GIVEN_UP || self.is_over.load(Ordering::Relaxed) {
+            let enough = looked >= MOST_GIVEN_UP || in_vain >= MOST_IN_VAIN;
+            if cursor.is_none() || enough || self.is_over.load(Ordering::Relaxed) {
                 return Ok(());
             }
         }
     }
 }
 
-/// Says when the lane is to be run next, or removes it. `held_since` is when this run took it (milliseconds).
-async fn finish(app: &App, mut lane: Lane, ended: End, seen: Seen, held_since: i64) -> Result<(), Error> {
+/// Says when the lane is to be run next, or removes it.
+async fn finish(app: &App, mut lane: Lane, ended: End, seen: Seen) -> Result<(), Error> {
     let next = match ended {
         End::Drained => app.store.queued(&lane.source, i64::MAX, 1, None).await?.items.first().map(|row| row.due_at),
         _ => None,
     };
+    let mut touched = false;
     for _ in 0..MOST_RACES {
         let (now, [random]) = (app.world.now(), app.world.random::<1>());
         let touched_lately = now - lane.touched_at < TOUCHED_FOR;
@@ -363,7 +379,7 @@ async fn finish(app: &App, mut lane: Lane, ended: End, seen: Seen, held_since: i
                 app.store.put_lane(&mut lane).await
             }
             End::Drained => {
-                let again = if lane.touched_at >= held_since { RUN_AGAIN } else { LOOK_AGAIN };
+                let again = if touched { RUN_AGAIN } else { LOOK_AGAIN };
                 let look = if touched_lately { now + again } else { i64::MAX };
                 let soonest = if seen.failed { LOOK_AGAIN } else { RUN_AGAIN };
                 lane.due_at = next.unwrap_or(i64::MAX).min(look).max(now + soonest);
@@ -372,8 +388,9 @@ async fn finish(app: &App, mut lane: Lane, ended: End, seen: Seen, held_since: i
         };
         match written {
             Ok(()) => return Ok(()),
+            // Something was put into the queue while it ran.
             Err(StoreError::Conflict { .. }) => match app.store.lane(&lane.source).await? {
-                Some(current) => lane = current,
+                Some(current) => (lane, touched) = (current, true),
                 None => return Ok(()),
             },
             Err(error) => return Err(error.into()),
