@@ -19,9 +19,10 @@ use crate::store::approvals::Record;
 use crate::store::requests;
 
 pub mod native;
+pub mod quick_audience;
 
 /// Every format. A new one is a module and a line here.
-pub static ALL: &[&dyn Format] = &[&native::Native];
+pub static ALL: &[&dyn Format] = &[&native::Native, &quick_audience::QuickAudience];
 
 /// The format with this `kind`, as a source names it.
 #[must_use]
