@@ -142,13 +142,16 @@ impl Stage {
         spread_all(self).0.keys().next_back().map(|node| usize::from(*node))
     }
 
-    /// Whether this node had passed before a return to it, or to one before it: a later one was asked by then.
+    /// Whether this node had passed before a return made all void by which that was known: later ones had been asked by then.
     #[must_use]
     pub fn passed_before_return(&self, node: usize) -> bool {
         let (by_node, _) = spread_all(self);
-        let later = || by_node.iter().filter(|(index, _)| usize::from(**index) > node).flat_map(|(_, tasks)| tasks);
-        let returns = self.facts.rollbacks.iter().filter(|rollback| usize::from(rollback.to_node) <= node);
-        returns.into_iter().any(|rollback| later().any(|(_, fact)| is_undone(fact, rollback)))
+        let later = || by_node.iter().filter(|(index, _)| usize::from(**index) > node);
+        self.facts.rollbacks.iter().any(|rollback| {
+            let asked_by_then = |tasks: &Vec<Task<'_>>| tasks.iter().any(|(_, fact)| is_undone(fact, rollback));
+            let mut asked = later().filter(|(_, tasks)| asked_by_then(tasks)).map(|(index, _)| *index).peekable();
+            asked.peek().is_some() && asked.all(|index| index >= rollback.to_node)
+        })
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) fn tell(news: &News<'_>) -> Option<String> {
         EventType::Withdrawn => by_system(&levels, withdrawn(closure)),
         EventType::Expired => by_system(&levels, said(closure).unwrap_or_else(|| "The deadline has passed.".into())),
         EventType::Failed => by_system(&levels, failed(news.record)),
+        // Approved and undone before we heard of either; else it was told as approved, and that cannot be taken back there.
+        EventType::Revoked if news.told.was_open => by_system(&levels, "Approved, and undone after that.".into()),
         EventType::Submitted | EventType::Started | EventType::Escalated | EventType::Revoked => return None,
     };
     Some(form(&origin, &levels, &decided))

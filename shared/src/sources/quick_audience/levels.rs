@@ -10,8 +10,10 @@ use crate::store::approvals::Record;
 /// An approval's levels.
 pub(super) struct Levels<'a> {
     record: &'a Record,
-    /// Stage, index in the stage, and what is seen of it, in order.
-    nodes: Vec<(usize, usize, NodeView)>,
+    /// The first level of each stage.
+    first: Vec<usize>,
+    /// What is seen of each level. Nothing of one that the plan does not know and that a return made void: it keeps its number.
+    nodes: Vec<Option<NodeView>>,
     /// The furthest level that was ever asked.
     furthest: usize,
     is_open: bool,
@@ -20,25 +22,27 @@ pub(super) struct Levels<'a> {
 impl<'a> Levels<'a> {
     pub(super) fn of(record: &'a Record) -> Self {
         let View { stages, .. } = record.state.view();
-        let (mut nodes, mut furthest) = (Vec::new(), 0);
-        for ((index, seen), stage) in stages.into_iter().enumerate().zip(&record.state.stages) {
-            if let Some(asked) = stage.furthest_node() {
-                furthest = nodes.len() + asked;
-            }
-            nodes.extend(seen.nodes.into_iter().enumerate().map(|(node, view)| (index, node, view)));
+        let (mut first, mut nodes, mut furthest) = (Vec::new(), Vec::new(), 0);
+        for (seen, stage) in stages.into_iter().zip(&record.state.stages) {
+            first.push(nodes.len());
+            let asked = stage.furthest_node();
+            let unseen = asked.map_or(0, |asked| (asked + 1).saturating_sub(seen.nodes.len()));
+            furthest = asked.map_or(furthest, |asked| nodes.len() + asked);
+            nodes.extend(seen.nodes.into_iter().map(Some));
+            nodes.extend(std::iter::repeat_n(None, unseen));
         }
-        Self { record, nodes, furthest, is_open: record.state.closed.is_none() }
+        Self { record, first, nodes, furthest, is_open: record.state.closed.is_none() }
     }
 
     /// Whether there is more than one level.
     pub(super) fn are_several(&self) -> bool {
-        self.nodes.len().max(self.furthest + 1) > 1
+        self.nodes.len() > 1
     }
 
     /// The index of a node that has passed and is to be told of by itself; `None` where the end tells of it, where it was told of
     /// before, and where it has not passed.
     pub(super) fn passed(&self, stage: usize, node: usize) -> Option<usize> {
-        let level = self.nodes.iter().position(|(at, index, _)| (*at, *index) == (stage, node))?;
+        let level = self.first.get(stage)? + node;
         let found = self.record.state.stages.get(stage)?;
         let is_passed = self.node(level)?.status == NodeStatus::Approved && !found.passed_before_return(node);
         (is_passed && level < self.at_the_end()).then_some(level)
@@ -47,10 +51,12 @@ impl<'a> Levels<'a> {
     /// The level that the end of the approval is told at. While it is open: from which on levels wait for the end.
     pub(super) fn at_the_end(&self) -> usize {
         let last = self.nodes.len().saturating_sub(1);
+        let first = |is_it: fn(NodeStatus) -> bool| {
+            self.nodes.iter().position(|node| node.as_ref().is_some_and(|node| is_it(node.status)))
+        };
         let undecided = || {
-            let rejected = self.nodes.iter().position(|(_, _, node)| node.status == NodeStatus::Rejected);
-            let open = || self.nodes.iter().position(|(_, _, node)| node.status != NodeStatus::Approved);
-            rejected.or_else(open).unwrap_or(last)
+            let rejected = first(|status| status == NodeStatus::Rejected);
+            rejected.or_else(|| first(|status| status != NodeStatus::Approved)).unwrap_or(last)
         };
         let level = if self.is_open { last } else { undecided() };
         level.max(self.furthest)
@@ -58,12 +64,13 @@ impl<'a> Levels<'a> {
 
     /// What is seen of a level.
     pub(super) fn node(&self, level: usize) -> Option<&NodeView> {
-        self.nodes.get(level).map(|(_, _, node)| node)
+        self.nodes.get(level)?.as_ref()
     }
 
     /// The tasks that rejected.
     pub(super) fn rejections(&self) -> impl Iterator<Item = &TaskView> {
-        self.nodes.iter().flat_map(|(_, _, node)| &node.tasks).filter(|task| task.status == TaskStatus::Rejected)
+        let tasks = self.nodes.iter().flatten().flat_map(|node| &node.tasks);
+        tasks.filter(|task| task.status == TaskStatus::Rejected)
     }
 
     /// Who is asked at a level, and the node's name where that is not known.

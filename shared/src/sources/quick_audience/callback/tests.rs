@@ -267,8 +267,19 @@ fn several_deciders_are_all_named() {
 type Step = (u8, u8, u8, u8);
 
 fn happen(run: &mut Run, (kind, stage, node, who): Step, at: i64) {
-    let last = run.now.state.stages.len().saturating_sub(1);
-    let stage = usize::from(stage).min(last);
+    let state = &run.now.state;
+    let last = state.stages.len().saturating_sub(1);
+    let stage = usize::from(stage).min(state.current_stage().unwrap_or(last));
+    // What is told late of a stage that has passed brings no new node.
+    let is_late = state.current_stage().is_some_and(|current| stage < current);
+    let most = state.stages.get(stage).map_or(0, |stage| stage.nodes.len());
+    // An instance has one outcome, but for a revocation.
+    let has_ended = state.stages.get(stage).is_some_and(|stage| stage.facts.outcome.is_some());
+    // Nor does an external OA return to earlier nodes.
+    let returns = state.stages.get(stage).is_some_and(|stage| stage.decided_by == DecidedBy::Platform);
+    if (is_late && usize::from(node) >= most) || (has_ended && (10..13).contains(&kind)) || (kind == 9 && !returns) {
+        return;
+    }
     let who = ["a", "b", "c"][usize::from(who)];
     match kind {
         0..=1 => run.start(stage),
