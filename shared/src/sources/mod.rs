@@ -38,6 +38,11 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// The settings and secrets that a source of this format has.
     fn fields(&self) -> &'static [Field];
 
+    /// Those of its secrets that are made up where a new source is given none: its answer shows them, once.
+    fn generated(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether [`News::request`] is needed to tell; else it is not read.
     fn needs_request(&self) -> bool {
         false

@@ -81,6 +81,10 @@ impl Format for QuickAudience {
         FIELDS
     }
 
+    fn generated(&self) -> &'static [&'static str] {
+        &[PATH_TOKEN]
+    }
+
     fn needs_request(&self) -> bool {
         true
     }
