@@ -14,5 +14,6 @@ pub mod engine;
 pub mod http;
 pub mod ids;
 pub mod providers;
+pub mod rules;
 pub mod sources;
 pub mod store;
