@@ -36,7 +36,7 @@ pub struct Rule {
 
 /// What a rule does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "Fields")]
 pub enum Then {
     /// Approves at once; always `true`.
     Approve(bool),
@@ -44,6 +44,28 @@ pub enum Then {
     Reject(String),
     /// Lets the request follow this flow.
     Flow(FlowId),
+}
+
+/// What a rule does, as it is written: one of these.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    approve: Option<bool>,
+    reject: Option<String>,
+    flow: Option<FlowId>,
+}
+
+impl TryFrom<Fields> for Then {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        match fields {
+            Fields { approve: Some(approve), reject: None, flow: None } => Ok(Self::Approve(approve)),
+            Fields { approve: None, reject: Some(why), flow: None } => Ok(Self::Reject(why)),
+            Fields { approve: None, reject: None, flow: Some(flow) } => Ok(Self::Flow(flow)),
+            _ => Err("must hold one of `approve`, `reject` and `flow`"),
+        }
+    }
 }
 
 const fn enabled() -> bool {
