@@ -20,6 +20,7 @@ mod quota;
 mod races;
 mod readme;
 mod rules;
+mod sources;
 mod store_approvals;
 mod store_base;
 mod store_budgets;
