@@ -171,7 +171,7 @@ async fn try_request(
         }
     };
     let tried = try_rules(&app, &source, &body, &rules).await?;
-    Ok(axum::Json(outcome(&source.id.to_string(), &tried, &rules, stored)))
+    Ok(axum::Json(outcome(source.id.as_str(), &tried, &rules, stored)))
 }
 
 /// The rules that a trial brings.
