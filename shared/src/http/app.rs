@@ -7,6 +7,7 @@ use crate::config::Settings;
 use crate::engine::connections::Connections;
 use crate::engine::deliver::Awake;
 use crate::engine::deliver::receivers::Receivers;
+use crate::engine::rules::Rules;
 use crate::engine::usage::Tallies;
 use crate::providers::outbound::Outbound;
 use crate::providers::{Calls, TokenStore};
@@ -30,6 +31,8 @@ pub struct App {
     pub tokens: Arc<dyn TokenStore>,
     /// Connections that were read lately.
     pub connections: Arc<Connections>,
+    /// Rules that were read lately.
+    pub rules: Arc<Rules>,
     /// Receivers of sources, and how they answered lately.
     pub receivers: Arc<Receivers>,
     /// Lanes that are known to rest.
@@ -45,8 +48,8 @@ impl App {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
         let settings = Arc::new(settings);
         let (connections, receivers, awake) = (Arc::default(), Arc::default(), Arc::default());
-        let tallies = Arc::default();
-        Self { store, data_key, world, settings, outbound, tokens, connections, receivers, awake, tallies }
+        let (rules, tallies) = (Arc::default(), Arc::default());
+        Self { store, data_key, world, settings, outbound, tokens, connections, rules, receivers, awake, tallies }
     }
 
     /// What providers need of the outside, for calls that no quota counts; else [`App::line`].
