@@ -4,6 +4,7 @@
 //! What the API takes and what the products send in formats of their own end here; the sweep submits what it finds by asking.
 
 mod body;
+mod nodes;
 mod people;
 mod plan;
 
@@ -193,7 +194,7 @@ impl<'a> Submission<'a> {
         let (applicant, contact, member) = match people.applicant(&self.body.applicant).await {
             Ok(found) => found,
             Err(Missing::Problem(problem)) => return Err(problem),
-            Err(Missing::Field(detail)) => {
+            Err(Missing::Nobody(detail) | Missing::Field(detail) | Missing::TooMany(detail)) => {
                 return Err(Problem::unprocessable("person_not_found", detail).at("/applicant/member"));
             }
         };
