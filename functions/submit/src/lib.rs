@@ -4,7 +4,7 @@
 //! written, and the first stage is started. A repeated `Idempotency-Key` finds the first approval.
 
 mod answer;
-#[allow(dead_code, reason = "until a product's format calls it")]
+#[allow(dead_code, reason = "what a product reads of a call differs")]
 mod inbound;
 
 use axum::Router;
@@ -18,12 +18,17 @@ use countersign::http::{App, Caller, Problem, extract, ok_router};
 use serde_json::Value;
 
 /// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/approvals")];
+pub const ROUTES: &[(&str, &str)] = &[
+    ("POST", "/v1/approvals"),
+    ("POST", "/inbound/{source}/quick-audience/apply"),
+    ("POST", "/inbound/{source}/quick-audience/apply/{token}"),
+];
 
 /// The routes of this function.
 pub fn routes(app: App) -> Router {
     let world = app.world.clone();
-    ok_router(Router::new().route("/v1/approvals", post(submit)).with_state(app), &world)
+    let routes = Router::new().route("/v1/approvals", post(submit)).merge(inbound::quick_audience::router());
+    ok_router(routes.with_state(app), &world)
 }
 
 /// Longest `Idempotency-Key`, in characters.

@@ -3,6 +3,8 @@
 //!
 //! Nobody is told whether a source is there: a call to an unknown one is answered as one with wrong credentials.
 
+pub(crate) mod quick_audience;
+
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};

@@ -1,0 +1,3 @@
+//! Products that ask and are told in formats of their own, played from HTTP alone as their pages write it.
+
+mod quick_audience;
