@@ -43,6 +43,18 @@ pub(super) enum Missing {
     Problem(Problem),
 }
 
+impl Missing {
+    /// The problem of an applicant who was not found.
+    pub(super) fn of_applicant(self) -> Problem {
+        match self {
+            Self::Problem(problem) => problem,
+            Self::Nobody(detail) | Self::Field(detail) | Self::TooMany(detail) => {
+                Problem::unprocessable("person_not_found", detail).at("/applicant/member")
+            }
+        }
+    }
+}
+
 impl From<store::Error> for Missing {
     fn from(error: store::Error) -> Self {
         Self::Problem(error.into())

@@ -12,7 +12,8 @@ use super::body::{Applicant, Body};
 use super::nodes::{Identity, Wanted, WantedStage, Wrong, resolve};
 use super::people::{Missing, People, Platform};
 
-/// The stages, and the applicant's account and the customer's template on each.
+/// The stages, and the applicant's account and the customer's template on each; nothing where a rule has decided.
+#[derive(Default)]
 pub(super) struct Plan {
     pub(super) stages: Vec<Stage>,
     pub(super) applicant_accounts: Vec<Option<String>>,
