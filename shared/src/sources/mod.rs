@@ -18,10 +18,11 @@ use crate::providers::outbound::{Answer, Request};
 use crate::store::approvals::Record;
 use crate::store::requests;
 
+pub mod dataphin;
 pub mod native;
 
 /// Every format. A new one is a module and a line here.
-pub static ALL: &[&dyn Format] = &[&native::Native];
+pub static ALL: &[&dyn Format] = &[&native::Native, &dataphin::Dataphin];
 
 /// The format with this `kind`, as a source names it.
 #[must_use]
