@@ -98,6 +98,7 @@ fn routes_are_those_of_the_code() {
         ("config", countersign_config::ROUTES),
         ("external-callback", countersign_external_callback::ROUTES),
         ("provider-callback", countersign_provider_callback::ROUTES),
+        ("routing", countersign_routing::ROUTES),
         ("submit", countersign_submit::ROUTES),
     ];
     let code: BTreeSet<_> = code

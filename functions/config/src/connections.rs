@@ -18,8 +18,8 @@ use countersign::store::Resource;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::common::{LONGEST_NAME, LONGEST_TEXT, list_of, load, must_be_unused};
-use crate::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
+use countersign::config::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
+use countersign::http::resource::{LONGEST_NAME, LONGEST_TEXT, list_of, load, must_be_unused};
 
 mod actions;
 mod stored;

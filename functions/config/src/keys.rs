@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{LONGEST_NAME, list_of, load, must_exist, save};
+use countersign::http::resource::{LONGEST_NAME, list_of, load, must_exist, save};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()

@@ -1,16 +1,12 @@
-//! `/v1` configuration resources: organisations, workspaces, members, connections, flows, sources and keys.
+//! `/v1` configuration resources: organisations, workspaces, members, connections and keys.
 
 use axum::Router;
 use countersign::http::{App, ok_router};
 
-mod common;
 mod connections;
-mod flows;
-mod given;
 mod keys;
 mod members;
 mod organizations;
-mod sources;
 mod workspaces;
 
 /// Every route that [`routes`] serves: method, and path as the gateway writes it.
@@ -25,16 +21,6 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/connections/{id}/template"),
     ("POST", "/v1/connections/{id}/members/sync"),
     ("GET", "/v1/connections/{id}/usage"),
-    ("GET", "/v1/flows"),
-    ("POST", "/v1/flows"),
-    ("GET", "/v1/flows/{id}"),
-    ("PATCH", "/v1/flows/{id}"),
-    ("DELETE", "/v1/flows/{id}"),
-    ("GET", "/v1/sources"),
-    ("POST", "/v1/sources"),
-    ("GET", "/v1/sources/{id}"),
-    ("PATCH", "/v1/sources/{id}"),
-    ("DELETE", "/v1/sources/{id}"),
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("GET", "/v1/keys/{id}"),
@@ -59,8 +45,6 @@ pub fn routes(app: App) -> Router {
     let world = app.world.clone();
     let router = Router::new()
         .merge(connections::router())
-        .merge(flows::router())
-        .merge(sources::router())
         .merge(keys::router())
         .merge(members::router())
         .merge(workspaces::router())

@@ -15,7 +15,7 @@ use countersign::ids::{ConnectionId, MemberId, WorkspaceId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{
+use countersign::http::resource::{
     LONGEST_NAME, LONGEST_TEXT, MOST_ENTRIES, check_list, list_of, load, must_be_unused, must_exist, pointed, remove,
     save,
 };

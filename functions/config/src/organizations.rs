@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{LONGEST_NAME, list_of};
+use countersign::http::resource::{LONGEST_NAME, list_of};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()

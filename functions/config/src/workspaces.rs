@@ -13,7 +13,9 @@ use countersign::ids::{MemberId, WorkspaceId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{LONGEST_NAME, check_list, list_of, load, must_be_unused, must_exist, pointed, remove, save};
+use countersign::http::resource::{
+    LONGEST_NAME, check_list, list_of, load, must_be_unused, must_exist, pointed, remove, save,
+};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()

@@ -7,6 +7,7 @@ pub mod clients;
 pub mod connection;
 pub mod env;
 pub mod flow;
+pub mod given;
 pub mod key_file;
 pub mod member;
 pub mod organization;

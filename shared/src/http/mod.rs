@@ -7,6 +7,7 @@ pub mod extract;
 pub mod fields;
 pub mod patch;
 pub mod problem;
+pub mod resource;
 pub mod serve;
 pub mod trace;
 

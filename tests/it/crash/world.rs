@@ -110,7 +110,8 @@ impl World {
         let app = self.app();
         let router = countersign_submit::routes(app.clone())
             .merge(countersign_approvals::routes(app.clone()))
-            .merge(countersign_config::routes(app));
+            .merge(countersign_config::routes(app.clone()))
+            .merge(countersign_routing::routes(app));
         let client = Client { router, key: self.owner.clone() };
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(key.map(|key| ("idempotency-key", key)));

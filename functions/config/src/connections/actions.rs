@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::view::view;
-use crate::common::{load, save};
+use countersign::http::resource::{load, save};
 
 /// No fields.
 #[derive(Debug, Default, Deserialize)]

@@ -8,7 +8,7 @@ use countersign::store::resources::{create_write, update_write};
 use countersign::store::{Current, Error, Resource, Versioned, Write};
 use serde_json::Value;
 
-use crate::common::lost;
+use countersign::http::resource::lost;
 
 /// What an external OA calls itself; nothing for platforms that call back to the connection's own address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use countersign::ids::FlowId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{list_of, load, must_be_unused, must_exist, remove, save};
+use countersign::http::resource::{list_of, load, must_be_unused, must_exist, remove, save};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()

@@ -1,18 +1,19 @@
-//! Settings and secrets as a request gives them, for the resources that have both.
+//! Settings and secrets as a request gives them, for connections and sources.
 
 use std::collections::BTreeMap;
 
-use countersign::config::SealedSecret;
-use countersign::http::{App, Problem};
-use countersign::store::Key;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::SealedSecret;
+use crate::http::{App, Problem};
+use crate::store::Key;
+
 /// A secret in a request; it has no `Debug`.
 #[derive(Deserialize)]
 #[serde(from = "String")]
-pub(crate) struct SecretText(SecretString);
+pub struct SecretText(SecretString);
 
 impl From<String> for SecretText {
     fn from(text: String) -> Self {
@@ -21,12 +22,13 @@ impl From<String> for SecretText {
 }
 
 /// The secrets of a new resource.
-pub(crate) fn given_secrets(given: BTreeMap<String, SecretText>) -> BTreeMap<String, SecretString> {
+#[must_use]
+pub fn given_secrets(given: BTreeMap<String, SecretText>) -> BTreeMap<String, SecretString> {
     given.into_iter().map(|(name, secret)| (name, secret.0)).collect()
 }
 
 /// Changes setting by setting: what is not sent stays, `null` removes.
-pub(crate) fn change_settings(settings: &mut Map<String, Value>, given: Map<String, Value>) {
+pub fn change_settings(settings: &mut Map<String, Value>, given: Map<String, Value>) {
     for (name, value) in given {
         if value.is_null() {
             settings.remove(&name);
@@ -37,7 +39,7 @@ pub(crate) fn change_settings(settings: &mut Map<String, Value>, given: Map<Stri
 }
 
 /// Changes secret by secret: what is not sent stays, `null` removes. Returns the new ones, which are to be sealed.
-pub(crate) fn change_secrets(
+pub fn change_secrets(
     secrets: &mut BTreeMap<String, SealedSecret>,
     given: BTreeMap<String, Option<SecretText>>,
 ) -> BTreeMap<String, SecretString> {
@@ -52,7 +54,10 @@ pub(crate) fn change_secrets(
 }
 
 /// Seals new secrets of the item with this key.
-pub(crate) async fn seal(
+///
+/// # Errors
+/// What the error of the data key or of sealing is answered with.
+pub async fn seal(
     app: &App,
     key: &Key,
     secrets: &mut BTreeMap<String, SealedSecret>,

@@ -1,55 +1,52 @@
-//! What the resources have in common.
+//! What the handlers of configuration resources have in common.
 
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use countersign::http::{App, FieldErrors, IfMatch, ListQuery, Problem, list};
-use countersign::ids::OrgId;
-use countersign::store::{Error, Resource, Versioned};
 use serde_json::Value;
 
+use super::{App, FieldErrors, IfMatch, ListQuery, Problem, list};
+use crate::ids::OrgId;
+use crate::store::{Error, Resource, Versioned};
+
 /// Longest name, in characters.
-pub(crate) const LONGEST_NAME: usize = 128;
+pub const LONGEST_NAME: usize = 128;
 /// Longest free text that is not a name, in characters.
-pub(crate) const LONGEST_TEXT: usize = 256;
+pub const LONGEST_TEXT: usize = 256;
 /// Most entries of a list in a resource.
-pub(crate) const MOST_ENTRIES: usize = 200;
+pub const MOST_ENTRIES: usize = 200;
 
 /// Reads a resource of the organisation and checks that it is the version that the request means.
-pub(crate) async fn load<T: Resource>(
-    app: &App,
-    org: &OrgId,
-    id: &str,
-    if_match: &IfMatch,
-) -> Result<Versioned<T>, Problem> {
+///
+/// # Errors
+/// 404, 412 for another version, or what the store's error is answered with.
+pub async fn load<T: Resource>(app: &App, org: &OrgId, id: &str, if_match: &IfMatch) -> Result<Versioned<T>, Problem> {
     let found = app.store.get::<T>(org, id).await?;
     if_match.check(found.version)?;
     Ok(found)
 }
 
 /// Stores a changed resource; answers with its new version.
-pub(crate) async fn save<T: Resource>(
-    app: &App,
-    resource: &T,
-    version: u64,
-    if_match: &IfMatch,
-) -> Result<u64, Problem> {
+///
+/// # Errors
+/// See [`lost`].
+pub async fn save<T: Resource>(app: &App, resource: &T, version: u64, if_match: &IfMatch) -> Result<u64, Problem> {
     app.store.update(resource, version).await.map_err(|error| lost(error, if_match))
 }
 
 /// Deletes a resource.
-pub(crate) async fn remove<T: Resource>(
-    app: &App,
-    found: &Versioned<T>,
-    if_match: &IfMatch,
-) -> Result<StatusCode, Problem> {
+///
+/// # Errors
+/// See [`lost`].
+pub async fn remove<T: Resource>(app: &App, found: &Versioned<T>, if_match: &IfMatch) -> Result<StatusCode, Problem> {
     app.store.delete(&found.value, found.version).await.map_err(|error| lost(error, if_match))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A lost race is 412 for a request that named a version, 409 for one that did not.
-pub(crate) fn lost(error: Error, if_match: &IfMatch) -> Problem {
+/// What a failed write is answered with: a lost race is 412 for a request that named a version, 409 for one that did not.
+#[must_use]
+pub fn lost(error: Error, if_match: &IfMatch) -> Problem {
     match (error, if_match) {
         (Error::Conflict { .. }, IfMatch::OneOf(_)) => Problem::precondition_failed(),
         (error, _) => error.into(),
@@ -57,7 +54,10 @@ pub(crate) fn lost(error: Error, if_match: &IfMatch) -> Problem {
 }
 
 /// Answers with one page of the organisation's resources of a kind.
-pub(crate) async fn list_of<T: Resource>(
+///
+/// # Errors
+/// 400 for a wrong `limit` or `cursor`, what `view` answers with, or what the store's error is answered with.
+pub async fn list_of<T: Resource>(
     app: &App,
     org: &OrgId,
     query: &ListQuery,
@@ -70,7 +70,10 @@ pub(crate) async fn list_of<T: Resource>(
 
 /// Adds an error for each id of these that names no resource of the organisation. Lists that are wrong by their length
 /// are not looked up.
-pub(crate) async fn must_exist<T: Resource>(
+///
+/// # Errors
+/// What the store's error is answered with; never what is wrong with the ids, which goes into `errors`.
+pub async fn must_exist<T: Resource>(
     app: &App,
     org: &OrgId,
     named: &[(String, &str)],
@@ -91,11 +94,10 @@ pub(crate) async fn must_exist<T: Resource>(
 }
 
 /// Refuses with 409 `in_use` when one of the organisation's resources of kind `T` uses what is to be deleted.
-pub(crate) async fn must_be_unused<T: Resource>(
-    app: &App,
-    org: &OrgId,
-    uses: impl Fn(&T) -> bool,
-) -> Result<(), Problem> {
+///
+/// # Errors
+/// That, or what the store's error is answered with.
+pub async fn must_be_unused<T: Resource>(app: &App, org: &OrgId, uses: impl Fn(&T) -> bool) -> Result<(), Problem> {
     let mut cursor: Option<String> = None;
     loop {
         let page = app.store.list::<T>(org, 200, cursor.as_deref()).await?;
@@ -111,7 +113,7 @@ pub(crate) async fn must_be_unused<T: Resource>(
 }
 
 /// Adds an error when a list has too many entries, or one twice.
-pub(crate) fn check_list<T: PartialEq>(entries: &[T], pointer: &str, errors: &mut FieldErrors) {
+pub fn check_list<T: PartialEq>(entries: &[T], pointer: &str, errors: &mut FieldErrors) {
     if entries.len() > MOST_ENTRIES {
         errors.push(pointer, format!("must have at most {MOST_ENTRIES} entries"));
         return;
@@ -123,7 +125,8 @@ pub(crate) fn check_list<T: PartialEq>(entries: &[T], pointer: &str, errors: &mu
     }
 }
 
-/// Pointers to the entries of a list of ids.
-pub(crate) fn pointed<'a, T: AsRef<str>>(ids: &'a [T], pointer: &str) -> Vec<(String, &'a str)> {
+/// Pointers to the entries of a list of ids, as [`must_exist`] takes them.
+#[must_use]
+pub fn pointed<'a, T: AsRef<str>>(ids: &'a [T], pointer: &str) -> Vec<(String, &'a str)> {
     ids.iter().enumerate().map(|(index, id)| (format!("{pointer}/{index}"), id.as_ref())).collect()
 }

@@ -25,8 +25,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::common::{LONGEST_NAME, check_list, list_of, load, must_exist, remove, save};
-use crate::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
+use countersign::config::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
+use countersign::http::resource::{LONGEST_NAME, check_list, list_of, load, must_exist, remove, save};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
