@@ -131,9 +131,8 @@ impl Decision {
     #[must_use]
     pub fn of(news: &News<'_>) -> Option<Self> {
         let origin = origin_of(news.request?)?;
-        let setting = |name: &str, default: &str| {
-            news.settings.get(name).and_then(Value::as_str).unwrap_or(default) == "yes"
-        };
+        let setting =
+            |name: &str, default: &str| news.settings.get(name).and_then(Value::as_str).unwrap_or(default) == "yes";
         let outcome = outcome(news.told)?;
         let view = news.record.state.view();
         let is_node = matches!(outcome, Outcome::NodeApproved | Outcome::NodeRejected);
@@ -365,8 +364,7 @@ pub fn open(receiver: &Receiver, query: &[(String, String)], body: &str) -> Resu
         query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
     let (timestamp, nonce) = (stamp("timestamp_name", "timestamp"), stamp("nonce_name", "nonce"));
-    let expected =
-        codec.signature(&timestamp.unwrap_or_default(), &nonce.unwrap_or_default(), encrypt);
+    let expected = codec.signature(&timestamp.unwrap_or_default(), &nonce.unwrap_or_default(), encrypt);
     let signed = expected.map(|expected| stamp("signature_name", "signature").is_some_and(|shown| shown == expected));
     Ok(Captured { for_us: codec.is_for_us(&opened), opened, signed })
 }

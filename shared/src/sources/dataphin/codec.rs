@@ -231,9 +231,10 @@ impl Codec {
     }
 }
 
-const UNFIT: Unsendable =
-    Unsendable("the source's `encoding_aes_key` does not fit its `key_encoding`: dingtalk43 takes 43 characters of base64, \
-        the others 16, 24 or 32 bytes");
+const UNFIT: Unsendable = Unsendable(
+    "the source's `encoding_aes_key` does not fit its `key_encoding`: dingtalk43 takes 43 characters of base64, \
+        the others 16, 24 or 32 bytes",
+);
 
 /// The key's bytes.
 fn key(receiver: &Receiver) -> Result<Zeroizing<Vec<u8>>, Unsendable> {

@@ -224,7 +224,8 @@ pub fn revoke(receiver: &Receiver, query: &[(String, String)], body: &[u8]) -> R
     };
     let own = or(receiver, "reply_id_field", ID_FIELD).rsplit('.').next().unwrap_or(ID_FIELD).to_owned();
     let force = or(receiver, "force_field", "force");
-    let forced = first(&[force]).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes"));
+    let forced =
+        first(&[force]).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes"));
     Revoke {
         instance_id: first(&[&own, ID_FIELD, "instanceId"]),
         apply_id: first(&["applyId"]),
@@ -348,9 +349,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Bad> {
     match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Bad::new("body", "must be a JSON object")),
-        Err(error) => {
-            Err(Bad::new("body", format!("is not JSON: line {}, column {}", error.line(), error.column())))
-        }
+        Err(error) => Err(Bad::new("body", format!("is not JSON: line {}, column {}", error.line(), error.column()))),
     }
 }
 

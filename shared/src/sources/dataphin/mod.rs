@@ -13,7 +13,6 @@ pub use callback::{
 };
 pub use codec::{Codec, OpenError, Opened};
 
-use serde_json::{Map, Value};
 
 use super::{Format, GONE, News, Outgoing, Receiver, Unsendable, Verdict};
 use crate::clock::World;
@@ -57,7 +56,9 @@ impl Format for Dataphin {
             return Verdict::Accepted;
         }
         let error = match answer.is_success() {
-            true => format!("Dataphin answered {}, and its body does not say that the callback was taken", answer.status),
+            true => {
+                format!("Dataphin answered {}, and its body does not say that the callback was taken", answer.status)
+            }
             false => format!("Dataphin answered {}", answer.status),
         };
         Verdict::Refused { error, is_final: answer.status == GONE }
