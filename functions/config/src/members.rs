@@ -7,18 +7,21 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::{Approver, Connection, Flow, Member, Role, Workspace};
+use countersign::config::{Approver, Connection, Flow, Member, Role, Source, Workspace};
+use countersign::http::resource::{
+    LONGEST_NAME, LONGEST_TEXT, MOST_ENTRIES, check_list, list_of, load, must_be_unused, must_exist, pointed,
+};
 use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
-use countersign::ids::{ConnectionId, MemberId, WorkspaceId};
+use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
+use countersign::store::members::LONGEST_SOURCE_ID;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use countersign::http::resource::{
-    LONGEST_NAME, LONGEST_TEXT, MOST_ENTRIES, check_list, list_of, load, must_be_unused, must_exist, pointed, remove,
-    save,
-};
+mod stored;
+
+use stored::{MOST_ROLES, MOST_SOURCE_IDS, create, remove, replace};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -35,6 +38,8 @@ struct New {
     #[serde(default)]
     accounts: BTreeMap<ConnectionId, String>,
     #[serde(default)]
+    source_ids: BTreeMap<SourceId, String>,
+    #[serde(default)]
     roles: Vec<String>,
     #[serde(default)]
     workspaces: Vec<WorkspaceId>,
@@ -48,6 +53,8 @@ struct Update {
     email: Patch<String>,
     /// Account by account: what is not sent stays, `null` removes.
     accounts: BTreeMap<ConnectionId, Option<String>>,
+    /// Source by source: what is not sent stays, `null` removes.
+    source_ids: BTreeMap<SourceId, Option<String>>,
     roles: Patch<Vec<String>>,
     workspaces: Patch<Vec<WorkspaceId>>,
 }
@@ -59,13 +66,15 @@ fn view(member: &Member) -> Value {
         "mobile": member.mobile,
         "email": member.email,
         "accounts": member.accounts,
+        "source_ids": member.source_ids,
         "roles": member.roles,
         "workspaces": member.workspaces,
         "created_at": time(member.created_at),
     })
 }
 
-async fn check(app: &App, member: &Member, mut errors: FieldErrors) -> Result<(), Problem> {
+/// Checks a member; `old` is what is stored of them.
+async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: FieldErrors) -> Result<(), Problem> {
     errors.text("/name", &member.name, LONGEST_NAME);
     if let Some(mobile) = &member.mobile {
         errors.text("/mobile", mobile, 32);
@@ -77,6 +86,9 @@ async fn check(app: &App, member: &Member, mut errors: FieldErrors) -> Result<()
         }
     }
     check_list(&member.roles, "/roles", &mut errors);
+    if member.roles.len() > MOST_ROLES {
+        errors.push("/roles", format!("must have at most {MOST_ROLES} entries"));
+    }
     for (index, role) in member.roles.iter().enumerate() {
         errors.text(format!("/roles/{index}"), role, LONGEST_NAME);
     }
@@ -87,6 +99,17 @@ async fn check(app: &App, member: &Member, mut errors: FieldErrors) -> Result<()
     for (connection, account) in &member.accounts {
         errors.text(format!("/accounts/{connection}"), account, LONGEST_TEXT);
     }
+    if member.source_ids.len() > MOST_SOURCE_IDS {
+        errors.push("/source_ids", format!("must have at most {MOST_SOURCE_IDS} entries"));
+    }
+    // Those of a source that was deleted may stay until they are removed: they lead nowhere.
+    let kept = |source: &SourceId, id: &String| old.and_then(|old| old.source_ids.get(source)) == Some(id);
+    let given: Vec<_> = member.source_ids.iter().filter(|(source, id)| !kept(source, id)).collect();
+    for (source, id) in &given {
+        errors.text(format!("/source_ids/{source}"), id, LONGEST_SOURCE_ID);
+    }
+    let named: Vec<_> = given.iter().map(|(id, _)| (format!("/source_ids/{id}"), id.as_str())).collect();
+    must_exist::<Source>(app, &member.org, &named, &mut errors).await?;
     let named = pointed(&member.workspaces, "/workspaces");
     must_exist::<Workspace>(app, &member.org, &named, &mut errors).await?;
     let named: Vec<_> = member.accounts.keys().map(|id| (format!("/accounts/{id}"), id.as_str())).collect();
@@ -107,13 +130,14 @@ async fn create_member(
         mobile: new.mobile,
         email: new.email,
         accounts: new.accounts,
+        source_ids: new.source_ids,
         roles: new.roles,
         workspaces: new.workspaces,
         created_at: app.world.now(),
     };
-    check(&app, &member, FieldErrors::new()).await?;
-    let version = app.store.create(&member).await?;
-    Ok(Created { version, location: format!("/v1/members/{}", member.id), body: view(&member) })
+    check(&app, None, &member, FieldErrors::new()).await?;
+    create(&app, &member).await?;
+    Ok(Created { version: 1, location: format!("/v1/members/{}", member.id), body: view(&member) })
 }
 
 async fn list_members(
@@ -140,7 +164,7 @@ async fn update_member(
 ) -> Result<Tagged<Value>, Problem> {
     caller.require(Role::Admin)?;
     let found = load::<Member>(&app, &caller.org, id.as_str(), &if_match).await?;
-    let (mut member, mut errors) = (found.value, FieldErrors::new());
+    let (mut member, mut errors) = (found.value.clone(), FieldErrors::new());
     update.name.replace(&mut member.name, "/name", &mut errors);
     update.mobile.change(&mut member.mobile);
     update.email.change(&mut member.email);
@@ -152,8 +176,14 @@ async fn update_member(
             None => member.accounts.remove(&connection),
         };
     }
-    check(&app, &member, errors).await?;
-    let version = save(&app, &member, found.version, &if_match).await?;
+    for (source, id) in update.source_ids {
+        match id {
+            Some(id) => member.source_ids.insert(source, id),
+            None => member.source_ids.remove(&source),
+        };
+    }
+    check(&app, Some(&found.value), &member, errors).await?;
+    let version = replace(&app, &found, &member, &if_match).await?;
     Ok(Tagged { version, body: view(&member) })
 }
 
@@ -170,5 +200,6 @@ async fn delete_member(
     let asks =
         |flow: &Flow| flow.stages.iter().flat_map(|stage| &stage.nodes).any(|node| node.approvers.contains(&asked));
     must_be_unused::<Flow>(&app, &caller.org, asks).await?;
-    remove(&app, &found, &if_match).await
+    remove(&app, &found, &if_match).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

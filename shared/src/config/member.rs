@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ConnectionId, MemberId, OrgId, WorkspaceId};
+use crate::ids::{ConnectionId, MemberId, OrgId, SourceId, WorkspaceId};
 
 /// A person, with an account per connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +24,13 @@ pub struct Member {
     /// The person's account on each connection.
     #[serde(default)]
     pub accounts: BTreeMap<ConnectionId, String>,
+    /// What each source calls the person: its own id of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_ids: BTreeMap<SourceId, String>,
     /// Names of roles, for approvers that are named by role.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// Workspaces that the person belongs to.
+    /// Workspaces that the person belongs to; none for somebody who belongs to the organisation as a whole. A role counts in these.
     #[serde(default)]
     pub workspaces: Vec<WorkspaceId>,
     /// When it was made, milliseconds.

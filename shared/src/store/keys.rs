@@ -12,6 +12,8 @@
 //! | calls of a connection in a month | `USAGE#<connection>#<yyyy-mm>` | `USAGE` | |
 //! | external OA by its access id, which only one may have | `EXTERNAL#access_id#<value>` | `CLAIM` | |
 //! | external OA by its organisation id | `EXTERNAL#organization_id#<value>` | connection id | |
+//! | member by a source's own id of them, which only one may have | `SOURCE_ID#<source>#<value>` | `CLAIM` | |
+//! | member who has a role | `ROLE#<org>#<role>` | member id | |
 //! | the data key that seals secrets | `DATAKEY` | `DATAKEY` | |
 //!
 //! Kinds of resources: `ORG`, `WS`, `MEM`, `CON`, `FLOW`, `SRC`, `KEY`. Ids hold no `#`; what comes from outside
@@ -23,7 +25,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
 use super::schema::{DUE_SHARDS, PK, SK};
-use crate::ids::{ApprovalId, ConnectionId, OrgId};
+use crate::ids::{ApprovalId, ConnectionId, MemberId, OrgId, SourceId};
 
 /// Longest partition key, in bytes.
 pub const LONGEST_PK: usize = 2048;
@@ -187,6 +189,24 @@ pub fn external_organizations(organization_id: &str) -> String {
     format!("EXTERNAL#organization_id#{organization_id}")
 }
 
+/// The claim of one member on what a source calls them: no other member may have the same.
+#[must_use]
+pub fn member_source_id(source: &SourceId, id: &str) -> Key {
+    Key::new(format!("SOURCE_ID#{source}#{id}"), "CLAIM")
+}
+
+/// The way from a role to a member who has it.
+#[must_use]
+pub fn member_role(org: &OrgId, role: &str, member: &MemberId) -> Key {
+    Key::new(member_roles(org, role), member.as_str())
+}
+
+/// The partition of the members who have this role.
+#[must_use]
+pub fn member_roles(org: &OrgId, role: &str) -> String {
+    format!("ROLE#{org}#{role}")
+}
+
 /// The sealed data key.
 #[must_use]
 pub fn data_key() -> Key {
@@ -222,6 +242,9 @@ mod tests {
         assert_eq!(lease("template#con_1#standard"), key("LEASE#template#con_1#standard", "LEASE"));
         assert_eq!(external_access("x"), key("EXTERNAL#access_id#x", "CLAIM"));
         assert_eq!(external_organization("x", &con), key("EXTERNAL#organization_id#x", "con_1"));
+        let (source, member) = ("src_1".parse().unwrap(), "mem_1".parse().unwrap());
+        assert_eq!(member_source_id(&source, "a#b"), key("SOURCE_ID#src_1#a#b", "CLAIM"));
+        assert_eq!(member_role(&org, "a#b", &member), key("ROLE#org_1#a#b", "mem_1"));
         assert_eq!(data_key(), key("DATAKEY", "DATAKEY"));
         assert_eq!(resource("CON", "con_1").aad("app_secret"), "CON#con_1|CON|app_secret");
     }

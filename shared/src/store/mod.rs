@@ -19,6 +19,7 @@ pub mod error;
 pub mod external;
 pub mod keys;
 pub mod leases;
+pub mod members;
 pub mod meter;
 pub mod query;
 pub mod references;

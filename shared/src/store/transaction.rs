@@ -7,6 +7,9 @@ use aws_sdk_dynamodb::types::{Delete, Put, ReturnConsumedCapacity, TransactWrite
 
 use super::{Condition, Current, Error, Item, Key, Store};
 
+/// Most writes of one transaction.
+pub const MOST_WRITES: usize = 100;
+
 /// One write of a transaction.
 #[derive(Clone)]
 pub struct Write(Kind);
@@ -18,6 +21,12 @@ enum Kind {
 }
 
 impl Write {
+    /// Writes an item whatever is there.
+    #[must_use]
+    pub fn put(item: Item) -> Self {
+        Self(Kind::Put(item, Condition::None))
+    }
+
     /// Writes an item whose key is not there yet.
     #[must_use]
     pub fn put_new(item: Item) -> Self {

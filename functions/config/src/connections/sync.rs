@@ -1,7 +1,7 @@
 //! `POST /v1/connections/{id}/members/sync`: people of the platform's directory become members, or are bound to those that
 //! are there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use axum::extract::State;
 use countersign::config::{Connection, Member, Role};
@@ -86,7 +86,8 @@ async fn take_over(
     Ok(tally)
 }
 
-/// Somebody may change the member at the same time: then the account goes into what they left.
+/// What leads to a member (roles, what sources call them) does not depend on accounts. Somebody may change the member at the
+/// same time: then the account goes into what they left.
 async fn bind(app: &App, member: &Versioned<Member>, connection: &ConnectionId, account: &str) -> Result<(), Problem> {
     let (mut value, mut version) = (member.value.clone(), member.version);
     loop {
@@ -112,6 +113,7 @@ fn new_member(app: &App, org: &OrgId, connection: &ConnectionId, entry: Director
         mobile,
         email,
         accounts: [(connection.clone(), entry.account)].into(),
+        source_ids: BTreeMap::new(),
         roles: Vec::new(),
         workspaces: Vec::new(),
         created_at: app.world.now(),
