@@ -71,31 +71,36 @@ async fn read(app: &App, id: &str, request: Request) -> Result<Call, Response> {
     })
 }
 
-/// Lets a call in whose token is right and whose time is not refused.
-fn let_in(app: &App, call: &Call) -> Result<(), Response> {
+/// Why a call is turned away, if it is: its token is wrong, or its time is refused.
+fn turned_away(app: &App, call: &Call) -> Option<Response> {
     let source = call.source.id.as_str();
     if !inbound::is_allowed(&call.receiver, call.query("accessToken")) {
         tracing::warn!(source.id = source, "a call for Dataphin's source has a wrong access token");
-        return Err(unauthorized());
+        return Some(unauthorized());
     }
     match inbound::age(&call.receiver, call.query("timestamp"), app.world.now()) {
-        Age::Near => Ok(()),
+        Age::Near => None,
         Age::Far => {
             tracing::warn!(source.id = source, "Dataphin's timestamp is missing or far off: is a clock wrong?");
-            Ok(())
+            None
         }
         Age::Refused => {
             let message = "timestamp: is missing or too far from this server's time";
-            let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "far_timestamp", message);
-            Err(refused(call, None, &refusal))
+            Some(refused(call, None, &Refusal::new(StatusCode::UNAUTHORIZED, "far_timestamp", message)))
         }
     }
+}
+
+/// Reads a call, and lets it in.
+async fn enter(app: &App, id: &str, request: Request) -> Result<Call, Response> {
+    let call = read(app, id, request).await?;
+    turned_away(app, &call).map_or(Ok(call), Err)
 }
 
 /// What was refused, in the source's words; logged, since Dataphin may show its users less.
 fn refused(call: &Call, apply_id: Option<&str>, refusal: &Refusal) -> Response {
     let Refusal { status, code, message } = refusal;
-    tracing::warn!(source.id = %call.source.id, apply_id, code, message, "refused a call of Dataphin");
+    tracing::warn!(source.id = %call.source.id, apply_id, code, why = message, "refused a call of Dataphin");
     let status = if inbound::tells_by_status(&call.receiver) { *status } else { StatusCode::OK };
     (status, axum::Json(inbound::refused(&call.receiver, message))).into_response()
 }
@@ -106,13 +111,10 @@ fn accepted(call: &Call, id: Option<&ApprovalId>, message: Option<&str>) -> Resp
 
 /// The connection test. Whatever its answer says beside `checkResult`, only `success` passes.
 async fn check(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
-    let call = match read(&app, &id, request).await {
+    let call = match enter(&app, &id, request).await {
         Ok(call) => call,
         Err(answer) => return answer,
     };
-    if let Err(answer) = let_in(&app, &call) {
-        return answer;
-    }
     match inbound::check(&call.body) {
         Ok(()) => axum::Json(json!({"checkResult": "success"})).into_response(),
         Err(bad) => {
@@ -125,13 +127,10 @@ async fn check(State(app): State<App>, Path(id): Path<String>, request: Request)
 
 /// A form. The same form again is answered as the first time.
 async fn create(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
-    let call = match read(&app, &id, request).await {
+    let call = match enter(&app, &id, request).await {
         Ok(call) => call,
         Err(answer) => return answer,
     };
-    if let Err(answer) = let_in(&app, &call) {
-        return answer;
-    }
     let form = match inbound::form(&call.receiver, &call.body) {
         Ok(form) => form,
         Err(bad) => return refused(&call, None, &bad.into()),
@@ -190,7 +189,7 @@ async fn other(State(app): State<App>, Path((id, path)): Path<(String, String)>,
     if !is_revoke {
         tell_of_unknown(&call, &path, "a call that is not known: `revoke_paths` of the source names those that revoke");
     }
-    if let Err(answer) = let_in(&app, &call) {
+    if let Some(answer) = turned_away(&app, &call) {
         return answer;
     }
     if is_revoke {
@@ -236,9 +235,11 @@ async fn revoke(app: &App, call: &Call, path: &str) -> Result<Response, Refusal>
     app.flush_usage().await;
     match outcome.map_err(|error| Refusal::of(&error.into()))? {
         Outcome::Withdrawn { record, note } => Ok(accepted(call, Some(&record.id), note.as_deref())),
-        Outcome::Later(record) => {
-            Ok(accepted(call, Some(&record.id), Some("the platform takes it only later: it is tried again until it does")))
-        }
+        Outcome::Later(record) => Ok(accepted(
+            call,
+            Some(&record.id),
+            Some("the platform takes it only later: it is tried again until it does"),
+        )),
         Outcome::Ended(record) => {
             let message = format!("the approval has ended: {}", status(&record));
             Ok(accepted(call, Some(&record.id), Some(&message)))

@@ -13,7 +13,6 @@ pub use callback::{
 };
 pub use codec::{Codec, OpenError, Opened};
 
-
 use super::{Format, GONE, News, Outgoing, Receiver, Unsendable, Verdict};
 use crate::clock::World;
 use crate::providers::Field;

@@ -111,7 +111,10 @@ impl Mapped {
         if !problem.errors().is_empty() {
             let told = problem.errors().iter().map(|error| {
                 let named = self.named(form, &error.pointer);
-                named.map_or_else(|| format!("{}: {}", error.pointer, error.detail), |who| format!("{who}: {}", error.detail))
+                named.map_or_else(
+                    || format!("{}: {}", error.pointer, error.detail),
+                    |who| format!("{who}: {}", error.detail),
+                )
             });
             refusal.message = told.collect::<Vec<_>>().join("; ");
         }
@@ -124,7 +127,12 @@ impl Mapped {
     /// Who or what a pointer into our request leads to.
     fn named(&self, form: &Form, pointer: &str) -> Option<String> {
         let mut steps = pointer.trim_start_matches('/').split('/');
-        match (steps.next()?, steps.next().map(str::parse::<usize>), steps.next(), steps.next().map(str::parse::<usize>)) {
+        match (
+            steps.next()?,
+            steps.next().map(str::parse::<usize>),
+            steps.next(),
+            steps.next().map(str::parse::<usize>),
+        ) {
             ("applicant", ..) => Some(format!("applicant {}", form.applicant.shown())),
             ("nodes", None, ..) => Some("approveNodes".to_owned()),
             ("nodes", Some(Ok(node)), Some("approvers"), Some(Ok(approver))) => {
@@ -203,10 +211,8 @@ fn known(user: &User, members: &Members<'_>, meaning: Meaning) -> Known {
 /// What approvers read, and what rules may ask for.
 fn fields(form: &Form, url: Option<&str>) -> Map<String, Value> {
     let read = content::read(&form.content);
-    let mut lines = vec![
-        format!("申请类型 Type: {}", content::kind(&form.kind)),
-        format!("单号 Dataphin form: {}", form.apply_id),
-    ];
+    let mut lines =
+        vec![format!("申请类型 Type: {}", content::kind(&form.kind)), format!("单号 Dataphin form: {}", form.apply_id)];
     lines.extend(url.map(|url| format!("链接 Link: {url}")));
     lines.extend(Some(read.text).filter(|text| !text.is_empty()));
     let named = [
