@@ -139,7 +139,7 @@ impl Decision {
         if is_node && !setting("tell_nodes", "no") {
             return None;
         }
-        let own = news.record.state.withdrawal.as_ref().is_some_and(|asked| is_own(&asked.by));
+        let own = news.record.state.closed.as_ref().and_then(|closure| closure.by.as_ref()).is_some_and(is_own);
         if outcome == Outcome::Withdrawn && own && !setting("tell_own_revoke", "yes") {
             return None;
         }
@@ -164,7 +164,8 @@ fn origin_of(request: &requests::Request) -> Option<Origin> {
 
 /// Whether a withdrawal came from Dataphin itself.
 fn is_own(by: &Person) -> bool {
-    by.name.as_deref().is_some_and(|name| name.starts_with(REVOKED_IN_DATAPHIN))
+    let is_nobody = by.member.is_none() && by.account.is_none();
+    is_nobody && by.name.as_deref().is_some_and(|name| name.starts_with(REVOKED_IN_DATAPHIN))
 }
 
 fn outcome(told: &Told) -> Option<Outcome> {
@@ -244,17 +245,16 @@ impl Callback {
         let (mut url, codec) = (receiver.url()?, Codec::of(receiver)?);
         let plain = Value::Object(plain(receiver, decision)).to_string();
         let encrypt = codec.seal(plain.as_bytes(), world);
-        let (timestamp, nonce) = (world.now().to_string(), format!("{:016x}", u64::from_be_bytes(world.random())));
-        let signature = codec.signature(&timestamp, &nonce, &encrypt);
+        let nonce = format!("{:016x}", u64::from_be_bytes(world.random()));
+        // What is not sent is not signed either.
+        let timestamp = name(receiver, "timestamp_name", TIMESTAMP).map(|name| (name, world.now().to_string()));
+        let nonce = name(receiver, "nonce_name", NONCE).map(|name| (name, nonce));
+        let text = |stamp: &Option<(&str, String)>| stamp.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
+        let signature = codec.signature(&text(&timestamp), &text(&nonce), &encrypt);
+        let signature = name(receiver, "signature_name", SIGNATURE).zip(signature);
         let mut body = Map::new();
         put(&mut body, or(receiver, "envelope_field", ENVELOPE), encrypt.into());
-        let stamps = [
-            ("timestamp_name", "timestamp", Some(timestamp)),
-            ("nonce_name", "nonce", Some(nonce)),
-            ("signature_name", "signature", signature),
-        ];
-        for (setting, default, value) in stamps {
-            let (Some(name), Some(value)) = (name(receiver, setting, default), value) else { continue };
+        for (name, value) in [timestamp, nonce, signature].into_iter().flatten() {
             if is(receiver, "stamp_in", "body", "query") {
                 put(&mut body, name, value.into());
             } else {
@@ -268,8 +268,11 @@ impl Callback {
     }
 }
 
-/// The field of the ciphertext.
+/// What the ciphertext, and what belongs to its signature, is called.
 const ENVELOPE: &str = "encrypt";
+const TIMESTAMP: &str = "timestamp";
+const NONCE: &str = "nonce";
+const SIGNATURE: &str = "signature";
 
 /// What is sealed, in the settings' words.
 fn plain(receiver: &Receiver, decision: &Decision) -> Map<String, Value> {
@@ -363,9 +366,9 @@ pub fn open(receiver: &Receiver, query: &[(String, String)], body: &str) -> Resu
         }
         query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
-    let (timestamp, nonce) = (stamp("timestamp_name", "timestamp"), stamp("nonce_name", "nonce"));
+    let (timestamp, nonce) = (stamp("timestamp_name", TIMESTAMP), stamp("nonce_name", NONCE));
     let expected = codec.signature(&timestamp.unwrap_or_default(), &nonce.unwrap_or_default(), encrypt);
-    let signed = expected.map(|expected| stamp("signature_name", "signature").is_some_and(|shown| shown == expected));
+    let signed = expected.map(|expected| stamp("signature_name", SIGNATURE).is_some_and(|shown| shown == expected));
     Ok(Captured { for_us: codec.is_for_us(&opened), opened, signed })
 }
 
