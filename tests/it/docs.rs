@@ -8,8 +8,10 @@ use super::root;
 /// Every Markdown file of the repository.
 fn pages() -> Vec<PathBuf> {
     let entries = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut folders: Vec<PathBuf> = [".", "docs", "docs/adr"].map(|folder| root().join(folder)).into();
-    folders.extend(entries(&root().join("shared/src/providers")).filter(|path| path.is_dir()));
+    let mut folders: Vec<PathBuf> = [".", "docs", "docs/adr", "docs/sources"].map(|folder| root().join(folder)).into();
+    for kind in ["shared/src/providers", "shared/src/sources"] {
+        folders.extend(entries(&root().join(kind)).filter(|path| path.is_dir()));
+    }
     let mut found = Vec::new();
     for folder in folders {
         found.extend(entries(&folder).filter(|path| path.extension().is_some_and(|end| end == "md")));
@@ -119,10 +121,28 @@ fn every_flag_of_the_local_run_is_in_the_readme() {
     let flags: Vec<String> = fields
         .lines()
         .filter_map(|line| line.trim().strip_suffix(',')?.split_once(": "))
+        .filter(|(name, _)| *name != "command")
         .map(|(name, _)| format!("| `--{}` |", name.replace('_', "-")))
         .collect();
     assert_eq!(flags.len(), 3, "{flags:?}");
     assert!(flags.iter().all(|flag| readme.contains(flag)), "{flags:?}");
+}
+
+#[test]
+fn every_flag_and_setting_of_dataphin_is_in_its_page() {
+    let page = read("docs/sources/dataphin.md");
+    let (_, arguments) = text_after(&read("local/src/sample.rs"), "pub struct Arguments {");
+    let (fields, _) = arguments.split_once("\n}").unwrap();
+    let flags: Vec<String> = fields
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": "))
+        .map(|(name, _)| format!("`--{}", name.replace('_', "-")))
+        .collect();
+    assert_eq!(flags.len(), 8, "{flags:?}");
+    let format = countersign::sources::by_kind("dataphin").unwrap();
+    let settings = format.fields().iter().map(|field| format!("| `{}` |", field.name));
+    let missing: Vec<String> = flags.into_iter().chain(settings).filter(|name| !page.contains(name)).collect();
+    assert_eq!(missing, Vec::<String>::new());
 }
 
 /// The anchor that a heading gets on the usual hosts.
