@@ -13,7 +13,9 @@ use countersign::engine::withdraw::{Outcome, withdraw};
 use countersign::http::{App, Problem};
 use countersign::ids::ApprovalId;
 use countersign::providers;
-use countersign::sources::dataphin::inbound::{self, Age, Form, Revoke};
+use countersign::sources::dataphin::inbound::{self, Age, Form};
+use countersign::sources::dataphin::reply;
+use countersign::sources::dataphin::revoke::{self, Revoke};
 use countersign::sources::dataphin::{KIND, REVOKED_IN_DATAPHIN, origin};
 use countersign::store;
 use countersign::store::approvals::{Failure, Record};
@@ -101,12 +103,12 @@ async fn enter(app: &App, id: &str, request: Request) -> Result<Call, Response> 
 fn refused(call: &Call, apply_id: Option<&str>, refusal: &Refusal) -> Response {
     let Refusal { status, code, message } = refusal;
     tracing::warn!(source.id = %call.source.id, apply_id, code, why = message, "refused a call of Dataphin");
-    let status = if inbound::tells_by_status(&call.receiver) { *status } else { StatusCode::OK };
-    (status, axum::Json(inbound::refused(&call.receiver, message))).into_response()
+    let status = if reply::tells_by_status(&call.receiver) { *status } else { StatusCode::OK };
+    (status, axum::Json(reply::refused(&call.receiver, message))).into_response()
 }
 
 fn accepted(call: &Call, id: Option<&ApprovalId>, message: Option<&str>) -> Response {
-    axum::Json(inbound::accepted(&call.receiver, id.map(ApprovalId::as_str), message)).into_response()
+    axum::Json(reply::accepted(&call.receiver, id.map(ApprovalId::as_str), message)).into_response()
 }
 
 /// The connection test. Whatever its answer says beside `checkResult`, only `success` passes.
@@ -119,7 +121,7 @@ async fn check(State(app): State<App>, Path(id): Path<String>, request: Request)
         Ok(()) => axum::Json(json!({"checkResult": "success"})).into_response(),
         Err(bad) => {
             let body = json!({"checkResult": "failed", "message": bad.to_string()});
-            let by_status = inbound::tells_by_status(&call.receiver);
+            let by_status = reply::tells_by_status(&call.receiver);
             (if by_status { StatusCode::BAD_REQUEST } else { StatusCode::OK }, axum::Json(body)).into_response()
         }
     }
@@ -185,7 +187,7 @@ async fn other(State(app): State<App>, Path((id, path)): Path<(String, String)>,
         Ok(call) => call,
         Err(answer) => return answer,
     };
-    let is_revoke = inbound::is_revoke(&call.receiver, &path);
+    let is_revoke = revoke::is_at(&call.receiver, &path);
     if !is_revoke {
         tell_of_unknown(&call, &path, "a call that is not known: `revoke_paths` of the source names those that revoke");
     }
@@ -193,7 +195,7 @@ async fn other(State(app): State<App>, Path((id, path)): Path<(String, String)>,
         return answer;
     }
     if is_revoke {
-        return match revoke(&app, &call, &path).await {
+        return match withdraw_form(&app, &call, &path).await {
             Ok(answer) => answer,
             Err(refusal) => refused(&call, None, &refusal),
         };
@@ -209,14 +211,14 @@ const LONGEST_PATH: usize = 200;
 fn tell_of_unknown(call: &Call, path: &str, what: &str) {
     let path: String = path.chars().take(LONGEST_PATH).collect();
     let names: Vec<&str> = call.query.iter().map(|(name, _)| name.as_str()).take(20).collect();
-    let (method, shape) = (&call.method, inbound::shape(&call.body));
+    let (method, shape) = (&call.method, revoke::shape(&call.body));
     let content_type = call.headers.get("content-type");
     tracing::warn!(source.id = %call.source.id, %method, ?path, query = ?names, ?content_type, ?shape, "{what}");
 }
 
 /// Withdraws the approval of a form. What is not known, or has ended, needs nothing done: Dataphin may close its form.
-async fn revoke(app: &App, call: &Call, path: &str) -> Result<Response, Refusal> {
-    let revoke = inbound::revoke(&call.receiver, &call.query, &call.body);
+async fn withdraw_form(app: &App, call: &Call, path: &str) -> Result<Response, Refusal> {
+    let revoke = revoke::read(&call.receiver, &call.query, &call.body);
     if revoke.instance_id.is_none() && revoke.apply_id.is_none() {
         tell_of_unknown(call, path, "a revoke without an id that is known");
         let message = "no id was found: one of processInstanceId, instanceId, applyId is needed";

@@ -1,22 +1,20 @@
-//! What Dataphin sends: the connection test, a form that is submitted, a revoke. Pure: texts in, forms out.
+//! What Dataphin sends: the connection test, and forms. Pure: texts in, forms out.
 //!
 //! Read leniently: only the form's id must be there, since versions differ in what they send; what is unknown passes through.
-
-use std::fmt::Write as _;
 
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
 use super::codec::access_token;
-use super::settings::{is, or, put};
+use super::settings::{is, or};
 use crate::approval::Mode;
 use crate::sources::Receiver;
 
 /// Longest id, in characters.
 const LONGEST_ID: usize = 256;
 /// Longest name of a person that is kept, in characters.
-const LONGEST_NAME: usize = 100;
+pub(super) const LONGEST_NAME: usize = 100;
 /// Longest title, in characters.
 const LONGEST_TITLE: usize = 128;
 /// Most people that a form is read with.
@@ -191,158 +189,6 @@ impl Form {
 pub fn key(tenant_id: Option<&str>, apply_id: &str) -> String {
     let tenant_id = tenant_id.unwrap_or_default();
     format!("dataphin:{}:{tenant_id}:{apply_id}", tenant_id.len())
-}
-
-/// A revoke, as far as it could be understood: nothing is known of what such a call holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Revoke {
-    /// Our id of the approval, if it is named.
-    pub instance_id: Option<String>,
-    /// Dataphin's id of the form, if it is named.
-    pub apply_id: Option<String>,
-    /// The form's tenant: named, or the source's setting.
-    pub tenant_id: Option<String>,
-    /// Whether it is to be closed whatever the platform says.
-    pub force: bool,
-    /// Who revokes.
-    pub user: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
-}
-
-/// Reads a revoke, whose fields may be in the query, a form, or JSON at any depth.
-#[must_use]
-pub fn revoke(receiver: &Receiver, query: &[(String, String)], body: &[u8]) -> Revoke {
-    let mut found: Vec<(String, String)> = query.to_vec();
-    match serde_json::from_slice::<Value>(body) {
-        Ok(value) => collect(&value, "", &mut found),
-        Err(_) => found.extend(url::form_urlencoded::parse(body).into_owned()),
-    }
-    let first = |names: &[&str]| {
-        let named = |name: &&str| found.iter().find(|(key, value)| key == name && !value.is_empty());
-        names.iter().find_map(named).map(|(_, value)| value.clone())
-    };
-    let own = or(receiver, "reply_id_field", ID_FIELD).rsplit('.').next().unwrap_or(ID_FIELD).to_owned();
-    let force = or(receiver, "force_field", "force");
-    let forced =
-        first(&[force]).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes"));
-    Revoke {
-        instance_id: first(&[&own, ID_FIELD, "instanceId"]),
-        apply_id: first(&["applyId"]),
-        tenant_id: first(&["tenantId"]).or_else(|| receiver.setting("tenant_id").map(str::to_owned)),
-        force: forced || is(receiver, "revoke_force", "always", "field"),
-        user: first(&["userName", "operatorName", "applyUser"]).map(|name| cut(&name, LONGEST_NAME)),
-        reason: first(&["reason", "remark", "comment"]).map(|text| cut(&text, 500)).filter(|text| !text.is_empty()),
-    }
-}
-
-/// Most texts that a revoke is searched for.
-const MOST_TEXTS: usize = 200;
-
-fn collect(value: &Value, name: &str, found: &mut Vec<(String, String)>) {
-    if found.len() >= MOST_TEXTS {
-        return;
-    }
-    match value {
-        Value::Object(object) => object.iter().for_each(|(name, value)| collect(value, name, found)),
-        Value::Array(items) => items.iter().for_each(|value| collect(value, name, found)),
-        Value::String(text) => found.push((name.to_owned(), text.clone())),
-        Value::Number(_) | Value::Bool(_) => found.push((name.to_owned(), value.to_string())),
-        Value::Null => {}
-    }
-}
-
-/// Whether a path below `/dataphin/bpms/` is one at which forms are revoked.
-#[must_use]
-pub fn is_revoke(receiver: &Receiver, path: &str) -> bool {
-    let bare = |path: &str| {
-        let path = path.trim().trim_matches('/');
-        path.strip_prefix("dataphin/bpms/").unwrap_or(path).to_owned()
-    };
-    let paths = or(receiver, "revoke_paths", "processinstance/terminate,processinstance/revoke");
-    paths.split(',').map(bare).any(|wanted| !wanted.is_empty() && wanted == bare(path))
-}
-
-/// The field of our reply that holds the approval's id.
-const ID_FIELD: &str = "processInstanceId";
-
-/// The reply to a form that was taken in, or to a revoke that was carried out.
-#[must_use]
-pub fn accepted(receiver: &Receiver, id: Option<&str>, message: Option<&str>) -> Value {
-    reply(receiver, true, id, message)
-}
-
-/// The reply to what was refused.
-#[must_use]
-pub fn refused(receiver: &Receiver, message: &str) -> Value {
-    reply(receiver, false, None, Some(message))
-}
-
-fn reply(receiver: &Receiver, success: bool, id: Option<&str>, message: Option<&str>) -> Value {
-    let mut reply = Map::new();
-    let mut field = |name: &str, default: &str, value: Option<Value>| {
-        if let (Some(name), Some(value)) = (super::settings::name(receiver, name, default), value) {
-            put(&mut reply, name, value);
-        }
-    };
-    field("reply_success_field", "success", Some(success.into()));
-    field("reply_id_field", ID_FIELD, id.map(Value::from));
-    field("reply_message_field", "message", message.map(Value::from));
-    reply.into()
-}
-
-/// Whether refusals carry an HTTP status of their own; else they are 200, and only the body says it.
-#[must_use]
-pub fn tells_by_status(receiver: &Receiver) -> bool {
-    is(receiver, "error_status", "http", "http")
-}
-
-/// Longest shape that is written, in bytes.
-const LONGEST_SHAPE: usize = 1_000;
-
-/// Names and types of what was sent, and none of its values: for the log, where an operator finds a call that is not known yet.
-#[must_use]
-pub fn shape(body: &[u8]) -> String {
-    let mut shape = String::new();
-    match serde_json::from_slice::<Value>(body) {
-        Ok(value) => write_shape(&value, &mut shape),
-        Err(_) if body.is_empty() => shape.push_str("nothing"),
-        Err(_) => _ = write!(shape, "{} bytes that are not JSON", body.len()),
-    }
-    shape
-}
-
-fn write_shape(value: &Value, shape: &mut String) {
-    if shape.len() > LONGEST_SHAPE {
-        return;
-    }
-    match value {
-        Value::Object(object) => {
-            shape.push('{');
-            for (index, (name, value)) in object.iter().enumerate() {
-                if shape.len() > LONGEST_SHAPE {
-                    shape.push('…');
-                    break;
-                }
-                let comma = if index == 0 { "" } else { ", " };
-                _ = write!(shape, "{comma}{}: ", cut(name, 64));
-                write_shape(value, shape);
-            }
-            shape.push('}');
-        }
-        // The first stands for all.
-        Value::Array(items) => {
-            shape.push('[');
-            if let Some(first) = items.first() {
-                write_shape(first, shape);
-            }
-            shape.push(']');
-        }
-        Value::String(_) => shape.push_str("string"),
-        Value::Number(_) => shape.push_str("number"),
-        Value::Bool(_) => shape.push_str("boolean"),
-        Value::Null => shape.push_str("null"),
-    }
 }
 
 fn object(body: &[u8]) -> Result<Map<String, Value>, Bad> {

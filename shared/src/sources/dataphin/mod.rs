@@ -1,17 +1,21 @@
 #![doc = include_str!("docs.md")]
 
+mod answer;
 mod callback;
 mod codec;
 pub mod content;
+mod decision;
 pub mod inbound;
+pub mod reply;
+pub mod revoke;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use callback::{
-    By, Callback, Captured, Decision, Known, Outcome, REVOKED_IN_DATAPHIN, Unopened, is_taken, open, origin,
-};
+pub use answer::is_taken;
+pub use callback::{Callback, Captured, Unopened, open};
 pub use codec::{Codec, OpenError, Opened};
+pub use decision::{By, Decision, Known, Outcome, REVOKED_IN_DATAPHIN, origin};
 
 use super::{Format, GONE, News, Outgoing, Receiver, Unsendable, Verdict};
 use crate::clock::World;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{TOKEN, example, example_content, receiver};
 use crate::approval::Mode;
 use crate::sources::dataphin::inbound::{self, Age, Bad, Form};
-use crate::sources::dataphin::{content, inbound::Revoke};
+use crate::sources::dataphin::revoke::{self, Revoke};
+use crate::sources::dataphin::{content, reply};
 
 fn read(settings: &[(&str, &str)], body: &Value) -> Result<Form, Bad> {
     inbound::form(&receiver(settings), body.to_string().as_bytes())
@@ -169,22 +170,22 @@ fn tokens_times_and_events_are_judged() {
 
 #[test]
 fn replies_have_the_names_of_the_settings() {
-    let plain = inbound::accepted(&receiver(&[]), Some("apr_1"), None);
+    let plain = reply::accepted(&receiver(&[]), Some("apr_1"), None);
     assert_eq!(plain, json!({"processInstanceId": "apr_1", "success": true}));
     let set = receiver(&[
         ("reply_id_field", "data.instanceId"),
         ("reply_success_field", "data.ok"),
         ("reply_message_field", "-"),
     ]);
-    assert_eq!(inbound::accepted(&set, Some("apr_1"), Some("m")), json!({"data": {"instanceId": "apr_1", "ok": true}}));
-    assert_eq!(inbound::refused(&receiver(&[]), "no"), json!({"success": false, "message": "no"}));
+    assert_eq!(reply::accepted(&set, Some("apr_1"), Some("m")), json!({"data": {"instanceId": "apr_1", "ok": true}}));
+    assert_eq!(reply::refused(&receiver(&[]), "no"), json!({"success": false, "message": "no"}));
 }
 
 #[test]
 fn a_revoke_is_found_in_whatever_it_comes() {
     let read = |settings: &[(&str, &str)], query: &[(&str, &str)], body: &str| {
         let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        inbound::revoke(&receiver(settings), &query, body.as_bytes())
+        revoke::read(&receiver(settings), &query, body.as_bytes())
     };
     let wanted = Revoke { instance_id: Some("apr_1".into()), apply_id: Some("001".into()), ..Revoke::default() };
     assert_eq!(read(&[], &[], r#"{"data": [{"processInstanceId": "apr_1"}], "applyId": "001"}"#), wanted);
@@ -207,25 +208,20 @@ fn a_revoke_is_found_in_whatever_it_comes() {
 #[test]
 fn revokes_have_the_paths_of_the_setting() {
     let plain = receiver(&[]);
-    assert!(
-        inbound::is_revoke(&plain, "processinstance/terminate") && inbound::is_revoke(&plain, "processinstance/revoke")
-    );
-    assert!(!inbound::is_revoke(&plain, "processinstance/query") && !inbound::is_revoke(&plain, ""));
+    assert!(revoke::is_at(&plain, "processinstance/terminate") && revoke::is_at(&plain, "processinstance/revoke"));
+    assert!(!revoke::is_at(&plain, "processinstance/query") && !revoke::is_at(&plain, ""));
     let set = receiver(&[("revoke_paths", "/dataphin/bpms/form/cancel, a/b,")]);
-    assert!(inbound::is_revoke(&set, "form/cancel") && inbound::is_revoke(&set, "a/b/"));
-    assert!(!inbound::is_revoke(&set, "processinstance/revoke") && !inbound::is_revoke(&set, ""));
+    assert!(revoke::is_at(&set, "form/cancel") && revoke::is_at(&set, "a/b/"));
+    assert!(!revoke::is_at(&set, "processinstance/revoke") && !revoke::is_at(&set, ""));
 }
 
 #[test]
 fn a_shape_has_names_and_types_and_no_values() {
     let body = r#"{"a": "secret", "b": [{"c": 7}, 1], "d": {"e": null, "f": true}}"#;
-    assert_eq!(inbound::shape(body.as_bytes()), "{a: string, b: [{c: number}], d: {e: null, f: boolean}}");
-    assert_eq!(
-        (inbound::shape(b"").as_str(), inbound::shape(b"x=1").as_str()),
-        ("nothing", "3 bytes that are not JSON")
-    );
+    assert_eq!(revoke::shape(body.as_bytes()), "{a: string, b: [{c: number}], d: {e: null, f: boolean}}");
+    assert_eq!((revoke::shape(b"").as_str(), revoke::shape(b"x=1").as_str()), ("nothing", "3 bytes that are not JSON"));
     let many: serde_json::Map<String, Value> = (0..10_000).map(|n| (format!("name{n}"), json!("secret"))).collect();
-    let shape = inbound::shape(Value::Object(many).to_string().as_bytes());
+    let shape = revoke::shape(Value::Object(many).to_string().as_bytes());
     assert!(shape.len() < 1_200 && !shape.contains("secret"), "{}", shape.len());
 }
 
