@@ -9,8 +9,8 @@ use super::root;
 fn pages() -> Vec<PathBuf> {
     let entries = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<PathBuf> = [".", "docs", "docs/adr", "docs/sources"].map(|folder| root().join(folder)).into();
-    for kind in ["shared/src/providers", "shared/src/sources"] {
-        folders.extend(entries(&root().join(kind)).filter(|path| path.is_dir()));
+    for formats in ["shared/src/providers", "shared/src/sources"] {
+        folders.extend(entries(&root().join(formats)).filter(|path| path.is_dir()));
     }
     let mut found = Vec::new();
     for folder in folders {

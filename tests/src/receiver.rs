@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 /// A request that arrived.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// Path and query, as they were sent.
-    pub target: String,
+    /// Its path and query.
+    pub uri: Uri,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body.
@@ -66,7 +66,7 @@ impl Receiver {
 
 async fn receive(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
     let mut inner = receiver.lock();
-    inner.received.push(Received { target: uri.to_string(), headers, body });
+    inner.received.push(Received { uri, headers, body });
     let (status, body) = inner.answers.pop_front().unwrap_or((200, "true".to_owned()));
     (StatusCode::from_u16(status).unwrap_or_default(), body)
 }

@@ -24,6 +24,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     // Revokes, and what is not known yet: `{proxy+}` is the rest of the path.
     ("GET", "/inbound/{source}/dataphin/bpms/{proxy+}"),
     ("POST", "/inbound/{source}/dataphin/bpms/{proxy+}"),
+    ("POST", "/inbound/{source}/quick-audience/apply"),
+    ("POST", "/inbound/{source}/quick-audience/apply/{token}"),
 ];
 
 /// The routes of this function.

@@ -20,9 +20,10 @@ use crate::store::requests;
 
 pub mod dataphin;
 pub mod native;
+pub mod quick_audience;
 
 /// Every format. A new one is a module and a line here.
-pub static ALL: &[&dyn Format] = &[&native::Native, &dataphin::Dataphin];
+pub static ALL: &[&dyn Format] = &[&native::Native, &dataphin::Dataphin, &quick_audience::QuickAudience];
 
 /// The format with this `kind`, as a source names it.
 #[must_use]
@@ -37,6 +38,11 @@ pub trait Format: Send + Sync + fmt::Debug {
 
     /// The settings and secrets that a source of this format has.
     fn fields(&self) -> &'static [Field];
+
+    /// Those of its secrets that are made up where a new source is given none: its answer shows them, once.
+    fn generated(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Whether [`News::request`] is needed to tell; else it is not read.
     fn needs_request(&self) -> bool {

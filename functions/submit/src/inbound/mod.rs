@@ -15,10 +15,11 @@ use countersign::sources::Receiver;
 use countersign::store;
 
 mod dataphin;
+mod quick_audience;
 
 /// What products call.
 pub(crate) fn router() -> Router<App> {
-    dataphin::router()
+    dataphin::router().merge(quick_audience::router())
 }
 
 /// A call of a product, read whole, and the source that its address names. Its credentials are not checked yet.

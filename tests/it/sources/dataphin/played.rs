@@ -117,16 +117,16 @@ impl Dataphin {
 /// Opens a callback as DingTalk's code does, and checks its signature with the access token.
 pub(super) fn open(received: &Received, aes_key: &str) -> Value {
     let keys = Keys::new(&SecretString::from(TOKEN), &SecretString::from(aes_key)).unwrap();
-    let (path, query) = received.target.split_once('?').unwrap();
-    assert_eq!(path, CALLBACK);
-    let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    assert_eq!(received.uri.path(), CALLBACK);
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(received.uri.query().unwrap().as_bytes()).into_owned().collect();
     let of = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap();
     let body: Value = serde_json::from_slice(&received.body).unwrap();
     let encrypt = body["encrypt"].as_str().unwrap();
     let verified = keys.verify(&of("signature"), &of("timestamp"), &of("nonce"), encrypt).unwrap();
     let opened = keys.decrypt(verified).unwrap();
     assert_eq!(opened.owner(), b"");
-    assert!(!received.target.contains(TOKEN));
+    assert!(!received.uri.to_string().contains(TOKEN));
     serde_json::from_slice(opened.message()).unwrap()
 }
 
