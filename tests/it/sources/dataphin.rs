@@ -39,21 +39,21 @@ async fn the_connection_test_passes() {
 async fn a_form_goes_through_its_nodes_and_dataphin_learns_of_it() {
     let dataphin = Dataphin::start(json!({})).await;
     // As sent: not in their order, and as numbers in texts.
-    let form = form_with("form-1", &[("10", "AND", &[FIRST, OTHER]), ("9", "OR", &[FIRST, OTHER])]);
+    let form = form_with("form-1", &[("10", "OR", &[FIRST, OTHER]), ("9", "AND", &[FIRST, OTHER])]);
     let answer = dataphin.calls(CREATE, &form).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let id = answer.json["processInstanceId"].as_str().unwrap();
     assert_eq!(answer.json, json!({"processInstanceId": id, "success": true}));
     let approval = dataphin.shown(&answer).await;
     let both = vec![OWNER.to_owned(), SECOND.to_owned()];
-    assert_eq!(nodes(&approval), [("any".to_owned(), both.clone()), ("all".to_owned(), both)]);
+    assert_eq!(nodes(&approval), [("all".to_owned(), both.clone()), ("any".to_owned(), both)]);
     assert_eq!((&approval["title"], &approval["status"]), (&json!("test_title"), &json!("pending")));
 
     let running = instance(&approval).to_owned();
-    dataphin.act(&running, SECOND, "approve", &Value::Null).await;
+    for person in [SECOND, OWNER] {
+        dataphin.act(&running, person, "approve", &json!({"remark": "one of two"})).await;
+    }
     dataphin.wait_until(&approval, "the second node", |now| now["stages"][0]["nodes"][1]["status"] == "pending").await;
-    dataphin.act(&running, OWNER, "approve", &json!({"remark": "one"})).await;
-    dataphin.clock.advance(1_000);
     assert_eq!(dataphin.receiver.received().len(), 0, "nodes are not told by default");
     dataphin.act(&running, SECOND, "approve", &json!({"remark": "for a month"})).await;
     let done = dataphin.wait_for(&approval, "approved").await;
