@@ -1,10 +1,9 @@
-//! `POST /v1/approvals`: starts an approval.
+//! `POST /v1/approvals`, and `/inbound/…` for products: starts an approval.
 //!
 //! Who asks and for what is checked, people are resolved to accounts of the platforms, the request and the state are
 //! written, and the first stage is started. A repeated `Idempotency-Key` finds the first approval.
 
 mod answer;
-#[allow(dead_code, reason = "what a product reads of a call differs")]
 mod inbound;
 
 use axum::Router;
@@ -20,6 +19,11 @@ use serde_json::Value;
 /// What this function serves.
 pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/approvals"),
+    ("POST", "/inbound/{source}/dataphin/bpms/check/connect"),
+    ("POST", "/inbound/{source}/dataphin/bpms/processinstance/create"),
+    // Revokes, and what is not known yet: `{proxy+}` is the rest of the path.
+    ("GET", "/inbound/{source}/dataphin/bpms/{proxy+}"),
+    ("POST", "/inbound/{source}/dataphin/bpms/{proxy+}"),
     ("POST", "/inbound/{source}/quick-audience/apply"),
     ("POST", "/inbound/{source}/quick-audience/apply/{token}"),
 ];
@@ -27,8 +31,7 @@ pub const ROUTES: &[(&str, &str)] = &[
 /// The routes of this function.
 pub fn routes(app: App) -> Router {
     let world = app.world.clone();
-    let routes = Router::new().route("/v1/approvals", post(submit)).merge(inbound::quick_audience::router());
-    ok_router(routes.with_state(app), &world)
+    ok_router(Router::new().route("/v1/approvals", post(submit)).merge(inbound::router()).with_state(app), &world)
 }
 
 /// Longest `Idempotency-Key`, in characters.

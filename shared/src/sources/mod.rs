@@ -18,11 +18,12 @@ use crate::providers::outbound::{Answer, Request};
 use crate::store::approvals::Record;
 use crate::store::requests;
 
+pub mod dataphin;
 pub mod native;
 pub mod quick_audience;
 
 /// Every format. A new one is a module and a line here.
-pub static ALL: &[&dyn Format] = &[&native::Native, &quick_audience::QuickAudience];
+pub static ALL: &[&dyn Format] = &[&native::Native, &dataphin::Dataphin, &quick_audience::QuickAudience];
 
 /// The format with this `kind`, as a source names it.
 #[must_use]

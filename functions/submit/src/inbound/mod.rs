@@ -3,8 +3,7 @@
 //!
 //! Nobody is told whether a source is there: a call to an unknown one is answered as one with wrong credentials.
 
-pub(crate) mod quick_audience;
-
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
@@ -14,6 +13,14 @@ use countersign::http::{App, Problem, extract};
 use countersign::ids::SourceId;
 use countersign::sources::Receiver;
 use countersign::store;
+
+mod dataphin;
+mod quick_audience;
+
+/// What products call.
+pub(crate) fn router() -> Router<App> {
+    dataphin::router().merge(quick_audience::router())
+}
 
 /// A call of a product, read whole, and the source that its address names. Its credentials are not checked yet.
 pub(crate) struct Call {
@@ -48,11 +55,12 @@ impl Call {
     /// # Errors
     /// Why it could not be read.
     pub(crate) async fn read(app: &App, format: &str, id: &str, request: Request) -> Result<Self, Unread> {
-        let source = find(app, format, id).await?;
-        let receiver = source.receiver(&app.data_key).await.map_err(|error| Unread::Ours(error.into()))?;
         let (method, headers) = (request.method().clone(), request.headers().clone());
         let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+        // First, so that a body that is too large tells nobody whether the source is there.
         let body = extract::body(request, app).await.map_err(Unread::Body)?;
+        let source = find(app, format, id).await?;
+        let receiver = source.receiver(&app.data_key).await.map_err(|error| Unread::Ours(error.into()))?;
         Ok(Self { source, receiver, method, headers, query, body })
     }
 
