@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("providers", &["approval", "clock", "crypto"]),
     ("store", &["approval", "clock", "crypto", "ids", "providers"]),
     ("delivery", &["approval", "store"]),
-    ("sources", &["clock", "crypto", "delivery", "providers", "store"]),
+    ("sources", &["approval", "clock", "crypto", "delivery", "providers", "store"]),
     ("config", &["approval", "clock", "crypto", "http", "ids", "providers", "sources", "store"]),
     ("http", &["clock", "config", "crypto", "engine", "ids", "providers", "store"]),
     ("engine", &["approval", "config", "delivery", "http", "ids", "providers", "sources", "store"]),
