@@ -1,10 +1,10 @@
-//! `POST /v1/approvals`: starts an approval.
+//! `POST /v1/approvals`, and `/inbound/…` for products: starts an approval.
 //!
 //! Who asks and for what is checked, people are resolved to accounts of the platforms, the request and the state are
 //! written, and the first stage is started. A repeated `Idempotency-Key` finds the first approval.
 
 mod answer;
-#[allow(dead_code, reason = "until a product's format calls it")]
+#[allow(dead_code, reason = "until more products' formats call it")]
 mod inbound;
 
 use axum::Router;
@@ -18,12 +18,12 @@ use countersign::http::{App, Caller, Problem, extract, ok_router};
 use serde_json::Value;
 
 /// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/approvals")];
+pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/approvals"), ("POST", "/inbound/{source}/quick-bi/push")];
 
 /// The routes of this function.
 pub fn routes(app: App) -> Router {
     let world = app.world.clone();
-    ok_router(Router::new().route("/v1/approvals", post(submit)).with_state(app), &world)
+    ok_router(Router::new().route("/v1/approvals", post(submit)).merge(inbound::router()).with_state(app), &world)
 }
 
 /// Longest `Idempotency-Key`, in characters.

@@ -3,6 +3,7 @@
 //!
 //! Nobody is told whether a source is there: a call to an unknown one is answered as one with wrong credentials.
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
@@ -12,6 +13,13 @@ use countersign::http::{App, Problem, extract};
 use countersign::ids::SourceId;
 use countersign::sources::Receiver;
 use countersign::store;
+
+mod quick_bi;
+
+/// What products call.
+pub(crate) fn router() -> Router<App> {
+    quick_bi::router()
+}
 
 /// A call of a product, read whole, and the source that its address names. Its credentials are not checked yet.
 pub(crate) struct Call {
