@@ -19,6 +19,7 @@ mod leases;
 mod quota;
 mod races;
 mod readme;
+mod sources;
 mod store_approvals;
 mod store_base;
 mod store_budgets;
