@@ -8,8 +8,10 @@ use super::root;
 /// Every Markdown file of the repository.
 fn pages() -> Vec<PathBuf> {
     let entries = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut folders: Vec<PathBuf> = [".", "docs", "docs/adr"].map(|folder| root().join(folder)).into();
-    folders.extend(entries(&root().join("shared/src/providers")).filter(|path| path.is_dir()));
+    let mut folders: Vec<PathBuf> = [".", "docs", "docs/adr", "docs/sources"].map(|folder| root().join(folder)).into();
+    for formats in ["shared/src/providers", "shared/src/sources"] {
+        folders.extend(entries(&root().join(formats)).filter(|path| path.is_dir()));
+    }
     let mut found = Vec::new();
     for folder in folders {
         found.extend(entries(&folder).filter(|path| path.extension().is_some_and(|end| end == "md")));

@@ -1,3 +1,4 @@
-//! Products that submit in formats of their own, each driven from HTTP alone as its own pages write it.
+//! Products that ask and are told in formats of their own, played from HTTP alone as their pages write it.
 
+mod quick_audience;
 mod quick_bi;

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// Its path and query.
+    pub uri: Uri,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body.
@@ -62,9 +64,9 @@ impl Receiver {
     }
 }
 
-async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+async fn receive(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
     let mut inner = receiver.lock();
-    inner.received.push(Received { headers, body });
+    inner.received.push(Received { uri, headers, body });
     let (status, body) = inner.answers.pop_front().unwrap_or((200, "true".to_owned()));
     (StatusCode::from_u16(status).unwrap_or_default(), body)
 }

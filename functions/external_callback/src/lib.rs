@@ -13,21 +13,17 @@ use countersign::engine::connections::OpenConnection;
 use countersign::engine::transition::continue_from;
 use countersign::http::{App, TraceId, extract, ok_router};
 use countersign::ids::ApprovalId;
-use countersign::providers::external::{Credentials, Decision, authenticate, parse};
+use countersign::providers::external::{Credentials, Decision, authenticate, parse, wire};
 use countersign::store;
 use countersign::store::approvals::Record;
-use serde_json::json;
 
-/// The path that Quick Audience's customers know.
-const PATH: &str = "/openapi/apply/externalApplyCallBack";
-
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[("POST", PATH)];
+/// What this function serves: the path that Quick Audience's customers know.
+pub const ROUTES: &[(&str, &str)] = &[("POST", wire::CALL_BACK_PATH)];
 
 /// The routes of this function.
 pub fn routes(app: App) -> Router {
     let world = app.world.clone();
-    ok_router(Router::new().route(PATH, post(callback)).with_state(app), &world)
+    ok_router(Router::new().route(wire::CALL_BACK_PATH, post(callback)).with_state(app), &world)
 }
 
 /// What goes wrong, in the envelope's words.
@@ -71,28 +67,17 @@ impl From<store::Error> for Refusal {
 async fn callback(State(app): State<App>, Extension(trace): Extension<TraceId>, request: Request) -> Response {
     let result = handle(&app, request).await;
     let (status, envelope) = match &result {
-        Ok(()) => (StatusCode::OK, envelope(Some("true"), None, &trace)),
-        Err(refusal) => (refusal.status, envelope(None, Some(refusal), &trace)),
+        Ok(()) => (StatusCode::OK, wire::envelope(None, trace.as_str())),
+        Err(refusal) => {
+            let said = (refusal.code, refusal.description.as_str(), refusal.solution);
+            (refusal.status, wire::envelope(Some(said), trace.as_str()))
+        }
     };
     let mut response = (status, axum::Json(envelope)).into_response();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
-}
-
-/// The envelope of Quick Audience; `data` is the text `"true"`, as theirs is.
-fn envelope(data: Option<&str>, refusal: Option<&Refusal>, trace: &TraceId) -> serde_json::Value {
-    json!({
-        "data": data,
-        "errorCode": refusal.map(|refusal| refusal.code),
-        "errorDesc": refusal.map(|refusal| &refusal.description),
-        "exStack": null,
-        "opers": [],
-        "solution": refusal.map(|refusal| refusal.solution),
-        "success": refusal.is_none(),
-        "traceId": trace.as_str(),
-    })
 }
 
 async fn handle(app: &App, request: Request) -> Result<(), Refusal> {

@@ -153,7 +153,8 @@ async fn create_source(
     let id = SourceId::new(&app.world);
     let secret = WebhookSecret::generate(app.world.random());
     let at = keys::resource(Source::KIND, id.as_str());
-    let secrets = given_secrets(new.secrets);
+    let mut secrets = given_secrets(new.secrets);
+    let generated = generate(&app, format_of(&new.format)?, &mut secrets);
     let mut source = Source {
         webhook_secret: SealedSecret::seal(app.data_key.sealer().await?, &secret, &at, WEBHOOK_SECRET, &app.world)?,
         id,
@@ -193,7 +194,23 @@ async fn create_source(
     let mut body = view(&source);
     body["api_key"] = key.reveal().expose_secret().into();
     body["webhook_secret"] = secret.expose_secret().into();
+    if !generated.is_empty() {
+        body["generated_secrets"] = generated.into();
+    }
     Ok(Created { version: 1, location: format!("/v1/sources/{}", source.id), body })
+}
+
+/// Makes up those of a format's secrets that are to be and were not given. Returns them.
+fn generate(app: &App, format: &dyn Format, secrets: &mut BTreeMap<String, SecretString>) -> Map<String, Value> {
+    let mut generated = Map::new();
+    for name in format.generated() {
+        if !secrets.contains_key(*name) {
+            let secret = format!("{:032x}", u128::from_be_bytes(app.world.random()));
+            generated.insert((*name).to_owned(), secret.as_str().into());
+            secrets.insert((*name).to_owned(), secret.into());
+        }
+    }
+    generated
 }
 
 async fn list_sources(

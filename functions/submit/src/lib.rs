@@ -4,7 +4,7 @@
 //! written, and the first stage is started. A repeated `Idempotency-Key` finds the first approval.
 
 mod answer;
-#[allow(dead_code, reason = "until more products' formats call it")]
+#[allow(dead_code, reason = "what a product reads of a call differs")]
 mod inbound;
 
 use axum::Router;
@@ -18,7 +18,12 @@ use countersign::http::{App, Caller, Problem, extract, ok_router};
 use serde_json::Value;
 
 /// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/approvals"), ("POST", "/inbound/{source}/quick-bi/push")];
+pub const ROUTES: &[(&str, &str)] = &[
+    ("POST", "/v1/approvals"),
+    ("POST", "/inbound/{source}/quick-audience/apply"),
+    ("POST", "/inbound/{source}/quick-audience/apply/{token}"),
+    ("POST", "/inbound/{source}/quick-bi/push"),
+];
 
 /// The routes of this function.
 pub fn routes(app: App) -> Router {

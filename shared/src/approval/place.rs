@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{TaskFact, TaskOutcome};
+use super::event::{Rollback, TaskFact, TaskOutcome};
 use super::node::{NodeStatus, decide};
 use super::state::{DecidedBy, Person, Stage};
 
@@ -96,6 +96,17 @@ type ByNode<'a> = BTreeMap<u8, Vec<Task<'a>>>;
 
 /// Gives each task its node, and leaves out what a return to an earlier node made void.
 fn spread(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
+    let (mut by_node, unplaced) = spread_all(stage);
+    for (node, tasks) in &mut by_node {
+        tasks.retain(|(_, fact)| !is_void(stage, *node, fact));
+        tasks.sort_by_key(|(id, fact)| (since(fact), *id));
+    }
+    by_node.retain(|_, tasks| !tasks.is_empty());
+    (by_node, unplaced)
+}
+
+/// Gives each task its node, those that a return made void too.
+fn spread_all(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
     let mut by_node = ByNode::new();
     let mut pending: BTreeMap<&str, Vec<Task<'_>>> = BTreeMap::new();
     let mut hinted: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
@@ -121,12 +132,27 @@ fn spread(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
         }
     }
     let unplaced = follow_transfers(&mut by_node, left);
-    for (node, tasks) in &mut by_node {
-        tasks.retain(|(_, fact)| !is_void(stage, *node, fact));
-        tasks.sort_by_key(|(id, fact)| (since(fact), *id));
-    }
-    by_node.retain(|_, tasks| !tasks.is_empty());
     (by_node, unplaced)
+}
+
+impl Stage {
+    /// The furthest node that was ever asked, even if a return to an earlier one made that void. It only grows.
+    #[must_use]
+    pub fn furthest_node(&self) -> Option<usize> {
+        spread_all(self).0.keys().next_back().map(|node| usize::from(*node))
+    }
+
+    /// Whether this node had passed before a return made all void by which that was known: later ones had been asked by then.
+    #[must_use]
+    pub fn passed_before_return(&self, node: usize) -> bool {
+        let (by_node, _) = spread_all(self);
+        let later = || by_node.iter().filter(|(index, _)| usize::from(**index) > node);
+        self.facts.rollbacks.iter().any(|rollback| {
+            let asked_by_then = |tasks: &Vec<Task<'_>>| tasks.iter().any(|(_, fact)| is_undone(fact, rollback));
+            let mut asked = later().filter(|(_, tasks)| asked_by_then(tasks)).map(|(index, _)| *index).peekable();
+            asked.peek().is_some() && asked.all(|index| index >= rollback.to_node)
+        })
+    }
 }
 
 /// The nodes in which a person is a planned approver, in order.
@@ -161,11 +187,16 @@ fn since(fact: &TaskFact) -> Option<i64> {
 
 /// Whether a return to an earlier node undid this task.
 fn is_void(stage: &Stage, node: u8, fact: &TaskFact) -> bool {
+    stage.facts.rollbacks.iter().any(|rollback| rollback.to_node <= node && is_undone(fact, rollback))
+}
+
+/// Whether a task of a node that a return undid was given out before it.
+fn is_undone(fact: &TaskFact, rollback: &Rollback) -> bool {
     let ended_by = |at: i64| fact.end.as_ref().is_some_and(|end| end.at <= at);
-    stage.facts.rollbacks.iter().filter(|rollback| rollback.to_node <= node).any(|rollback| match since(fact) {
+    match since(fact) {
         Some(since) => since < rollback.at || (since == rollback.at && ended_by(rollback.at)),
         None => false,
-    })
+    }
 }
 
 /// Seats a node's tasks: planned approvers first, then whoever a transfer leads to, then those who were added.

@@ -5,6 +5,7 @@
 
 pub mod api_key;
 pub mod envelope;
+pub mod open_platform;
 pub mod passphrase;
 pub mod seal;
 pub mod webhook;

@@ -104,6 +104,8 @@ pub struct Told {
     pub node: Option<DecidedNode>,
     /// When the change was stored (milliseconds).
     pub at: i64,
+    /// Whether the approval was open before the change: a revocation that ends an open one was never told as approved.
+    pub was_open: bool,
 }
 
 /// The node that a `node_decided` event is about.
@@ -153,6 +155,7 @@ pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<T
         sequence: version * PLACES + place,
         node,
         at: new.updated_at,
+        was_open: !had_ended,
     });
     told.collect()
 }
@@ -290,5 +293,20 @@ mod tests {
         ended.state.started(0, "i".into(), None, 0);
         ended.state.apply(0, Event::Finished { outcome: Outcome::Withdrawn, at: 1 });
         assert_eq!(kinds(None, &ended), [EventType::Submitted, EventType::Started, EventType::Withdrawn]);
+    }
+
+    #[test]
+    fn a_revocation_says_whether_it_was_approved_before() {
+        let mut open = record();
+        open.state.started(0, "i".into(), None, 0);
+        let mut approved = open.clone();
+        approved.state.apply(0, Event::Finished { outcome: Outcome::Approved, at: 1 });
+        let mut revoked = approved.clone();
+        revoked.state.apply(0, Event::Finished { outcome: Outcome::Revoked, at: 2 });
+        for (old, was_open) in [(&open, true), (&approved, false)] {
+            let told = told(Some(old), &revoked, None);
+            let last = told.last().unwrap();
+            assert_eq!((last.event, last.was_open), (EventType::Revoked, was_open));
+        }
     }
 }

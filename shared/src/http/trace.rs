@@ -58,7 +58,7 @@ fn fit(id: &str) -> bool {
 /// answer even when a handler panics.
 pub(super) async fn layer(State(world): State<World>, mut request: Request, next: Next) -> Response {
     let trace = TraceId::of(request.headers(), &world);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), without_token(request.uri().path()).to_owned());
     let span = tracing::info_span!("request", trace_id = %trace, %method, path);
     let began = world.now();
     request.extensions_mut().insert(trace.clone());
@@ -76,6 +76,12 @@ pub(super) async fn layer(State(world): State<World>, mut request: Request, next
         tracing::info!(status = response.status().as_u16(), duration_ms = world.now() - began, "answered");
         response
     })
+}
+
+/// A path as it may be logged: without the token that ends the address of Quick Audience's notices.
+fn without_token(path: &str) -> &str {
+    const END: &str = "/quick-audience/apply";
+    path.find(END).map_or(path, |at| &path[..at + END.len()])
 }
 
 /// The answer for a body that is too large.

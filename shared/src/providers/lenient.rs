@@ -113,12 +113,12 @@ impl<'de> Visitor<'de> for LooseVisitor {
 }
 
 /// A time in milliseconds, if it lies between 1970 and the year 9999: others cannot be shown, or counted with.
-pub(super) fn plausible(millis: i64) -> Option<i64> {
+pub(crate) fn plausible(millis: i64) -> Option<i64> {
     (0..253_402_300_800_000).contains(&millis).then_some(millis)
 }
 
 /// A value of an answer as text; `None` when it is absent, empty or no single value.
-pub(super) fn text(value: &Value) -> Option<String> {
+pub(crate) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -141,7 +141,7 @@ pub(super) fn items(value: &Value) -> &[Value] {
 }
 
 /// At most `limit` characters of a text; a cut is shown.
-pub(super) fn shorten(text: &str, limit: usize) -> String {
+pub(crate) fn shorten(text: &str, limit: usize) -> String {
     if text.len() <= limit || text.chars().nth(limit).is_none() {
         return text.to_owned();
     }

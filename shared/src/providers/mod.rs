@@ -21,7 +21,7 @@ pub mod wecom;
 
 mod failure;
 mod form;
-mod lenient;
+pub(crate) mod lenient;
 mod settings;
 mod token;
 

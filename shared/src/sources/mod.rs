@@ -19,10 +19,11 @@ use crate::store::approvals::Record;
 use crate::store::requests;
 
 pub mod native;
+pub mod quick_audience;
 pub mod quick_bi;
 
 /// Every format. A new one is a module and a line here.
-pub static ALL: &[&dyn Format] = &[&native::Native, &quick_bi::QuickBi];
+pub static ALL: &[&dyn Format] = &[&native::Native, &quick_audience::QuickAudience, &quick_bi::QuickBi];
 
 /// The format with this `kind`, as a source names it.
 #[must_use]
@@ -37,6 +38,11 @@ pub trait Format: Send + Sync + fmt::Debug {
 
     /// The settings and secrets that a source of this format has.
     fn fields(&self) -> &'static [Field];
+
+    /// Those of its secrets that are made up where a new source is given none: its answer shows them, once.
+    fn generated(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Whether [`News::request`] is needed to tell; else it is not read.
     fn needs_request(&self) -> bool {

@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn the_body_is_the_contracts() {
         let record = record();
-        let told = Told { event: EventType::Submitted, sequence: 100, node: None, at: record.updated_at };
+        let told =
+            Told { event: EventType::Submitted, sequence: 100, node: None, at: record.updated_at, was_open: true };
         let news = News { told: &told, record: &record, request: None, settings: &Map::new() };
         let body: Value = serde_json::from_str(&Native.tell(&news).unwrap()).unwrap();
         assert_eq!(body["type"], "approval.submitted");

@@ -14,11 +14,12 @@ use countersign::ids::SourceId;
 use countersign::sources::Receiver;
 use countersign::store;
 
+mod quick_audience;
 mod quick_bi;
 
 /// What products call.
 pub(crate) fn router() -> Router<App> {
-    quick_bi::router()
+    quick_audience::router().merge(quick_bi::router())
 }
 
 /// A call of a product, read whole, and the source that its address names. Its credentials are not checked yet.

@@ -6,10 +6,10 @@
 //!   the MD5 of the sorted parameters with the secret among them, in lower-case hex.
 //! * `none`: anybody who knows the address and the form's id, for an OA behind a gateway that checks by itself.
 
-use md5::{Digest, Md5};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
+use crate::crypto::open_platform::{self, Values};
 use crate::providers::Account;
 
 /// How far a signed call's time may be from ours, in milliseconds. Not documented by the vendor.
@@ -69,10 +69,9 @@ fn signed(account: &Account, shown: &Credentials<'_>, now: i64) -> bool {
         && secrets(account).any(|secret| same(&signature(access_key, &secret, app_id, timestamp), authorization))
 }
 
-/// The MD5 that the vendor's open platform asks for: names in order, `name=value` joined by `&`.
 fn signature(access_key: &str, access_secret: &str, app_id: &str, timestamp: &str) -> String {
-    let text = format!("accessKey={access_key}&accessSecret={access_secret}&appId={app_id}&timestamp={timestamp}");
-    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let parameters = [("accessKey", access_key), ("appId", app_id), ("timestamp", timestamp)];
+    open_platform::signature(parameters, access_secret, Values::Plain)
 }
 
 #[cfg(test)]

@@ -5,6 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use super::wire::call_back::{
+    APPLY_STATUS, APPROVAL_NODE, APPROVER_NAME, APPROVER_REASON, APPROVER_STATUS, NEXT_APPROVER_NAME,
+};
+use super::wire::{APPLY_ID, ORGANIZATION_ID, WORKSPACE_ID};
 use crate::approval::{Approval, Event, Outcome, TaskEnd, TaskFact, TaskOutcome};
 
 /// Highest node that is believed.
@@ -60,38 +64,38 @@ pub fn parse(form: &[(String, String)]) -> Result<Decision, FieldError> {
         Some(value) if value.chars().count() > longest => Err(FieldError { field, problem: "is too long" }),
         value => Ok(value.map(str::to_owned)),
     };
-    let apply_id = required("applyId")?.to_owned();
-    let approved = match required("approverStatus")? {
+    let apply_id = required(APPLY_ID)?.to_owned();
+    let approved = match required(APPROVER_STATUS)? {
         "1" => true,
         "2" => false,
-        _ => return Err(FieldError { field: "approverStatus", problem: "must be 1 (pass) or 2 (reject)" }),
+        _ => return Err(FieldError { field: APPROVER_STATUS, problem: "must be 1 (pass) or 2 (reject)" }),
     };
-    let outcome = match required("applyStatus")? {
+    let outcome = match required(APPLY_STATUS)? {
         "0" => None,
         "1" => Some(Outcome::Approved),
         "2" => Some(Outcome::Rejected),
-        _ => return Err(FieldError { field: "applyStatus", problem: "must be 0, 1 or 2" }),
+        _ => return Err(FieldError { field: APPLY_STATUS, problem: "must be 0, 1 or 2" }),
     };
     if approved == (outcome == Some(Outcome::Rejected)) || (!approved && outcome.is_none()) {
-        return Err(FieldError { field: "applyStatus", problem: "contradicts approverStatus" });
+        return Err(FieldError { field: APPLY_STATUS, problem: "contradicts approverStatus" });
     }
-    required("approverName")?;
+    required(APPROVER_NAME)?;
     Ok(Decision {
         apply_id,
         approved,
-        reason: text("approverReason", LONGEST_REASON)?,
-        node: optional("approvalNode").map(node).transpose()?,
-        approver: text("approverName", LONGEST_NAME)?.unwrap_or_default(),
-        next_approvers: names(&text("nextApproverName", LONGEST_REASON)?.unwrap_or_default()),
+        reason: text(APPROVER_REASON, LONGEST_REASON)?,
+        node: optional(APPROVAL_NODE).map(node).transpose()?,
+        approver: text(APPROVER_NAME, LONGEST_NAME)?.unwrap_or_default(),
+        next_approvers: names(&text(NEXT_APPROVER_NAME, LONGEST_REASON)?.unwrap_or_default()),
         outcome,
-        organization_id: text("organizationId", LONGEST_NAME)?,
-        workspace_id: text("workspaceId", LONGEST_NAME)?,
+        organization_id: text(ORGANIZATION_ID, LONGEST_NAME)?,
+        workspace_id: text(WORKSPACE_ID, LONGEST_NAME)?,
     })
 }
 
 fn node(text: &str) -> Result<u8, FieldError> {
     let number: Option<u8> = text.parse().ok().filter(|number| (1..=LAST_NODE).contains(number));
-    let wrong = FieldError { field: "approvalNode", problem: "must be a number from 1 to 50" };
+    let wrong = FieldError { field: APPROVAL_NODE, problem: "must be a number from 1 to 50" };
     number.map(|number| number - 1).ok_or(wrong)
 }
 

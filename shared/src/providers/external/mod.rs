@@ -3,6 +3,7 @@
 mod auth;
 mod callback;
 mod notice;
+pub mod wire;
 
 use std::future::Future;
 use std::pin::Pin;

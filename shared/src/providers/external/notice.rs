@@ -1,10 +1,13 @@
 //! The apply notice that an external OA gets for each approval, and its Boolean answer.
 
-use jiff::Timestamp;
-use jiff::tz::{Offset, TimeZone};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::wire::notice::{
+    APPLICANT_MAIL, APPLICANT_NAME, APPLICANT_PHONE, APPLY_CONTENT, APPLY_REASON, END_TIME, MODULE_NAME,
+    RESOURCE_DETAIL_URL, RESOURCE_NAME, START_TIME,
+};
+use super::wire::{ACCESS_ID, APPLY_ID, Answered, ORGANIZATION_ID, Refusal, WORKSPACE_ID, beijing};
 use crate::providers::outbound::{Answer, OutboundError, Request};
 use crate::providers::{Account, Calls, Check, Error, Start, Started};
 
@@ -36,29 +39,22 @@ fn fields(account: &Account, start: &Start) -> Map<String, Value> {
     let contact = &start.applicant_details;
     let setting = |name: &str| account.setting(name).map(str::to_owned);
     let fields = [
-        ("applyId", Some(start.approval.clone())),
-        ("applyContent", content),
-        ("applyReason", start.reason.clone().or_else(|| Some(start.title.clone()))),
-        ("applicantName", contact.name.clone()),
-        ("applicantPhone", contact.mobile.clone()),
-        ("applicantMail", contact.email.clone()),
-        ("moduleName", Some(start.title.clone())),
-        ("resourceName", resource.map(|resource| resource.name.clone())),
-        ("resourceDetailUrl", resource.and_then(|resource| resource.url.clone())),
-        ("startTime", Some(beijing(start.starts_at.unwrap_or(start.submitted_at)))),
-        ("endTime", start.ends_at.map(beijing)),
-        ("organizationId", setting("organization_id")),
-        ("workspaceId", setting("workspace_id")),
-        ("accessId", setting("access_id")),
+        (APPLY_ID, Some(start.approval.clone())),
+        (APPLY_CONTENT, content),
+        (APPLY_REASON, start.reason.clone().or_else(|| Some(start.title.clone()))),
+        (APPLICANT_NAME, contact.name.clone()),
+        (APPLICANT_PHONE, contact.mobile.clone()),
+        (APPLICANT_MAIL, contact.email.clone()),
+        (MODULE_NAME, Some(start.title.clone())),
+        (RESOURCE_NAME, resource.map(|resource| resource.name.clone())),
+        (RESOURCE_DETAIL_URL, resource.and_then(|resource| resource.url.clone())),
+        (START_TIME, Some(beijing(start.starts_at.unwrap_or(start.submitted_at)))),
+        (END_TIME, start.ends_at.map(beijing)),
+        (ORGANIZATION_ID, setting("organization_id")),
+        (WORKSPACE_ID, setting("workspace_id")),
+        (ACCESS_ID, setting("access_id")),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))).collect()
-}
-
-/// `yyyy-MM-dd HH:mm:ss` in Beijing time, from milliseconds.
-fn beijing(at: i64) -> String {
-    let zone = TimeZone::fixed(Offset::constant(8));
-    let time = Timestamp::from_millisecond(at).unwrap_or_default().to_zoned(zone);
-    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Reads the answer: `true` bare, as text, or in the envelope.
@@ -75,33 +71,19 @@ fn accepted(answer: &Answer) -> Result<(), Error> {
             return Err(Error::Refused { code: status.to_string(), message });
         }
     }
-    match serde_json::from_slice::<Value>(&answer.body) {
-        Ok(value) if is_true(&value) => Ok(()),
-        Ok(Value::Object(envelope)) => Err(refused(&envelope)),
-        Err(_) if answer.body.trim_ascii().eq_ignore_ascii_case(b"true") => Ok(()),
-        _ => {
+    match Answered::of(&answer.body) {
+        Answered::Yes { .. } => Ok(()),
+        Answered::No(refusal) => Err(refused(refusal)),
+        Answered::Unclear => {
             let message = "the external OA did not answer `true`".into();
             Err(Error::Refused { code: "false".into(), message })
         }
     }
 }
 
-fn is_true(value: &Value) -> bool {
-    match value {
-        Value::Bool(answer) => *answer,
-        Value::String(text) => text.trim().eq_ignore_ascii_case("true"),
-        Value::Object(envelope) => {
-            let said = |name: &str| envelope.get(name).map(is_true);
-            said("success").is_some_and(|success| success && said("data").unwrap_or(true))
-        }
-        _ => false,
-    }
-}
-
-fn refused(envelope: &Map<String, Value>) -> Error {
-    let text = |name: &str| envelope.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let code = text("errorCode").unwrap_or("false").chars().take(64).collect();
-    let message = text("errorDesc").unwrap_or("the external OA refused the form").chars().take(500).collect();
+fn refused(refusal: Refusal) -> Error {
+    let code = refusal.code.unwrap_or_else(|| "false".into());
+    let message = refusal.description.unwrap_or_else(|| "the external OA refused the form".into());
     Error::Refused { code, message }
 }
 
@@ -130,42 +112,5 @@ pub(super) async fn reachable(account: &Account, calls: &Calls<'_>) -> Check {
         }
         Ok(answer) => Check { name, ok: false, detail: format!("The OA answers HTTP {}.", answer.status), fix },
         Err(error) => Check { name, ok: false, detail: error.to_string(), fix },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_boolean_is_read_in_each_form() {
-        for yes in [
-            json!(true),
-            json!("true"),
-            json!("True"),
-            json!({"success": true, "data": "true"}),
-            json!({"success": true}),
-        ] {
-            assert!(is_true(&yes), "{yes}");
-        }
-        for no in [
-            json!(false),
-            json!("false"),
-            json!(1),
-            json!(null),
-            json!({}),
-            json!({"success": false, "data": "true"}),
-            json!({"success": true, "data": "false"}),
-            json!({"data": true}),
-        ] {
-            assert!(!is_true(&no), "{no}");
-        }
-    }
-
-    #[test]
-    fn dates_are_beijing_time() {
-        assert_eq!(beijing(1_790_000_000_000), "2026-09-21 22:13:20");
     }
 }

@@ -127,6 +127,10 @@ impl Format for QuickBi {
         FIELDS
     }
 
+    fn generated(&self) -> &'static [&'static str] {
+        &[PUSH_TOKEN]
+    }
+
     fn needs_request(&self) -> bool {
         true
     }

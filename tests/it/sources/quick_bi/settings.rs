@@ -45,6 +45,10 @@ async fn a_source_that_becomes_one_of_quick_bi_is_asked() {
         "settings": {"access_key_id": KEY_ID, "endpoint": bi.url, "approver_user_ids": OWNER, "people_by": "account"}});
     let changed = local.call("PATCH", &format!("/v1/sources/{}", id(&source)), &body).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
+    let mut made = body.clone();
+    made["name"] = json!("Its token is made up");
+    let made = local.make("/v1/sources", &made).await;
+    assert_eq!(made["generated_secrets"]["push_token"].as_str().map(str::len), Some(32), "{made}");
     local.clock.advance(61_000);
     let scene = Scene { source: id(&source).to_owned(), local, bi };
     scene.pending().await;
