@@ -144,6 +144,8 @@ impl Format for QuickBi {
         let passed = match news.told.event {
             EventType::Approved => true,
             EventType::Rejected | EventType::Withdrawn | EventType::Expired | EventType::Failed => false,
+            // Undone before Quick BI was told anything.
+            EventType::Revoked if news.told.was_open => false,
             _ => return None,
         };
         let application = origin(&news.request?.origin)?;

@@ -12,6 +12,7 @@ pub(super) fn of(event: EventType, record: &Record) -> String {
     let (word, action) = match event {
         EventType::Approved => ("Approved", Action::Approved),
         EventType::Withdrawn => ("Withdrawn", Action::Withdrawn),
+        EventType::Revoked => ("Revoked", Action::Revoked),
         EventType::Expired => ("Nobody decided in time", Action::Expired),
         EventType::Failed => ("The approval could not be started", Action::Failed),
         _ => ("Rejected", Action::Rejected),

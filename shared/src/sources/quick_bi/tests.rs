@@ -197,7 +197,7 @@ fn decided(outcome: TaskOutcome, remark: Option<&str>) -> Record {
 
 fn told(event: EventType, record: &Record, origin: Value) -> Option<Value> {
     let request = requests::Request { origin: origin.as_object().unwrap().clone(), ..requests::Request::default() };
-    let told = Told { event, sequence: 399, node: None, at: 0 };
+    let told = Told { event, sequence: 399, node: None, was_open: false, at: 0 };
     let news = News { told: &told, record, request: Some(&request), settings: &Map::new() };
     QuickBi.tell(&news).map(|body| serde_json::from_str(&body).unwrap())
 }
@@ -230,6 +230,11 @@ fn only_the_end_of_a_form_is_told_and_never_without_a_reason() {
         assert_eq!(told(event, &passed, form()), None, "{event:?}");
     }
     assert_eq!(told(EventType::Approved, &passed, json!({})), None, "it came from no form");
+    let request = requests::Request { origin: form().as_object().unwrap().clone(), ..requests::Request::default() };
+    let undone = Told { event: EventType::Revoked, sequence: 399, node: None, was_open: true, at: 0 };
+    let news = News { told: &undone, record: &record(), request: Some(&request), settings: &Map::new() };
+    let body = QuickBi.tell(&news).unwrap();
+    assert_eq!(body, r#"{"application":"app-1","status":2,"reason":"Revoked"}"#);
 }
 
 #[test]
