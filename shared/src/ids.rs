@@ -95,6 +95,8 @@ id!(/// A connection to an approval platform.
     ConnectionId, "con_");
 id!(/// A flow.
     FlowId, "flow_");
+id!(/// A rule.
+    RuleId, "rule_");
 id!(/// A source: a program that asks for approvals.
     SourceId, "src_");
 id!(/// One approval.

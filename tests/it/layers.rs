@@ -11,14 +11,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("ids", &["clock"]),
     ("approval", &[]),
+    ("rules", &[]),
     ("crypto", &["clock", "ids"]),
     ("providers", &["approval", "clock", "crypto"]),
     ("store", &["approval", "clock", "crypto", "ids", "providers"]),
     ("delivery", &["approval", "store"]),
     ("sources", &["approval", "clock", "crypto", "delivery", "providers", "store"]),
-    ("config", &["approval", "clock", "crypto", "http", "ids", "providers", "sources", "store"]),
+    ("config", &["approval", "clock", "crypto", "http", "ids", "providers", "rules", "sources", "store"]),
     ("http", &["clock", "config", "crypto", "engine", "ids", "providers", "store"]),
-    ("engine", &["approval", "config", "delivery", "http", "ids", "providers", "sources", "store"]),
+    ("engine", &["approval", "config", "delivery", "http", "ids", "providers", "rules", "sources", "store"]),
 ];
 
 /// Where AWS types may be: the store, the clients, and the functions that Lambda calls with events of its own.

@@ -19,6 +19,7 @@ mod leases;
 mod quota;
 mod races;
 mod readme;
+mod rules;
 mod sources;
 mod store_approvals;
 mod store_base;

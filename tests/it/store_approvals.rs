@@ -28,6 +28,7 @@ fn record(org: &OrgId, account: &str, at: i64) -> Record {
         title: "T".to_owned(),
         updated_at: at,
         due_at: Some(at + 60_000),
+        rule: None,
         failure: None,
         version: 0,
         state: Approval::new(at, person, vec![stage], at + 60_000),

@@ -164,6 +164,7 @@ impl Desk {
             title: "Read access to orders".to_owned(),
             updated_at: now,
             due_at: Some(now + 60_000),
+            rule: None,
             failure: None,
             version: 0,
             state: Approval::new(now, person(&"0123456789"), vec![stage], now + 60_000),

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use countersign::config::flow::{MOST_STAGES, Unsupported, check_nodes, members_named};
-use countersign::config::{Connection, Flow, Member, OnDeadline, Role, Source, StageSpec};
+use countersign::config::{Connection, Flow, Member, OnDeadline, Role, Rule, Source, StageSpec};
 use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
@@ -160,5 +160,6 @@ async fn delete_flow(
     caller.require(Role::Admin)?;
     let found = load::<Flow>(&app, &caller.org, id.as_str(), &if_match).await?;
     must_be_unused::<Source>(&app, &caller.org, |source| source.default_flow.as_ref() == Some(&id)).await?;
+    must_be_unused::<Rule>(&app, &caller.org, |rule| rule.flow() == Some(&id)).await?;
     remove(&app, &found, &if_match).await
 }

@@ -1,9 +1,10 @@
-//! `/v1` resources that say which way a request goes: sources and flows.
+//! `/v1` resources that say which way a request goes: sources, flows and rules.
 
 use axum::Router;
 use countersign::http::{App, ok_router};
 
 mod flows;
+mod rules;
 mod sources;
 
 /// Every route that [`routes`] serves: method, and path as the gateway writes it.
@@ -13,6 +14,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/flows/{id}"),
     ("PATCH", "/v1/flows/{id}"),
     ("DELETE", "/v1/flows/{id}"),
+    ("GET", "/v1/rules"),
+    ("POST", "/v1/rules"),
+    ("POST", "/v1/rules/try"),
+    ("GET", "/v1/rules/{id}"),
+    ("PATCH", "/v1/rules/{id}"),
+    ("DELETE", "/v1/rules/{id}"),
     ("GET", "/v1/sources"),
     ("POST", "/v1/sources"),
     ("GET", "/v1/sources/{id}"),
@@ -23,6 +30,6 @@ pub const ROUTES: &[(&str, &str)] = &[
 /// The routes and their handlers.
 pub fn routes(app: App) -> Router {
     let world = app.world.clone();
-    let router = Router::new().merge(flows::router()).merge(sources::router()).with_state(app);
+    let router = Router::new().merge(flows::router()).merge(rules::router()).merge(sources::router()).with_state(app);
     ok_router(router, &world)
 }

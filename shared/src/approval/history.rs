@@ -133,7 +133,8 @@ fn of_escalation(approval: &Approval) -> Option<Entry> {
 fn of_closure(approval: &Approval, decided_at: Option<i64>) -> Option<Entry> {
     let closure = approval.closed.as_ref()?;
     let action = match closure.how {
-        // By the deadline: that is nobody's task.
+        // By a rule or the deadline: that is nobody's task.
+        Closed::Approved if closure.at.is_some() => Action::Approved,
         Closed::Rejected if closure.at.is_some() => Action::Rejected,
         Closed::Approved | Closed::Rejected => return None,
         Closed::Withdrawn => Action::Withdrawn,

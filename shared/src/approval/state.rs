@@ -88,9 +88,9 @@ pub struct Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Closed {
-    /// Every node passed.
+    /// Every node passed, or a rule approved.
     Approved,
-    /// A node was rejected.
+    /// A node was rejected, or a rule or the deadline rejected.
     Rejected,
     /// Taken back.
     Withdrawn,
@@ -175,6 +175,14 @@ impl Approval {
             first.lease_until = Some(lease_until);
         }
         Self { submitted_at, applicant, stages, closed: None, withdrawal: None, deadline: None }
+    }
+
+    /// An approval that is decided in the moment of its submit, by us and without any platform. `remark` says by what.
+    #[must_use]
+    pub fn decided(submitted_at: i64, applicant: Person, approved: bool, remark: String) -> Self {
+        let how = if approved { Closed::Approved } else { Closed::Rejected };
+        let closed = Some(Closure { how, at: Some(submitted_at), by: None, remark: Some(remark) });
+        Self { submitted_at, applicant, stages: Vec::new(), closed, withdrawal: None, deadline: None }
     }
 
     /// Applies what happened to a stage's instance. Returns whether anything is new; if not, nothing need be written.

@@ -91,7 +91,7 @@ impl View {
         passed.any(|node| node.tasks.iter().all(|task| task.status != TaskStatus::Approved))
             || (self.status == Status::Rejected
                 && !nodes().any(|node| node.status == NodeStatus::Rejected)
-                // The deadline rejects without anybody.
+                // A rule and the deadline reject without anybody.
                 && !self.history.iter().any(|entry| entry.action == Action::Rejected && entry.actor.is_none()))
     }
 }

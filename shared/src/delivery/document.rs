@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::approval::{self, Action, Deadline, Mode, NodeStatus, OnDeadline, StageStatus, Status, TaskStatus};
-use crate::store::approvals::{Failure, Record};
+use crate::store::approvals::{Failure, Record, Ruled, RuledAs};
 
 /// RFC 3339 in UTC, from milliseconds since the Unix epoch.
 #[must_use]
@@ -27,6 +27,9 @@ pub struct Document {
     pub workspace: Option<String>,
     /// The flow it follows.
     pub flow: Option<String>,
+    /// The rule that decided which way it goes, or failed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleView>,
     /// Who asks.
     pub applicant: Person,
     /// Grows with every change.
@@ -61,6 +64,19 @@ pub struct DeadlineView {
     pub on_deadline: OnDeadline,
     /// When it was seen to have passed.
     pub passed_at: Option<String>,
+}
+
+/// A rule that decided, or failed to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuleView {
+    /// Its id.
+    pub id: String,
+    /// Its name at the time.
+    pub name: String,
+    /// What it did.
+    pub outcome: RuledAs,
+    /// Why it rejected or failed.
+    pub detail: Option<String>,
 }
 
 /// Why an approval failed.
@@ -161,6 +177,7 @@ impl From<&Record> for Document {
             source: record.source.to_string(),
             workspace: record.workspace.as_ref().map(ToString::to_string),
             flow: record.flow.as_ref().map(ToString::to_string),
+            rule: record.rule.as_ref().map(RuleView::from),
             applicant: record.state.applicant.clone().into(),
             version: record.version,
             created_at: rfc3339(record.state.submitted_at),
@@ -179,6 +196,13 @@ impl From<Deadline> for DeadlineView {
     fn from(deadline: Deadline) -> Self {
         let Deadline { at, then, passed_at } = deadline;
         Self { at: rfc3339(at), on_deadline: then, passed_at: passed_at.map(rfc3339) }
+    }
+}
+
+impl From<&Ruled> for RuleView {
+    fn from(ruled: &Ruled) -> Self {
+        let Ruled { id, name, outcome, detail } = ruled;
+        Self { id: id.to_string(), name: name.clone(), outcome: *outcome, detail: detail.clone() }
     }
 }
 

@@ -197,6 +197,7 @@ pub(crate) mod testing {
             title: "t".into(),
             updated_at: 1_790_000_000_000,
             due_at: None,
+            rule: None,
             failure: None,
             version: 1,
             state: Approval::new(1_790_000_000_000, Person::default(), vec![stage], 0),

@@ -106,6 +106,7 @@ mod tests {
             title: "t".into(),
             updated_at: 5,
             due_at: None,
+            rule: None,
             failure: None,
             version: 1,
             state: Approval::new(0, Person::default(), vec![stage], 0),

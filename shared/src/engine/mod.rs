@@ -10,6 +10,7 @@ pub mod due;
 mod look;
 pub mod pace;
 pub mod poll;
+pub mod rules;
 pub mod start;
 pub mod submit;
 pub mod sweep;

@@ -6,6 +6,7 @@ use crate::clock::World;
 use crate::config::Settings;
 use crate::engine::connections::Connections;
 use crate::engine::deliver::Silent;
+use crate::engine::rules::Rules;
 use crate::engine::usage::Tallies;
 use crate::providers::outbound::Outbound;
 use crate::providers::{Calls, TokenStore};
@@ -29,6 +30,8 @@ pub struct App {
     pub tokens: Arc<dyn TokenStore>,
     /// Connections that were read lately.
     pub connections: Arc<Connections>,
+    /// Rules that were read lately.
+    pub rules: Arc<Rules>,
     /// Sources whose receivers did not answer lately.
     pub silent: Arc<Silent>,
     /// Calls to platforms that are not in the table yet.
@@ -41,8 +44,9 @@ impl App {
     pub fn new(store: Store, data_key: DataKey, world: World, settings: Settings, outbound: Outbound) -> Self {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
         let settings = Arc::new(settings);
-        let (connections, silent, tallies) = (Arc::default(), Arc::default(), Arc::default());
-        Self { store, data_key, world, settings, outbound, tokens, connections, silent, tallies }
+        let (connections, rules) = (Arc::default(), Arc::default());
+        let (silent, tallies) = (Arc::default(), Arc::default());
+        Self { store, data_key, world, settings, outbound, tokens, connections, rules, silent, tallies }
     }
 
     /// What providers need of the outside, for calls that no quota counts; else [`App::line`].

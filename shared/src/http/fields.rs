@@ -50,6 +50,13 @@ impl FieldErrors {
         }
     }
 
+    /// Adds those of a part of the request, which stands at this pointer.
+    pub fn push_all(&mut self, pointer: &str, part: Self) {
+        self.unknown |= part.unknown;
+        let found = part.found.into_iter();
+        self.found.extend(found.map(|error| FieldError { pointer: format!("{pointer}{}", error.pointer), ..error }));
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

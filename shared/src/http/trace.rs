@@ -135,6 +135,13 @@ mod tests {
     }
 
     #[test]
+    fn a_token_in_a_path_is_not_logged() {
+        let logged = without_token("/inbound/src_1/quick-audience/apply/5ada1953eb6d5aaf");
+        assert_eq!(logged, "/inbound/src_1/quick-audience/apply");
+        assert_eq!(without_token("/v1/approvals/apr_1"), "/v1/approvals/apr_1");
+    }
+
+    #[test]
     fn the_trace_of_the_gateway_comes_first_and_unfit_ones_are_replaced() {
         let xray = ("x-amzn-trace-id", "Self=1-a;Root=1-67891233-abcdef012345678912345678;Sampled=1");
         assert_eq!(id(&[xray, ("x-trace-id", "mine-0001")]), "1-67891233-abcdef012345678912345678");

@@ -8,7 +8,7 @@ use super::query::{Page, Query, Range};
 use super::schema::{APPLICANT, DUE, LIST};
 use super::{Consistency, Error, Item, Store, blank, decode, version};
 use crate::approval::Approval;
-use crate::ids::{ApprovalId, FlowId, OrgId, SourceId, WorkspaceId};
+use crate::ids::{ApprovalId, FlowId, OrgId, RuleId, SourceId, WorkspaceId};
 
 /// Type of a state item.
 pub const APPROVAL: &str = "approval";
@@ -30,6 +30,37 @@ pub struct Failure {
     pub fix: Option<String>,
 }
 
+/// What a rule made of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuledAs {
+    /// It chose the flow.
+    Flow,
+    /// It approved.
+    Approved,
+    /// It rejected.
+    Rejected,
+    /// It could not be evaluated: the source's default flow was taken.
+    Failed,
+}
+
+/// The rule that decided which way a request goes, or failed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruled {
+    /// Its id.
+    #[serde(rename = "i")]
+    pub id: RuleId,
+    /// Its name at the time.
+    #[serde(rename = "n")]
+    pub name: String,
+    /// What it did.
+    #[serde(rename = "o")]
+    pub outcome: RuledAs,
+    /// Why it rejected or failed.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
 /// An approval as stored. Attribute names are short because every write pays for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -47,6 +78,9 @@ pub struct Record {
     /// The flow it follows.
     #[serde(rename = "fl", default, skip_serializing_if = "Option::is_none")]
     pub flow: Option<FlowId>,
+    /// The rule that decided which way it goes, if one was asked and held or failed.
+    #[serde(rename = "rl", default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Ruled>,
     /// Title.
     #[serde(rename = "tt")]
     pub title: String,

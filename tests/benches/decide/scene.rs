@@ -106,6 +106,7 @@ impl Scene {
             title: "Read access to orders".into(),
             updated_at: NOW,
             due_at: Some(NOW + 3_600_000),
+            rule: None,
             failure: None,
             version: 0,
             state,

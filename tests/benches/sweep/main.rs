@@ -61,6 +61,7 @@ fn record(id: ApprovalId) -> Record {
         title: "Read access to orders".into(),
         updated_at: NOW,
         due_at: Some(NOW + DAY),
+        rule: None,
         failure: None,
         version: 0,
         state,

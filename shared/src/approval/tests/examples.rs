@@ -278,3 +278,31 @@ fn what_only_a_reading_tells_is_read_once_for_each_change() {
     approval.apply(0, Event::ReadDone { at: 70 });
     assert_eq!(approval.stage_to_read(), None);
 }
+
+#[test]
+fn what_a_rule_decides_has_ended_at_once_and_stays_so() {
+    for (approved, status, action) in
+        [(true, Status::Approved, Action::Approved), (false, Status::Rejected, Action::Rejected)]
+    {
+        let decided = Approval::decided(AT, Person::default(), approved, "Rule \"Low risk\"".into());
+        let view = decided.view();
+        assert_eq!((view.status, view.decided_at, decided.status()), (status, Some(AT), status));
+        let lines: Vec<_> = view.history.iter().map(|line| (line.action, line.remark.as_deref())).collect();
+        assert_eq!(lines, [(Action::Submitted, None), (action, Some("Rule \"Low risk\""))]);
+        assert!(view.history[1].actor.is_none() && view.stages.is_empty());
+        assert!(!view.lacks_deciders(), "nobody is waited for");
+        assert_eq!((decided.stage_to_start(), decided.stage_to_read(), decided.ending()), (None, None, None));
+        assert_eq!((decided.stage_under_way(), decided.deadline_to_come()), (None, None));
+
+        let mut later = decided.clone();
+        assert!(!later.apply(0, Event::Finished { outcome: Outcome::Rejected, at: AT + 1 }));
+        assert!(!later.apply(0, Event::Finished { outcome: Outcome::Revoked, at: AT + 1 }));
+        later.started(0, "i".into(), None, AT + 1);
+        assert!(!later.take_lease(0, AT, AT + 1) && !later.pass_deadline(AT + 1) && !later.has_begun(0));
+        let asked = Withdrawal { at: AT, by: Person::default(), reason: None, force: true };
+        assert!(!later.ask_withdrawal(asked) && !later.end_withdrawn(AT, None));
+        let failed = Closure { how: Closed::Failed, at: Some(AT), by: None, remark: None };
+        assert!(!later.close(failed));
+        assert_eq!(later, decided);
+    }
+}

@@ -6,6 +6,7 @@
 mod body;
 mod people;
 mod plan;
+mod way;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -16,16 +17,18 @@ use super::due::next_look;
 use super::pace::Pace;
 use super::start::{self, LEASE, Outcome};
 use crate::approval::{Approval, Closed};
-use crate::config::{Flow, Source, Workspace};
+use crate::config::{Source, Workspace};
 use crate::http::{App, Caller, Problem};
-use crate::ids::{ApprovalId, FlowId, WorkspaceId};
+use crate::ids::ApprovalId;
 use crate::store;
-use crate::store::approvals::{Failure, Lost, Record};
+use crate::store::approvals::{Failure, Lost, Record, Ruled};
 use crate::store::requests::{Request, StoredRequest};
 
 pub use body::{Applicant, Body};
 use people::{Missing, People};
-use plan::plan;
+use plan::{Plan, plan};
+use way::Way;
+pub use way::{Tried, try_rules};
 
 /// One submit: a source asks for something.
 pub struct Submission<'a> {
@@ -187,27 +190,38 @@ impl<'a> Submission<'a> {
 
     /// Everything that the request names, found; nothing is written yet.
     async fn resolve(&self) -> Result<(Record, Request), Problem> {
-        let workspace = self.workspace().await?;
-        let flow = self.flow().await?;
+        let found = workspace(self.app, &self.source, &self.body).await?;
+        let workspace = found.as_ref().map(|workspace| workspace.id.clone());
         let people = People { app: self.app, org: &self.source.org, workspace: workspace.as_ref() };
-        let (applicant, contact, member) = match people.applicant(&self.body.applicant).await {
-            Ok(found) => found,
-            Err(Missing::Problem(problem)) => return Err(problem),
-            Err(Missing::Field(detail)) => {
-                return Err(Problem::unprocessable("person_not_found", detail).at("/applicant/member"));
-            }
+        let (applicant, contact, member) =
+            people.applicant(&self.body.applicant).await.map_err(Missing::of_applicant)?;
+        let chosen = self.way(found.as_ref(), &contact, member.as_ref()).await?;
+        let plan = match &chosen.way {
+            Way::Flow(flow) => plan(&people, flow, &self.body, &self.body.applicant, member.as_ref()).await?,
+            Way::Approve | Way::Reject(_) => Plan::default(),
         };
-        let plan = plan(&people, &flow, &self.body, &self.body.applicant, member.as_ref()).await?;
         let now = self.app.world.now();
         let body = &self.body;
-        let mut state = Approval::new(now, applicant, plan.stages, now + LEASE);
-        state.deadline = flow.deadline(now);
+        let rule = chosen.rule;
+        let (flow, state) = match chosen.way {
+            Way::Flow(flow) => {
+                let mut state = Approval::new(now, applicant, plan.stages, now + LEASE);
+                state.deadline = flow.deadline(now);
+                (Some(flow.id), state)
+            }
+            Way::Approve => (None, Approval::decided(now, applicant, true, by_rule(rule.as_ref()))),
+            Way::Reject(why) => {
+                let remark = format!("{why}\n{}", by_rule(rule.as_ref()));
+                (None, Approval::decided(now, applicant, false, remark))
+            }
+        };
         let record = Record {
             id: self.id.clone(),
             org: self.source.org.clone(),
             source: self.source.id.clone(),
             workspace,
-            flow: Some(flow.id.clone()),
+            flow,
+            rule,
             title: body.title.clone(),
             updated_at: now,
             due_at: next_look(&state, now, Pace::Full),
@@ -228,36 +242,26 @@ impl<'a> Submission<'a> {
         };
         Ok((record, request))
     }
+}
 
-    async fn workspace(&self) -> Result<Option<WorkspaceId>, Problem> {
-        let Some(id) = self.body.workspace.clone().or_else(|| self.source.workspace.clone()) else { return Ok(None) };
-        let bound = self.source.workspace.as_ref().is_none_or(|own| *own == id);
-        let unknown =
-            || Problem::unprocessable("unknown_workspace", format!("there is no workspace {id}")).at("/workspace");
-        if !bound {
-            return Err(unknown());
-        }
-        match self.app.store.get::<Workspace>(&self.source.org, id.as_str()).await {
-            Ok(_) => Ok(Some(id)),
-            Err(store::Error::NotFound) => Err(unknown()),
-            Err(error) => Err(error.into()),
-        }
+/// What the history says of an approval that a rule decided.
+fn by_rule(rule: Option<&Ruled>) -> String {
+    rule.map_or_else(String::new, |rule| format!("Rule \"{}\" ({})", rule.name, rule.id))
+}
+
+/// The workspace that a request belongs to: the one it names, which must be its source's where that has one, or its source's.
+async fn workspace(app: &App, source: &Source, body: &Body) -> Result<Option<Workspace>, Problem> {
+    let Some(id) = body.workspace.as_ref().or(source.workspace.as_ref()) else { return Ok(None) };
+    let bound = source.workspace.as_ref().is_none_or(|own| own == id);
+    let unknown =
+        || Problem::unprocessable("unknown_workspace", format!("there is no workspace {id}")).at("/workspace");
+    if !bound {
+        return Err(unknown());
     }
-
-    async fn flow(&self) -> Result<Flow, Problem> {
-        let named: Option<&FlowId> = self.body.flow.as_ref().or(self.source.default_flow.as_ref());
-        let none = || {
-            let detail = "the request names no flow, and its source has no default one";
-            Problem::unprocessable("no_flow", detail).at("/flow")
-        };
-        let id = named.ok_or_else(none)?;
-        match self.app.store.get::<Flow>(&self.source.org, id.as_str()).await {
-            Ok(stored) => Ok(stored.value),
-            Err(store::Error::NotFound) => {
-                Err(Problem::unprocessable("unknown_flow", format!("there is no flow {id}")).at("/flow"))
-            }
-            Err(error) => Err(error.into()),
-        }
+    match app.store.get::<Workspace>(&source.org, id.as_str()).await {
+        Ok(found) => Ok(Some(found.value)),
+        Err(store::Error::NotFound) => Err(unknown()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -37,6 +37,16 @@ pub(super) enum Missing {
     Problem(Problem),
 }
 
+impl Missing {
+    /// The problem of an applicant who was not found.
+    pub(super) fn of_applicant(self) -> Problem {
+        match self {
+            Self::Problem(problem) => problem,
+            Self::Field(detail) => Problem::unprocessable("person_not_found", detail).at("/applicant/member"),
+        }
+    }
+}
+
 impl From<store::Error> for Missing {
     fn from(error: store::Error) -> Self {
         Self::Problem(error.into())

@@ -11,7 +11,8 @@ use axum::http::StatusCode;
 use super::body::{Applicant, Body};
 use super::people::{Missing, People, Platform};
 
-/// The stages, and the applicant's account and the customer's template on each.
+/// The stages, and the applicant's account and the customer's template on each; nothing where a rule has decided.
+#[derive(Default)]
 pub(super) struct Plan {
     pub(super) stages: Vec<Stage>,
     pub(super) applicant_accounts: Vec<Option<String>>,

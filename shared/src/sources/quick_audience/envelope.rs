@@ -29,10 +29,10 @@ pub(super) fn verdict(receiver: &Receiver, answer: &Answer) -> Verdict {
             Verdict::Refused { error: without_secrets(receiver, told(status, refusal)), is_final }
         }
         _ => {
-            let error = if answer.is_success() {
-                "Quick Audience answered neither `true` nor in its envelope".to_owned()
-            } else {
-                format!("Quick Audience answered {status}")
+            let error = match status {
+                200..=299 => "Quick Audience answered neither `true` nor in its envelope".to_owned(),
+                300..=399 => format!("Quick Audience answered {status}: redirects are not followed"),
+                _ => format!("Quick Audience answered {status}"),
             };
             Verdict::Refused { error, is_final: status == GONE }
         }
