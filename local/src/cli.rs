@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use countersign::clock::World;
 
 use crate::run::{Options, start};
+use crate::sample::{self, Sample};
 use crate::{Error, banner};
 
 /// Countersign on this machine: every function, an embedded DynamoDB, and a sandbox that plays the platforms.
@@ -23,12 +24,25 @@ struct Arguments {
     /// Start without the sandbox.
     #[arg(long)]
     no_sandbox: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What is done instead of serving.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prints a sample of what a product is sent, for a comparison.
+    #[command(subcommand)]
+    Sample(Sample),
 }
 
 /// Runs as the command line says, until SIGTERM or Ctrl-C. Success when all that was under way is done.
 pub async fn main() -> ExitCode {
+    let Arguments { listen, data_dir, no_sandbox, command } = Arguments::parse();
+    if let Some(Command::Sample(sample)) = &command {
+        return sample::main(sample);
+    }
     banner::init_log();
-    let Arguments { listen, data_dir, no_sandbox } = Arguments::parse();
     let options = Options { listen, data_dir, sandbox: !no_sandbox, world: World::system() };
     match serve(&options).await {
         Ok(()) => ExitCode::SUCCESS,

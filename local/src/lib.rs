@@ -4,6 +4,7 @@ pub mod banner;
 pub mod cli;
 pub mod dynamodb;
 pub mod run;
+pub mod sample;
 pub mod sandbox;
 pub mod seed;
 pub mod stream;

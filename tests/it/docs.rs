@@ -121,10 +121,28 @@ fn every_flag_of_the_local_run_is_in_the_readme() {
     let flags: Vec<String> = fields
         .lines()
         .filter_map(|line| line.trim().strip_suffix(',')?.split_once(": "))
+        .filter(|(name, _)| *name != "command")
         .map(|(name, _)| format!("| `--{}` |", name.replace('_', "-")))
         .collect();
     assert_eq!(flags.len(), 3, "{flags:?}");
     assert!(flags.iter().all(|flag| readme.contains(flag)), "{flags:?}");
+}
+
+#[test]
+fn every_flag_and_setting_of_dataphin_is_in_its_page() {
+    let page = read("docs/sources/dataphin.md");
+    let (_, arguments) = text_after(&read("local/src/sample.rs"), "pub struct Arguments {");
+    let (fields, _) = arguments.split_once("\n}").unwrap();
+    let flags: Vec<String> = fields
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": "))
+        .map(|(name, _)| format!("`--{}", name.replace('_', "-")))
+        .collect();
+    assert_eq!(flags.len(), 8, "{flags:?}");
+    let format = countersign::sources::by_kind("dataphin").unwrap();
+    let settings = format.fields().iter().map(|field| format!("| `{}` |", field.name));
+    let missing: Vec<String> = flags.into_iter().chain(settings).filter(|name| !page.contains(name)).collect();
+    assert_eq!(missing, Vec::<String>::new());
 }
 
 /// The anchor that a heading gets on the usual hosts.

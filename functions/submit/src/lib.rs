@@ -4,7 +4,6 @@
 //! written, and the first stage is started. A repeated `Idempotency-Key` finds the first approval.
 
 mod answer;
-#[allow(dead_code, reason = "what a product reads of a call differs")]
 mod inbound;
 
 use axum::Router;
@@ -20,6 +19,11 @@ use serde_json::Value;
 /// What this function serves.
 pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/approvals"),
+    ("POST", "/inbound/{source}/dataphin/bpms/check/connect"),
+    ("POST", "/inbound/{source}/dataphin/bpms/processinstance/create"),
+    // Revokes, and what is not known yet: `{proxy+}` is the rest of the path.
+    ("GET", "/inbound/{source}/dataphin/bpms/{proxy+}"),
+    ("POST", "/inbound/{source}/dataphin/bpms/{proxy+}"),
     ("POST", "/inbound/{source}/quick-audience/apply"),
     ("POST", "/inbound/{source}/quick-audience/apply/{token}"),
     ("POST", "/inbound/{source}/quick-bi/push"),

@@ -160,6 +160,12 @@ fn check_shape(shape: Shape, text: &str, policy: &AddressPolicy) -> Result<(), S
                 return Err(format!("must be one of {}", words.join(", ")));
             }
         }
+        Shape::Whole(least, most) => {
+            let fits = text.parse().is_ok_and(|number| (least..=most).contains(&number));
+            if !fits || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(format!("must be a whole number from {least} to {most}, as a text"));
+            }
+        }
         Shape::AesKey => {
             Keys::new(&SecretString::from(""), &text.into())
                 .map_err(|_| "must be 43 letters and digits that decode to 32 bytes")?;

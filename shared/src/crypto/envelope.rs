@@ -39,10 +39,10 @@ const BASE64_CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
 
 /// A fifth of the scalar engine's time, which is most of what a callback costs beside the cipher and the hash.
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
-pub(super) static BASE64: LazyLock<base64::engine::Simd> =
+pub(crate) static BASE64: LazyLock<base64::engine::Simd> =
     LazyLock::new(|| base64::engine::Simd::standard(BASE64_CONFIG));
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
-pub(super) static BASE64: LazyLock<base64::engine::GeneralPurpose> =
+pub(crate) static BASE64: LazyLock<base64::engine::GeneralPurpose> =
     LazyLock::new(|| base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, BASE64_CONFIG));
 
 /// An AES key that is not 43 characters of base64.
@@ -165,17 +165,8 @@ impl Keys {
     /// Encrypts a message for an owner: base64. The random bytes must be new for every message.
     #[must_use]
     pub fn encrypt(&self, random: [u8; PREFIX], message: &[u8], owner: &[u8]) -> String {
-        // Messages are ours and short; the length field holds up to 4 GiB.
-        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
-        let filled = HEADER + message.len() + owner.len();
-        let pad = PADDED_TO - filled % PADDED_TO;
-        let mut bytes = Vec::with_capacity(filled + pad);
-        bytes.extend_from_slice(&random);
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(message);
-        bytes.extend_from_slice(owner);
-        bytes.resize(filled + pad, u8::try_from(pad).unwrap_or_default());
-
+        let mut bytes = frame(random, message, owner);
+        pad(&mut bytes, PADDED_TO);
         let (blocks, _) = Array::slice_as_chunks_mut(&mut bytes);
         let (key, iv) = self.key_and_iv();
         cbc::Encryptor::<Aes256>::new(&key, &iv).encrypt_blocks(blocks);
@@ -189,14 +180,45 @@ impl Keys {
     }
 
     fn signature_digits(&self, timestamp: &str, nonce: &str, encrypt: &str) -> [u8; 40] {
-        let mut parts = [self.token.expose_secret(), timestamp, nonce, encrypt];
-        parts.sort_unstable();
-        let mut hash = Sha1::new();
-        for part in parts {
-            hash.update(part);
-        }
-        hex_digits(hash.finalize().into())
+        sorted_sha1([self.token.expose_secret(), timestamp, nonce, encrypt])
     }
+}
+
+/// What is encrypted, before it is padded: the random bytes, the message's length, the message, and whom it is for.
+pub(crate) fn frame(random: [u8; PREFIX], message: &[u8], owner: &[u8]) -> Vec<u8> {
+    // Messages are ours and short; the length field holds up to 4 GiB.
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    let mut bytes = Vec::with_capacity(HEADER + message.len() + owner.len() + PADDED_TO);
+    bytes.extend_from_slice(&random);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(message);
+    bytes.extend_from_slice(owner);
+    bytes
+}
+
+/// Message and owner of what [`frame`] made.
+///
+/// # Errors
+/// [`EnvelopeError::Malformed`]: shorter than it says.
+pub(crate) fn unframe(plain: &[u8]) -> Result<(&[u8], &[u8]), EnvelopeError> {
+    let end = message_end(plain)?;
+    Ok((plain.get(HEADER..end).unwrap_or_default(), plain.get(end..).unwrap_or_default()))
+}
+
+/// Fills up to a multiple of `to`, at most 255, as in PKCS #7.
+pub(crate) fn pad(bytes: &mut Vec<u8>, to: usize) {
+    let pad = to - bytes.len() % to;
+    bytes.resize(bytes.len() + pad, u8::try_from(pad).unwrap_or_default());
+}
+
+/// 40 lower-case hexadecimal digits: the SHA-1 of these texts one after the other, sorted by bytes.
+pub(crate) fn sorted_sha1(mut parts: [&str; 4]) -> [u8; 40] {
+    parts.sort_unstable();
+    let mut hash = Sha1::new();
+    for part in parts {
+        hash.update(part);
+    }
+    hex_digits(hash.finalize().into())
 }
 
 /// `length` random letters and digits, from a source of random bytes. As 43 of them it is a fit AES key, as 32 a fit
@@ -215,7 +237,11 @@ pub fn random_text(mut fill: impl FnMut(&mut [u8]), length: usize) -> SecretStri
     text.into()
 }
 
-fn strip_padding(plain: &mut Vec<u8>) -> Result<(), EnvelopeError> {
+/// Takes off a padding of 1 to 32 bytes; only its length is believed.
+///
+/// # Errors
+/// [`EnvelopeError::Malformed`].
+pub(crate) fn strip_padding(plain: &mut Vec<u8>) -> Result<(), EnvelopeError> {
     let pad = usize::from(*plain.last().ok_or(EnvelopeError::Malformed)?);
     if !(1..=PADDED_TO).contains(&pad) {
         return Err(EnvelopeError::Malformed);

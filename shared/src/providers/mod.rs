@@ -101,6 +101,8 @@ pub enum Shape {
     Url,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// A whole number from this to that, written as a text.
+    Whole(u32, u32),
     /// Exactly 43 letters and digits that decode to 32 bytes.
     AesKey,
     /// A whole number from the one to the other, written as text.

@@ -18,12 +18,14 @@ use crate::providers::outbound::{Answer, Request};
 use crate::store::approvals::Record;
 use crate::store::requests;
 
+pub mod dataphin;
 pub mod native;
 pub mod quick_audience;
 pub mod quick_bi;
 
 /// Every format. A new one is a module and a line here.
-pub static ALL: &[&dyn Format] = &[&native::Native, &quick_audience::QuickAudience, &quick_bi::QuickBi];
+pub static ALL: &[&dyn Format] =
+    &[&native::Native, &dataphin::Dataphin, &quick_audience::QuickAudience, &quick_bi::QuickBi];
 
 /// The format with this `kind`, as a source names it.
 #[must_use]

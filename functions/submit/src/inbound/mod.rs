@@ -14,12 +14,13 @@ use countersign::ids::SourceId;
 use countersign::sources::Receiver;
 use countersign::store;
 
+mod dataphin;
 mod quick_audience;
 mod quick_bi;
 
 /// What products call.
 pub(crate) fn router() -> Router<App> {
-    quick_audience::router().merge(quick_bi::router())
+    dataphin::router().merge(quick_audience::router()).merge(quick_bi::router())
 }
 
 /// A call of a product, read whole, and the source that its address names. Its credentials are not checked yet.
@@ -55,11 +56,12 @@ impl Call {
     /// # Errors
     /// Why it could not be read.
     pub(crate) async fn read(app: &App, format: &str, id: &str, request: Request) -> Result<Self, Unread> {
-        let source = find(app, format, id).await?;
-        let receiver = source.receiver(&app.data_key).await.map_err(|error| Unread::Ours(error.into()))?;
         let (method, headers) = (request.method().clone(), request.headers().clone());
         let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+        // First, so that a body that is too large tells nobody whether the source is there.
         let body = extract::body(request, app).await.map_err(Unread::Body)?;
+        let source = find(app, format, id).await?;
+        let receiver = source.receiver(&app.data_key).await.map_err(|error| Unread::Ours(error.into()))?;
         Ok(Self { source, receiver, method, headers, query, body })
     }
 

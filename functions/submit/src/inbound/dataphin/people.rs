@@ -1,0 +1,236 @@
+//! The people of a form, and what the form is to us.
+//!
+//! A person is the member who has this source's id of them, else whoever the platform knows by that id, where the source's setting
+//! says what it is there.
+
+use std::collections::HashMap;
+
+use axum::http::StatusCode;
+use countersign::config::{Approver, NodeSpec};
+use countersign::engine::submit::{Applicant, Body};
+use countersign::http::{App, Problem};
+use countersign::ids::{MemberId, SourceId};
+use countersign::providers::Resource;
+use countersign::sources::dataphin::inbound::{Form, User};
+use countersign::sources::dataphin::{Known, content};
+use countersign::store;
+use serde_json::{Map, Value};
+
+use super::Refusal;
+use crate::inbound::Call;
+
+/// The people of a form, found.
+pub(super) struct Mapped {
+    applicant: Applicant,
+    nodes: Vec<NodeSpec>,
+    /// Of each node's approvers, which of its users they are.
+    users: Vec<Vec<usize>>,
+    /// What is kept of them, to name them in a callback.
+    pub(super) known: Vec<Known>,
+}
+
+/// What a `userSourceId` is on the platform, for people who are no member.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Nothing,
+    Account,
+    Mobile,
+    Email,
+}
+
+impl Mapped {
+    /// Finds everybody.
+    ///
+    /// # Errors
+    /// Names all approvers who cannot be found.
+    pub(super) async fn of(app: &App, call: &Call, form: &Form) -> Result<Self, Refusal> {
+        let meaning = match call.receiver.setting("user_source_id_is") {
+            Some("account") => Meaning::Account,
+            Some("mobile") => Meaning::Mobile,
+            Some("email") => Meaning::Email,
+            _ => Meaning::Nothing,
+        };
+        let users = || form.nodes.iter().flat_map(|node| &node.users).chain([&form.applicant]);
+        let members = members(app, &call.source.id, users()).await.map_err(|error| Refusal::of(&error.into()))?;
+        let (mut nodes, mut taken, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, node) in form.nodes.iter().enumerate() {
+            let (mut approvers, mut places) = (Vec::new(), Vec::new());
+            for (place, user) in node.users.iter().enumerate() {
+                match approver(user, &members, meaning) {
+                    // Two people of Dataphin may be one of ours.
+                    Some(approver) if approvers.contains(&approver) => {}
+                    Some(approver) => {
+                        approvers.push(approver);
+                        places.push(place);
+                    }
+                    None => missing.push(format!("node {}: {}", index + 1, user.shown())),
+                }
+            }
+            nodes.push(NodeSpec { name: format!("节点 {0} Node {0}", index + 1), mode: node.mode, approvers });
+            taken.push(places);
+        }
+        if !missing.is_empty() {
+            let message = format!(
+                "these approvers are nobody here: {}. Give each one's userSourceId to a member as the id of source {}, or set the \
+                 source's `user_source_id_is`",
+                missing.join("; "),
+                call.source.id
+            );
+            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "person_not_found", message));
+        }
+        let known = users().map(|user| known(user, &members, meaning)).collect();
+        let applicant = applicant(&form.applicant, &members, meaning, &call.source.name);
+        Ok(Self { applicant, nodes, users: taken, known })
+    }
+
+    /// What the form is to us.
+    pub(super) fn body(&self, call: &Call, form: &Form) -> Body {
+        let Self { applicant, nodes, .. } = self;
+        let Applicant { member, name, mobile, email, account } = applicant;
+        let applicant = Applicant {
+            member: member.clone(),
+            name: name.clone(),
+            mobile: mobile.clone(),
+            email: email.clone(),
+            account: account.clone(),
+        };
+        let url = call.receiver.setting("form_url").map(|url| url.replace("{applyId}", &encoded(&form.apply_id)));
+        Body {
+            title: form.title.clone(),
+            applicant,
+            nodes: (!nodes.is_empty()).then(|| nodes.clone()),
+            fields: fields(form, url.as_deref()),
+            resource: url.map(|url| Resource { name: format!("Dataphin {}", short(&form.apply_id)), url: Some(url) }),
+            ..Body::default()
+        }
+    }
+
+    /// A problem in Dataphin's words: people are named as it knows them, nodes as it calls them.
+    pub(super) fn explain(&self, form: &Form, problem: &Problem) -> Refusal {
+        let mut refusal = Refusal::of(problem);
+        if !problem.errors().is_empty() {
+            let told = problem.errors().iter().map(|error| {
+                let named = self.named(form, &error.pointer);
+                named.map_or_else(
+                    || format!("{}: {}", error.pointer, error.detail),
+                    |who| format!("{who}: {}", error.detail),
+                )
+            });
+            refusal.message = told.collect::<Vec<_>>().join("; ");
+        }
+        if problem.code() == "nodes_not_allowed" {
+            refusal.message += "; set the flow's `nodes_from_request`, or the source's `approve_nodes` to `ignore`";
+        }
+        refusal
+    }
+
+    /// Who or what a pointer into our request leads to.
+    fn named(&self, form: &Form, pointer: &str) -> Option<String> {
+        let mut steps = pointer.trim_start_matches('/').split('/');
+        match (
+            steps.next()?,
+            steps.next().map(str::parse::<usize>),
+            steps.next(),
+            steps.next().map(str::parse::<usize>),
+        ) {
+            ("applicant", ..) => Some(format!("applicant {}", form.applicant.shown())),
+            ("nodes", None, ..) => Some("approveNodes".to_owned()),
+            ("nodes", Some(Ok(node)), Some("approvers"), Some(Ok(approver))) => {
+                let user = form.nodes.get(node)?.users.get(*self.users.get(node)?.get(approver)?)?;
+                Some(format!("node {}: {}", node + 1, user.shown()))
+            }
+            ("nodes", Some(Ok(node)), ..) => Some(format!("node {}", node + 1)),
+            _ => None,
+        }
+    }
+}
+
+type Members<'a> = HashMap<&'a str, MemberId>;
+
+/// The members who have this source's ids of these people.
+async fn members<'a>(
+    app: &App,
+    source: &SourceId,
+    users: impl Iterator<Item = &'a User>,
+) -> Result<Members<'a>, store::Error> {
+    let mut ids: Vec<&str> = users.filter_map(|user| user.source_id.as_deref()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut members = Members::new();
+    for some in ids.chunks(100) {
+        let found = app.store.members_by_source_ids(source, some).await?;
+        members.extend(some.iter().zip(found).filter_map(|(id, member)| Some((*id, member?))));
+    }
+    Ok(members)
+}
+
+fn approver(user: &User, members: &Members<'_>, meaning: Meaning) -> Option<Approver> {
+    let id = user.source_id.as_deref()?;
+    if let Some(member) = members.get(id) {
+        return Some(Approver::Member(member.clone()));
+    }
+    match meaning {
+        Meaning::Nothing => None,
+        Meaning::Account => Some(Approver::Account(id.to_owned())),
+        Meaning::Mobile => Some(Approver::Mobile(id.to_owned())),
+        Meaning::Email => Some(Approver::Email(id.to_owned())),
+    }
+}
+
+/// Who asks. Nobody who can be found is the connection's default applicant; the platform's people read the name.
+fn applicant(user: &User, members: &Members<'_>, meaning: Meaning, source: &str) -> Applicant {
+    let id = user.source_id.as_deref();
+    if let Some(member) = id.and_then(|id| members.get(id)) {
+        return Applicant { member: Some(member.clone()), ..Applicant::default() };
+    }
+    let name = user.name.as_deref().or(id).or(user.user_id.as_deref()).unwrap_or(source);
+    let mut applicant = Applicant { name: Some(short(name)), ..Applicant::default() };
+    let id = id.map(str::to_owned);
+    match meaning {
+        Meaning::Nothing => {}
+        Meaning::Account => applicant.account = id,
+        Meaning::Mobile => applicant.mobile = id,
+        Meaning::Email => applicant.email = id,
+    }
+    applicant
+}
+
+fn known(user: &User, members: &Members<'_>, meaning: Meaning) -> Known {
+    let id = user.source_id.as_deref();
+    let member = id.and_then(|id| members.get(id)).map(ToString::to_string);
+    let is_account = member.is_none() && meaning == Meaning::Account;
+    Known {
+        account: user.source_id.clone().filter(|_| is_account),
+        member,
+        source_id: user.source_id.clone(),
+        user_id: user.user_id.clone(),
+        name: user.name.clone(),
+    }
+}
+
+/// What approvers read, and what rules may ask for.
+fn fields(form: &Form, url: Option<&str>) -> Map<String, Value> {
+    let read = content::read(&form.content);
+    let mut lines =
+        vec![format!("申请类型 Type: {}", content::kind(&form.kind)), format!("单号 Dataphin form: {}", form.apply_id)];
+    lines.extend(url.map(|url| format!("链接 Link: {url}")));
+    lines.extend(Some(read.text).filter(|text| !text.is_empty()));
+    let named = [
+        ("内容 Content", Some(lines.join("\n"))),
+        ("type", Some(form.kind.clone())),
+        ("resource_type", read.resource_type),
+        ("environment", read.environment),
+        ("template_code", form.template_code.clone()),
+    ];
+    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+}
+
+/// As it may stand in a name.
+fn short(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+/// As it may stand in a URL.
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
