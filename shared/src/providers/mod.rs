@@ -105,8 +105,6 @@ pub enum Shape {
     Whole(u32, u32),
     /// Exactly 43 letters and digits that decode to 32 bytes.
     AesKey,
-    /// A whole number from the one to the other, written as text.
-    Whole(u32, u32),
     /// JSON pointers, separated by commas, of at most so many characters together.
     Pointers(usize),
 }
