@@ -44,7 +44,7 @@ pub fn ready(running: &Running, sandbox: bool) {
 pub fn lines(url: &str) -> [String; 4] {
     let json = "-H 'content-type: application/json'";
     let key = "-H \"Authorization: Bearer $KEY\"";
-    let flow = r#"sed 's/.*"id":"\(flow_[^"]*\)","name":"One approver on '$KIND'".*/\1/'"#;
+    let flow = r#"sed 's/.*"id":"\(flow_[^"]*\)"[^{}]*"name":"One approver on '$KIND'".*/\1/'"#;
     let body = r#"{"title":"Read access to orders","reason":"monthly report","applicant":{"mobile":"13800000002"},"flow":"'$FLOW'"}"#;
     let approval = r#"$(echo "$A" | sed 's/^{"id":"\([^"]*\)".*/\1/')"#;
     let instance = r#"$(echo "$A" | sed 's/.*"instance":"\([^"]*\)".*/\1/')"#;

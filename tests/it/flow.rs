@@ -4,6 +4,7 @@ mod decisions;
 mod idempotency;
 mod lost;
 mod nodes;
+mod people;
 mod platforms;
 mod refusals;
 mod stages;

@@ -17,7 +17,7 @@ use countersign_tests::{TestClock, test_store};
 fn record(org: &OrgId, account: &str, at: i64) -> Record {
     use countersign::approval::{Approval, DecidedBy, Node, Person, Stage};
     let person = Person { account: Some(account.to_owned()), ..Person::default() };
-    let node = Node { name: "Owner".to_owned(), mode: Mode::Any, approvers: vec![person.clone()] };
+    let node = Node::new("Owner", Mode::Any, vec![person.clone()]);
     let stage = Stage::new("con_1".to_owned(), "dingtalk".to_owned(), DecidedBy::Platform, vec![node]);
     Record {
         id: ApprovalId::new(&TestClock::at(at).world()),

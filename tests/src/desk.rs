@@ -148,10 +148,8 @@ impl Desk {
             account: Some((*account).to_owned()),
             name: Some("张伟".to_owned()),
         };
-        let node = |(name, mode, accounts): &(&str, Mode, &[&str])| Node {
-            name: (*name).to_owned(),
-            mode: *mode,
-            approvers: accounts.iter().map(person).collect(),
+        let node = |(name, mode, accounts): &(&str, Mode, &[&str])| {
+            Node::new(*name, *mode, accounts.iter().map(person).collect())
         };
         let nodes = nodes.iter().map(node).collect();
         let stage = Stage::new(self.connection.to_string(), "dingtalk".to_owned(), DecidedBy::Platform, nodes);

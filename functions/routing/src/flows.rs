@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::flow::{MOST_STAGES, Unsupported, check_nodes, members_named};
-use countersign::config::{Connection, Flow, Member, OnDeadline, Role, Rule, Source, StageSpec};
+use countersign::config::flow::{MOST_STAGES, RequestLimits, Unsupported, check_nodes, members_named};
+use countersign::config::{Connection, Fallback, Flow, Member, OnDeadline, OwnApprover, Role, Rule, Source, StageSpec};
 use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
@@ -32,6 +32,11 @@ struct New {
     on_deadline: OnDeadline,
     #[serde(default)]
     nodes_from_request: bool,
+    most_nodes: Option<usize>,
+    most_approvers: Option<usize>,
+    fallback: Option<Fallback>,
+    #[serde(default)]
+    own_approver: OwnApprover,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -42,6 +47,10 @@ struct Update {
     deadline_hours: Patch<u16>,
     on_deadline: Patch<OnDeadline>,
     nodes_from_request: Patch<bool>,
+    most_nodes: Patch<usize>,
+    most_approvers: Patch<usize>,
+    fallback: Patch<Fallback>,
+    own_approver: Patch<OwnApprover>,
 }
 
 fn view(flow: &Flow) -> Value {
@@ -57,6 +66,10 @@ fn view(flow: &Flow) -> Value {
         "deadline_hours": flow.deadline_hours,
         "on_deadline": flow.on_deadline,
         "nodes_from_request": flow.nodes_from_request,
+        "most_nodes": flow.limits.most_nodes,
+        "most_approvers": flow.limits.most_approvers,
+        "fallback": flow.fallback,
+        "own_approver": flow.own_approver,
         "created_at": time(flow.created_at),
     })
 }
@@ -101,6 +114,7 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
 
 async fn create_flow(caller: Caller, State(app): State<App>, Json(new): Json<New>) -> Result<Created<Value>, Problem> {
     caller.require(Role::Admin)?;
+    let usual = RequestLimits::default();
     let flow = Flow {
         id: FlowId::new(&app.world),
         org: caller.org,
@@ -109,6 +123,12 @@ async fn create_flow(caller: Caller, State(app): State<App>, Json(new): Json<New
         deadline_hours: new.deadline_hours,
         on_deadline: new.on_deadline,
         nodes_from_request: new.nodes_from_request,
+        limits: RequestLimits {
+            most_nodes: new.most_nodes.unwrap_or(usual.most_nodes),
+            most_approvers: new.most_approvers.unwrap_or(usual.most_approvers),
+        },
+        fallback: new.fallback,
+        own_approver: new.own_approver,
         created_at: app.world.now(),
     };
     check(&app, &flow, FieldErrors::new()).await?;
@@ -146,6 +166,11 @@ async fn update_flow(
     update.deadline_hours.change(&mut flow.deadline_hours);
     update.on_deadline.change_or_default(&mut flow.on_deadline);
     update.nodes_from_request.change_or_default(&mut flow.nodes_from_request);
+    let usual = RequestLimits::default();
+    update.most_nodes.change_or(&mut flow.limits.most_nodes, usual.most_nodes);
+    update.most_approvers.change_or(&mut flow.limits.most_approvers, usual.most_approvers);
+    update.fallback.change(&mut flow.fallback);
+    update.own_approver.change_or_default(&mut flow.own_approver);
     check(&app, &flow, errors).await?;
     let version = save(&app, &flow, found.version, &if_match).await?;
     Ok(Tagged { version, body: view(&flow) })

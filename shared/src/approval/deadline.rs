@@ -125,7 +125,7 @@ mod tests {
     const HOUR: i64 = 3_600_000;
 
     fn approval(then: OnDeadline) -> Approval {
-        let node = Node { name: "one".into(), mode: Mode::Any, approvers: vec![] };
+        let node = Node::new("one", Mode::Any, vec![]);
         let stage = Stage::new("con_1".into(), "dingtalk".into(), DecidedBy::Platform, vec![node]);
         let mut approval = Approval::new(AT, Person::default(), vec![stage], AT + 60_000);
         approval.deadline = Some(Deadline::new(AT + HOUR, then));

@@ -9,6 +9,7 @@
 //! that was asked for) let an interrupted step be taken up again.
 
 mod deadline;
+mod deviation;
 mod event;
 mod facts;
 mod history;
@@ -21,6 +22,7 @@ mod view;
 mod tests;
 
 pub use deadline::{Deadline, OnDeadline};
+pub use deviation::Deviation;
 pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
 pub use facts::Facts;
 pub use history::{Action, Entry};

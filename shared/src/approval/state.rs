@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::deadline::Deadline;
+use super::deviation::Deviation;
 use super::event::{Event, Mode, Outcome};
 use super::facts::Facts;
 use super::node::NodeStatus;
@@ -34,6 +35,17 @@ pub struct Node {
     /// Its approvers; empty where an outside system decides who they are.
     #[serde(rename = "ap", default, skip_serializing_if = "Vec::is_empty")]
     pub approvers: Vec<Person>,
+    /// How they differ from those who were named.
+    #[serde(rename = "dv", default, skip_serializing_if = "Deviation::is_none")]
+    pub deviation: Deviation,
+}
+
+impl Node {
+    /// A node that asks those who were named.
+    #[must_use]
+    pub fn new(name: impl Into<String>, mode: Mode, approvers: Vec<Person>) -> Self {
+        Self { name: name.into(), mode, approvers, deviation: Deviation::default() }
+    }
 }
 
 /// Whose word counts for a stage and its nodes.
@@ -70,6 +82,9 @@ pub struct Stage {
     /// The nodes, in order.
     #[serde(rename = "ns")]
     pub nodes: Vec<Node>,
+    /// Names of nodes that would have asked nobody but the applicant, and are left out.
+    #[serde(rename = "lo", default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// The platform's id of the instance, once it runs.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
@@ -363,6 +378,7 @@ impl Stage {
             kind,
             decided_by,
             nodes,
+            left_out: Vec::new(),
             instance: None,
             url: None,
             lease_until: None,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deviation::Deviation;
 use super::event::{Mode, Outcome, TaskFact, TaskOutcome};
 use super::history::{Action, Entry, history};
 use super::node::NodeStatus;
@@ -114,6 +115,8 @@ pub struct NodeView {
     pub mode: Mode,
     /// Where it stands.
     pub status: NodeStatus,
+    /// How its approvers differ from those who were named.
+    pub deviation: Deviation,
     /// Its tasks.
     pub tasks: Vec<TaskView>,
 }
@@ -217,6 +220,7 @@ impl Stage {
                 name: planned.map_or_else(|| format!("Node {}", index + 1), |node| node.name.clone()),
                 mode: planned.map_or(Mode::Any, |node| node.mode),
                 status,
+                deviation: planned.map(|node| node.deviation.clone()).unwrap_or_default(),
                 tasks: seats.iter().flat_map(|seat| seat.views(rest)).collect(),
             }
         });

@@ -8,14 +8,16 @@ use crate::ids::{ConnectionId, FlowId, MemberId, OrgId};
 use crate::providers::Provider;
 
 mod approver;
+mod people;
 
 pub use approver::Approver;
+pub use people::{Fallback, OwnApprover, RequestLimits};
 
 /// Most stages of a flow.
 pub const MOST_STAGES: usize = 5;
-/// Most nodes of a stage.
-pub const MOST_NODES: usize = 5;
-/// Most approvers of a node.
+/// Most nodes of a stage: what DingTalk takes (documented); the others name no number.
+pub const MOST_NODES: usize = 20;
+/// Most approvers of a node, by name and in person.
 pub const MOST_APPROVERS: usize = 50;
 /// Longest deadline: a year, in hours.
 pub const LONGEST_DEADLINE: u16 = 8760;
@@ -71,6 +73,15 @@ pub struct Flow {
     /// Whether a request may bring nodes of its own, for the first stage.
     #[serde(default)]
     pub nodes_from_request: bool,
+    /// How many of them.
+    #[serde(default)]
+    pub limits: RequestLimits,
+    /// Who is asked where nobody whom a node names can be found; `None` refuses the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+    /// What becomes of an applicant who is an approver too.
+    #[serde(default)]
+    pub own_approver: OwnApprover,
     /// When it was made, milliseconds.
     pub created_at: i64,
 }
@@ -92,6 +103,7 @@ impl Flow {
         if self.deadline_hours.is_some_and(|hours| !(1..=LONGEST_DEADLINE).contains(&hours)) {
             errors.push("/deadline_hours", format!("must be from 1 to {LONGEST_DEADLINE}"));
         }
+        self.limits.check(errors);
     }
 
     /// The deadline of an approval that is submitted at `now` (milliseconds).
@@ -149,17 +161,16 @@ fn check_approvers(
             errors.push(&pointer, "is named twice in this node");
         }
         match approver {
-            Approver::Account(text) | Approver::Mobile(text) | Approver::Email(text) => {
+            Approver::Account(text) | Approver::Mobile(text) | Approver::Email(text) | Approver::Role(text) => {
                 errors.text(pointer, text, LONGEST_NAME);
             }
-            Approver::Role(_) => unsupported.approvers.push(pointer, "`role` cannot be resolved yet"),
             Approver::Supervisor(_) => unsupported.approvers.push(pointer, "`supervisor` cannot be resolved yet"),
             Approver::Member(_) | Approver::WorkspaceAdministrators => {}
         }
     }
 }
 
-/// `at_least` more people than are asked could never pass. Administrators count as any number.
+/// `at_least` more people than are asked could never pass. Administrators and roles count as any number.
 fn check_mode(node: &NodeSpec, pointer: &str, errors: &mut FieldErrors) {
     let Mode::AtLeast(needed) = node.mode else { return };
     let open_ended = node.approvers.is_empty() || node.approvers.iter().any(Approver::is_several);

@@ -22,7 +22,7 @@ pub use api_key::{ApiKeyRecord, Role};
 pub use bootstrap::{Bootstrapped, bootstrap};
 pub use connection::Connection;
 pub use env::Settings;
-pub use flow::{Approver, Flow, NodeSpec, StageSpec};
+pub use flow::{Approver, Fallback, Flow, NodeSpec, OwnApprover, StageSpec};
 pub use member::Member;
 pub use organization::Organization;
 pub use rule::{Rule, Then};

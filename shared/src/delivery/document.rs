@@ -116,6 +116,9 @@ pub struct Stage {
     pub status: StageStatus,
     /// The nodes, in order.
     pub nodes: Vec<Node>,
+    /// Names of nodes that would have asked nobody but the applicant, and are left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// A node.
@@ -127,6 +130,15 @@ pub struct Node {
     pub mode: Mode,
     /// Where it stands.
     pub status: NodeStatus,
+    /// Whether the workspace's administrators are asked in the place of those who were named.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fallback: bool,
+    /// Who was named and could not be found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Whether the applicant was among them, and is not asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_applicant: bool,
     /// Its tasks.
     pub tasks: Vec<Task>,
 }
@@ -169,6 +181,7 @@ impl From<&Record> for Document {
             url: stage.url.clone(),
             status: seen.status,
             nodes: seen.nodes.into_iter().map(Node::from).collect(),
+            left_out: stage.left_out.clone(),
         });
         Self {
             id: record.id.to_string(),
@@ -230,7 +243,16 @@ impl From<approval::NodeView> for Node {
             remark: task.remark,
             decided_at: task.decided_at.map(rfc3339),
         });
-        Self { name: node.name, mode: node.mode, status: node.status, tasks: tasks.collect() }
+        let approval::Deviation { fallback, missing, without_applicant } = node.deviation;
+        Self {
+            name: node.name,
+            mode: node.mode,
+            status: node.status,
+            fallback,
+            missing,
+            without_applicant,
+            tasks: tasks.collect(),
+        }
     }
 }
 

@@ -185,7 +185,7 @@ pub(crate) mod testing {
 
     /// An approval of two nodes that was just submitted.
     pub(crate) fn record() -> Record {
-        let node = |name: &str| Node { name: name.into(), mode: Mode::Any, approvers: vec![] };
+        let node = |name: &str| Node::new(name, Mode::Any, vec![]);
         let nodes = vec![node("one"), node("two")];
         let stage = Stage::new("con_1".into(), "dingtalk".into(), DecidedBy::Platform, nodes);
         Record {

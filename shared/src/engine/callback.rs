@@ -95,7 +95,7 @@ mod tests {
     use crate::approval::{Approval, DecidedBy, Mode, Node, Outcome, Person, Stage, Status};
 
     fn record() -> Record {
-        let node = Node { name: "one".into(), mode: Mode::Any, approvers: vec![] };
+        let node = Node::new("one", Mode::Any, vec![]);
         let stage = Stage::new("con_1".into(), "dingtalk".into(), DecidedBy::Platform, vec![node]);
         Record {
             id: "apr_1".parse().unwrap(),

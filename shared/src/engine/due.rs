@@ -94,7 +94,7 @@ mod tests {
     const HOUR: i64 = 60 * MINUTE;
 
     fn submitted() -> Approval {
-        let node = Node { name: "one".into(), mode: Mode::Any, approvers: vec![] };
+        let node = Node::new("one", Mode::Any, vec![]);
         let stage = || Stage::new("con_1".into(), "dingtalk".into(), DecidedBy::Platform, vec![node.clone()]);
         Approval::new(AT, Person::default(), vec![stage(), stage()], AT + MINUTE)
     }

@@ -46,9 +46,14 @@ impl<T> Patch<T> {
     where
         T: Default,
     {
+        self.change_or(field, T::default());
+    }
+
+    /// Changes a field that has this value where `null` is sent.
+    pub fn change_or(self, field: &mut T, usual: T) {
         match self {
             Self::Keep => {}
-            Self::Clear => *field = T::default(),
+            Self::Clear => *field = usual,
             Self::Set(value) => *field = value,
         }
     }

@@ -86,11 +86,7 @@ impl Scene {
 
     fn record(&self, id: ApprovalId, instance: &str) -> Record {
         let person = |account: &str| Person { account: Some(account.into()), ..Person::default() };
-        let node = |name: &str| Node {
-            name: name.into(),
-            mode: Mode::Any,
-            approvers: vec![person(APPROVER), person("manager4221")],
-        };
+        let node = |name: &str| Node::new(name, Mode::Any, vec![person(APPROVER), person("manager4221")]);
         let nodes = vec![node("Owner"), node("Security")];
         let stage = Stage::new(self.connection.to_string(), "dingtalk".into(), DecidedBy::Platform, nodes);
         let mut state = Approval::new(NOW, person("applicant1"), vec![stage], NOW);

@@ -47,7 +47,7 @@ impl Drop for Scene {
 
 fn record(id: ApprovalId) -> Record {
     let person = |account: &str| Person { account: Some(account.into()), name: Some("张伟".into()), member: None };
-    let node = Node { name: "Owner".into(), mode: Mode::Any, approvers: vec![person("manager4220")] };
+    let node = Node::new("Owner", Mode::Any, vec![person("manager4220")]);
     let connection = "con_01k5n1m6z1a2b3c4d5e6f7g8h9".to_owned();
     let stage = Stage::new(connection, "dingtalk".into(), DecidedBy::Platform, vec![node]);
     let mut state = Approval::new(NOW, person("0123456789"), vec![stage], NOW + 60_000);

@@ -40,11 +40,10 @@ pub(super) struct Platform {
 
 pub(super) fn stage(plan: &[(Mode, Vec<String>)], decided_by: DecidedBy) -> Stage {
     let person = |account: &String| Person { account: Some(account.clone()), ..Person::default() };
-    let nodes = plan.iter().enumerate().map(|(index, (mode, accounts))| Node {
-        name: format!("n{index}"),
-        mode: *mode,
-        approvers: accounts.iter().map(person).collect(),
-    });
+    let nodes = plan
+        .iter()
+        .enumerate()
+        .map(|(index, (mode, accounts))| Node::new(format!("n{index}"), *mode, accounts.iter().map(person).collect()));
     let mut stage = Stage::new("con_1".into(), "test".into(), decided_by, nodes.collect());
     stage.instance = Some("i".into());
     stage

@@ -1,5 +1,7 @@
 //! Approvers: how a flow or a request names who is to decide.
 
+use std::fmt;
+
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,21 @@ pub enum Approver {
     WorkspaceAdministrators,
     /// `{"supervisor": n}`: so many levels up from the applicant.
     Supervisor(u8),
+}
+
+/// For people: `mobile 13900000000`.
+impl fmt::Display for Approver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member(member) => write!(f, "member {member}"),
+            Self::Account(text) => write!(f, "account {text}"),
+            Self::Mobile(text) => write!(f, "mobile {text}"),
+            Self::Email(text) => write!(f, "email {text}"),
+            Self::Role(text) => write!(f, "role {text}"),
+            Self::WorkspaceAdministrators => f.write_str("workspace administrators"),
+            Self::Supervisor(levels) => write!(f, "supervisor {levels}"),
+        }
+    }
 }
 
 impl Approver {

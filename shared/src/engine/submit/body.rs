@@ -1,15 +1,13 @@
 //! The body of a submit, and what is wrong with it.
 
 use crate::config::NodeSpec;
+use crate::config::flow::{MOST_APPROVERS, MOST_NODES};
 use crate::http::{FieldErrors, Problem};
 use crate::ids::{FlowId, MemberId, SourceId, WorkspaceId};
 use crate::providers::Resource;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Nodes that a request may bring at most, and approvers in each.
-const MOST_NODES: usize = 5;
-const MOST_APPROVERS: usize = 5;
 const MOST_FIELDS: usize = 50;
 const LONGEST_FIELD: usize = 64 * 1024;
 const LONGEST_TITLE: usize = 128;
@@ -119,6 +117,7 @@ impl Body {
         }
     }
 
+    /// The flow may allow fewer.
     fn check_nodes(&self, errors: &mut FieldErrors) {
         let Some(nodes) = &self.nodes else { return };
         if nodes.is_empty() || nodes.len() > MOST_NODES {

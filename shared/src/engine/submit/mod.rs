@@ -4,6 +4,7 @@
 //! What the API takes and what the products send in formats of their own end here; the sweep submits what it finds by asking.
 
 mod body;
+mod nodes;
 mod people;
 mod plan;
 mod way;

@@ -1,11 +1,13 @@
 //! From the people that a request or a flow names to accounts of the platform.
 
 use crate::approval::Person;
+use crate::config::flow::MOST_APPROVERS;
 use crate::config::{Approver, Connection, Member, Workspace};
 use crate::http::{App, Problem};
 use crate::ids::{MemberId, OrgId, WorkspaceId};
 use crate::providers::{self, Account, Calls, Contact, Provider};
 use crate::store;
+use crate::store::members::{MOST_WITH_ROLE, WithRole};
 
 use super::body::Applicant;
 
@@ -31,8 +33,12 @@ impl Platform {
 
 /// Why a person was not found: something the sender can mend, or a problem of its own.
 pub(super) enum Missing {
-    /// Said of the field.
+    /// There is no such person, or none any more: somebody else may be asked. Said of the field.
+    Nobody(String),
+    /// They cannot be looked for at all. Said of the field.
     Field(String),
+    /// More than a node may ask. Said of the field.
+    TooMany(String),
     /// The whole submit fails.
     Problem(Problem),
 }
@@ -42,7 +48,9 @@ impl Missing {
     pub(super) fn of_applicant(self) -> Problem {
         match self {
             Self::Problem(problem) => problem,
-            Self::Field(detail) => Problem::unprocessable("person_not_found", detail).at("/applicant/member"),
+            Self::Nobody(detail) | Self::Field(detail) | Self::TooMany(detail) => {
+                Problem::unprocessable("person_not_found", detail).at("/applicant/member")
+            }
         }
     }
 }
@@ -61,6 +69,48 @@ enum Found {
     Nobody(Vec<String>),
 }
 
+/// Somebody who can be asked, as the state keeps them, and the member if they are one.
+pub(super) struct Candidate {
+    pub(super) person: Person,
+    pub(super) member: Option<Member>,
+}
+
+/// Somebody who was named and cannot be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Absent {
+    /// Who, as in `mobile 13900000000`.
+    pub(super) who: String,
+    /// Why not, for the sender.
+    pub(super) why: String,
+}
+
+/// Whom an approver stands for.
+#[derive(Default)]
+pub(super) struct Named {
+    pub(super) found: Vec<Candidate>,
+    pub(super) absent: Vec<Absent>,
+}
+
+impl Named {
+    /// Adds somebody who was looked for under this name.
+    fn add(&mut self, who: &Approver, found: Result<Candidate, Missing>) -> Result<(), Missing> {
+        match found {
+            Ok(candidate) => self.found.push(candidate),
+            Err(Missing::Nobody(why)) => self.absent.push(Absent { who: who.to_string(), why }),
+            Err(other) => return Err(other),
+        }
+        Ok(())
+    }
+}
+
+/// In whose name a stage is started.
+pub(super) struct Starter {
+    /// The account; `None` where the platform needs none.
+    pub(super) account: Option<String>,
+    /// Whether it is the applicant's own, and not the connection's default.
+    pub(super) is_own: bool,
+}
+
 /// Looks people up for one submit.
 pub(super) struct People<'a> {
     pub(super) app: &'a App,
@@ -72,7 +122,7 @@ impl People<'_> {
     async fn member(&self, id: &MemberId) -> Result<Member, Missing> {
         match self.app.store.get::<Member>(self.org, id.as_str()).await {
             Ok(stored) => Ok(stored.value),
-            Err(store::Error::NotFound) => Err(Missing::Field(format!("there is no member {id}"))),
+            Err(store::Error::NotFound) => Err(Missing::Nobody(format!("there is no member {id}"))),
             Err(error) => Err(error.into()),
         }
     }
@@ -94,69 +144,125 @@ impl People<'_> {
     }
 
     /// The applicant's account on a platform: the member's, the named one, the one found by mobile or e-mail, or the
-    /// connection's default applicant. `None` where the platform needs none. `named` says whether an account that the
-    /// request names is one of this platform.
-    pub(super) async fn applicant_account(
+    /// connection's default applicant. `named` says whether an account that the request names is one of this platform.
+    pub(super) async fn starter(
         &self,
         platform: &Platform,
         applicant: &Applicant,
         member: Option<&Member>,
         named: bool,
-    ) -> Result<Option<String>, Missing> {
+    ) -> Result<Starter, Missing> {
         let connection = &platform.connection;
+        let own = |account: String| Starter { account: Some(account), is_own: true };
         let known = member.and_then(|member| member.accounts.get(&connection.id).cloned());
         if let Some(account) = known.or_else(|| applicant.account.clone().filter(|_| named)) {
-            return Ok(Some(account));
+            return Ok(own(account));
         }
         if !platform.provider.needs_approvers() {
-            return Ok(None);
+            return Ok(Starter { account: None, is_own: false });
         }
         let mobile = applicant.mobile.as_ref().or(member.and_then(|member| member.mobile.as_ref()));
         let email = applicant.email.as_ref().or(member.and_then(|member| member.email.as_ref()));
         let mut tried = match self.by_contact(platform, mobile, email).await? {
-            Found::Account(account) => return Ok(Some(account)),
+            Found::Account(account) => return Ok(own(account)),
             Found::Nobody(tried) => tried,
         };
         if let Some(account) = &connection.default_applicant {
-            return Ok(Some(account.clone()));
+            return Ok(Starter { account: Some(account.clone()), is_own: false });
         }
         tried.push(format!("the applicant has no account on {}, and it has no default applicant", platform.name()));
-        Err(Missing::Field(tried.join("; ")))
+        Err(Missing::Nobody(tried.join("; ")))
     }
 
-    /// The people whom an approver of a node stands for, with their accounts on the platform.
-    pub(super) async fn approvers(&self, platform: &Platform, approver: &Approver) -> Result<Vec<Person>, Missing> {
+    /// The people whom an approver of a node stands for, with their accounts on the platform. An account is taken as it is: that
+    /// there is none of this name is told by the platform, at the start.
+    pub(super) async fn approvers(&self, platform: &Platform, approver: &Approver) -> Result<Named, Missing> {
+        let mut named = Named::default();
         match approver {
-            Approver::Account(account) => Ok(vec![Person { member: None, account: Some(account.clone()), name: None }]),
+            Approver::Account(account) => named.found.push(by_account(account.clone())),
             Approver::Member(id) => {
-                let member = self.member(id).await?;
-                Ok(vec![self.on_platform(platform, member).await?])
+                let found = match self.member(id).await {
+                    Ok(member) => self.on_platform(platform, member).await,
+                    Err(missing) => Err(missing),
+                };
+                named.add(approver, found)?;
             }
-            Approver::Mobile(mobile) => Ok(vec![found(self.by_mobile(platform, mobile).await?)]),
-            Approver::Email(email) => Ok(vec![found(self.by_email(platform, email).await?)]),
-            Approver::WorkspaceAdministrators => self.administrators(platform).await,
-            Approver::Role(_) | Approver::Supervisor(_) => {
-                Err(Missing::Field("approvers by `role` and `supervisor` cannot be resolved".into()))
+            Approver::Mobile(mobile) => {
+                named.add(approver, self.by_mobile(platform, mobile).await.map(by_account))?;
+            }
+            Approver::Email(email) => {
+                named.add(approver, self.by_email(platform, email).await.map(by_account))?;
+            }
+            Approver::Role(role) => {
+                let members = self.with_role(role).await?;
+                if members.is_empty() {
+                    named.add(approver, Err(Missing::Nobody(self.nobody_has(role))))?;
+                }
+                self.each(platform, members, &mut named).await?;
+            }
+            Approver::WorkspaceAdministrators => {
+                let (id, administrators) = self.administrators().await?;
+                if administrators.is_empty() {
+                    let why = format!("workspace {id} has no administrators");
+                    named.add(approver, Err(Missing::Nobody(why)))?;
+                }
+                self.each(platform, administrators, &mut named).await?;
+            }
+            Approver::Supervisor(_) => {
+                return Err(Missing::Field("approvers by `supervisor` cannot be resolved".into()));
             }
         }
+        Ok(named)
     }
 
-    async fn administrators(&self, platform: &Platform) -> Result<Vec<Person>, Missing> {
+    /// Finds each of these members on the platform.
+    async fn each(&self, platform: &Platform, members: Vec<Member>, named: &mut Named) -> Result<(), Missing> {
+        for member in members {
+            let who = Approver::Member(member.id.clone());
+            let found = self.on_platform(platform, member).await;
+            named.add(&who, found)?;
+        }
+        Ok(())
+    }
+
+    async fn administrators(&self) -> Result<(&WorkspaceId, Vec<Member>), Missing> {
         let none = || Missing::Field("the request names no workspace whose administrators could be asked".into());
         let id = self.workspace.ok_or_else(none)?;
         let workspace = self.app.store.get::<Workspace>(self.org, id.as_str()).await?.value;
-        let mut people = Vec::new();
-        for id in &workspace.administrators {
-            let member = self.member(id).await?;
-            people.push(self.on_platform(platform, member).await?);
-        }
-        if people.is_empty() {
-            return Err(Missing::Field(format!("workspace {id} has no administrators")));
-        }
-        Ok(people)
+        Ok((id, self.members(&workspace.administrators).await?))
     }
 
-    async fn on_platform(&self, platform: &Platform, member: Member) -> Result<Person, Missing> {
+    /// The members with a role; where the request has a workspace, those who belong to it or to none.
+    async fn with_role(&self, role: &str) -> Result<Vec<Member>, Missing> {
+        let members = match self.app.store.members_with_role(self.org, role, self.workspace).await? {
+            WithRole::Members(members) => members,
+            WithRole::TooMany => {
+                return Err(Missing::TooMany(format!("more than {MOST_WITH_ROLE} members have the role `{role}`")));
+            }
+        };
+        if members.len() > MOST_APPROVERS {
+            let count = members.len();
+            return Err(Missing::TooMany(format!(
+                "{count} members have the role `{role}`; a node asks at most {MOST_APPROVERS}"
+            )));
+        }
+        self.members(&members).await
+    }
+
+    fn nobody_has(&self, role: &str) -> String {
+        match self.workspace {
+            Some(workspace) => format!("nobody of workspace {workspace} has the role `{role}`"),
+            None => format!("nobody has the role `{role}`"),
+        }
+    }
+
+    async fn members(&self, ids: &[MemberId]) -> Result<Vec<Member>, Missing> {
+        let ids: Vec<&str> = ids.iter().map(MemberId::as_str).collect();
+        let found = self.app.store.get_many::<Member>(self.org, &ids).await?;
+        Ok(found.into_iter().map(|found| found.value).collect())
+    }
+
+    async fn on_platform(&self, platform: &Platform, member: Member) -> Result<Candidate, Missing> {
         let account = match member.accounts.get(&platform.connection.id) {
             Some(account) => account.clone(),
             None => match self.by_contact(platform, member.mobile.as_ref(), member.email.as_ref()).await? {
@@ -164,11 +270,13 @@ impl People<'_> {
                 Found::Nobody(mut tried) => {
                     let (name, id) = (&member.name, &member.id);
                     tried.push(format!("member \"{name}\" ({id}) has no account on {}", platform.name()));
-                    return Err(Missing::Field(tried.join("; ")));
+                    return Err(Missing::Nobody(tried.join("; ")));
                 }
             },
         };
-        Ok(Person { member: Some(member.id.to_string()), account: Some(account), name: Some(member.name) })
+        let person =
+            Person { member: Some(member.id.to_string()), account: Some(account), name: Some(member.name.clone()) };
+        Ok(Candidate { person, member: Some(member) })
     }
 
     /// Looks somebody up by mobile number, then by e-mail address.
@@ -182,14 +290,14 @@ impl People<'_> {
         if let Some(mobile) = mobile {
             match self.by_mobile(platform, mobile).await {
                 Ok(account) => return Ok(Found::Account(account)),
-                Err(Missing::Field(detail)) => tried.push(detail),
+                Err(Missing::Nobody(detail) | Missing::Field(detail)) => tried.push(detail),
                 Err(problem) => return Err(problem),
             }
         }
         if let Some(email) = email {
             match self.by_email(platform, email).await {
                 Ok(account) => return Ok(Found::Account(account)),
-                Err(Missing::Field(detail)) => tried.push(detail),
+                Err(Missing::Nobody(detail) | Missing::Field(detail)) => tried.push(detail),
                 Err(problem) => return Err(problem),
             }
         }
@@ -209,14 +317,14 @@ impl People<'_> {
     }
 }
 
-fn found(account: String) -> Person {
-    Person { member: None, account: Some(account), name: None }
+fn by_account(account: String) -> Candidate {
+    Candidate { person: Person { member: None, account: Some(account), name: None }, member: None }
 }
 
 fn missing(error: providers::Error, platform: &Platform, what: &str, value: &str) -> Missing {
     match error {
         providers::Error::NotFound { .. } => {
-            Missing::Field(format!("nobody with the {what} {value} was found on {}", platform.name()))
+            Missing::Nobody(format!("nobody with the {what} {value} was found on {}", platform.name()))
         }
         providers::Error::Unsupported { .. } => Missing::Field(format!("{error} ({})", platform.name())),
         other => Missing::Problem(other.into()),

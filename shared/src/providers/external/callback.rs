@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn approval() -> Approval {
-        let node = Node { name: "OA".into(), mode: Mode::Any, approvers: vec![] };
+        let node = Node::new("OA", Mode::Any, vec![]);
         let mut stage = Stage::new("con_1".into(), "external".into(), DecidedBy::NodesAndPlatform, vec![node]);
         stage.instance = Some("apr_1".into());
         Approval::new(0, Person::default(), vec![stage], 0)

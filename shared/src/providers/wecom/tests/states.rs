@@ -7,11 +7,7 @@ use crate::providers::wecom::{WeCom, events};
 /// An approval of two nodes, `any` of A and B, then C, that runs as one form.
 fn running() -> Approval {
     let person = |account: &str| Person { account: Some(account.into()), ..Person::default() };
-    let node = |approvers: &[&str]| Node {
-        name: "Owner".into(),
-        mode: Mode::Any,
-        approvers: approvers.iter().copied().map(person).collect(),
-    };
+    let node = |approvers: &[&str]| Node::new("Owner", Mode::Any, approvers.iter().copied().map(person).collect());
     let nodes = vec![node(&["A", "B"]), node(&["C"])];
     let stage = Stage::new("con_1".into(), "wecom".into(), WeCom.decided_by(), nodes);
     let mut approval = Approval::new(SECOND * 1_000, person("applicant"), vec![stage], 0);

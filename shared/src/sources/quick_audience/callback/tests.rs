@@ -21,7 +21,7 @@ fn person(account: &str, name: Option<&str>) -> Person {
 
 /// An approval whose stages have nodes with these approvers.
 fn record(decided_by: DecidedBy, stages: &[&[&[Person]]]) -> Record {
-    let node = |approvers: &&[Person]| Node { name: "法务".into(), mode: Mode::Any, approvers: approvers.to_vec() };
+    let node = |approvers: &&[Person]| Node::new("法务", Mode::Any, approvers.to_vec());
     let stage = |nodes: &&[&[Person]]| {
         Stage::new("con_1".into(), "dingtalk".into(), decided_by, nodes.iter().map(node).collect())
     };

@@ -1,0 +1,113 @@
+//! What a flow says of people who cannot be asked, of applicants who would decide on their own request, and of nodes that a
+//! request brings.
+
+use serde::{Deserialize, Serialize};
+
+use super::{MOST_APPROVERS, MOST_NODES};
+use crate::http::FieldErrors;
+
+/// Who is asked where nobody whom a node names can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fallback {
+    /// The administrators of the approval's workspace.
+    WorkspaceAdministrators,
+}
+
+/// What becomes of an applicant who is an approver too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnApprover {
+    /// They are asked as anybody else.
+    #[default]
+    Allow,
+    /// The others of the node are asked; a node without others is left out.
+    Skip,
+    /// The request is refused.
+    Refuse,
+}
+
+/// How much a request may bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestLimits {
+    /// Most nodes.
+    pub most_nodes: usize,
+    /// Most approvers that a node names; a role, and the workspace's administrators, are one.
+    pub most_approvers: usize,
+}
+
+impl Default for RequestLimits {
+    /// Quick Audience's: five of five (documented).
+    fn default() -> Self {
+        Self { most_nodes: 5, most_approvers: 5 }
+    }
+}
+
+impl RequestLimits {
+    /// Checks the limits themselves.
+    pub(super) fn check(self, errors: &mut FieldErrors) {
+        for (pointer, value, most) in
+            [("/most_nodes", self.most_nodes, MOST_NODES), ("/most_approvers", self.most_approvers, MOST_APPROVERS)]
+        {
+            if !(1..=most).contains(&value) {
+                errors.push(pointer, format!("must be from 1 to {most}"));
+            }
+        }
+    }
+
+    /// Adds an error for whatever is more than a request may bring; each names the limit and its setting. `approvers` says how
+    /// many each of its nodes names.
+    pub fn check_nodes(self, approvers: &[usize], errors: &mut FieldErrors) {
+        let Self { most_nodes, most_approvers } = self;
+        if approvers.len() > most_nodes {
+            errors.push("/nodes", format!("must hold 1 to {most_nodes} nodes (the flow's `most_nodes`)"));
+        }
+        for (index, count) in approvers.iter().enumerate() {
+            if *count > most_approvers {
+                let detail = format!("must have at most {most_approvers} approvers (the flow's `most_approvers`)");
+                errors.push(format!("/nodes/{index}/approvers"), detail);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn errors(check: impl FnOnce(&mut FieldErrors)) -> String {
+        let mut errors = FieldErrors::new();
+        check(&mut errors);
+        errors.into_result().map_or_else(|problem| format!("{problem:?}"), |()| String::new())
+    }
+
+    #[test]
+    fn a_limit_is_named_with_its_setting() {
+        let limits = RequestLimits::default();
+        assert_eq!(errors(|errors| limits.check_nodes(&[5; 5], errors)), "");
+        let many = errors(|errors| limits.check_nodes(&[1; 6], errors));
+        assert!(many.contains("1 to 5") && many.contains("most_nodes") && many.contains("\"/nodes\""), "{many}");
+        let many = errors(|errors| limits.check_nodes(&[5, 6], errors));
+        assert!(many.contains("/nodes/1/approvers") && many.contains("most_approvers"), "{many}");
+        let wider = RequestLimits { most_nodes: 6, most_approvers: 7 };
+        assert_eq!(errors(|errors| wider.check_nodes(&[7; 6], errors)), "");
+    }
+
+    #[test]
+    fn limits_have_limits() {
+        let check =
+            |most_nodes, most_approvers| errors(|errors| RequestLimits { most_nodes, most_approvers }.check(errors));
+        assert_eq!(check(1, 1), "");
+        assert_eq!(check(MOST_NODES, MOST_APPROVERS), "");
+        assert!(check(0, 1).contains("/most_nodes") && check(MOST_NODES + 1, 1).contains("/most_nodes"));
+        assert!(check(1, 0).contains("/most_approvers") && check(1, MOST_APPROVERS + 1).contains("/most_approvers"));
+    }
+
+    #[test]
+    fn a_flow_stored_before_has_the_defaults() {
+        let read: RequestLimits = serde_json::from_str("{}").unwrap();
+        assert_eq!(read, RequestLimits { most_nodes: 5, most_approvers: 5 });
+    }
+}

@@ -1,0 +1,342 @@
+//! Who is asked at a node: those whom it names; without the applicant, or the workspace's administrators in their place,
+//! where the flow says so.
+
+use axum::http::StatusCode;
+
+use crate::approval::{Deviation, Mode, Node};
+use crate::config::flow::MOST_APPROVERS;
+use crate::config::{Approver, Flow, Member, OwnApprover};
+use crate::http::{FieldErrors, Problem};
+use crate::ids::ConnectionId;
+
+use super::people::{Absent, Candidate, Missing, Named, People, Platform};
+
+/// A node to be resolved.
+pub(super) struct Wanted<'a> {
+    pub(super) name: &'a str,
+    pub(super) mode: Mode,
+    pub(super) approvers: &'a [Approver],
+}
+
+/// The nodes of a stage, before they are resolved.
+pub(super) struct WantedStage<'a> {
+    /// From 0.
+    pub(super) index: usize,
+    pub(super) nodes: Vec<Wanted<'a>>,
+    /// Whether the request brings them; else they are the flow's.
+    pub(super) is_own: bool,
+}
+
+/// Who the applicant is, as far as it is known.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    member: Option<String>,
+    accounts: Vec<(ConnectionId, String)>,
+}
+
+impl Identity {
+    /// A member with all their accounts, or somebody of whom no account is known yet.
+    pub(super) fn new(member: Option<&Member>) -> Self {
+        let accounts = member.iter().flat_map(|member| &member.accounts);
+        Self {
+            member: member.map(|member| member.id.to_string()),
+            accounts: accounts.map(|(connection, account)| (connection.clone(), account.clone())).collect(),
+        }
+    }
+
+    /// An account that is theirs.
+    pub(super) fn add(&mut self, connection: &ConnectionId, account: String) {
+        self.accounts.push((connection.clone(), account));
+    }
+
+    /// Whether somebody who would be asked on a connection is the applicant: the same member, or one of whose accounts is theirs.
+    /// User ids of WeCom know no case; no platform has two that differ in case only.
+    fn is(&self, connection: &ConnectionId, candidate: &Candidate) -> bool {
+        if self.member.is_some() && self.member == candidate.person.member {
+            return true;
+        }
+        let known = candidate.member.iter().flat_map(|member| &member.accounts);
+        let here = candidate.person.account.iter().map(|account| (connection, account));
+        known.chain(here).any(|(connection, account)| {
+            let same = |own: &str| own == account || own.to_lowercase() == account.to_lowercase();
+            self.accounts.iter().any(|(on, own)| on == connection && same(own))
+        })
+    }
+}
+
+/// What is wrong with the people of a request, by what the sender is told.
+#[derive(Debug, Default)]
+pub(super) struct Wrong {
+    pub(super) missing: FieldErrors,
+    own: FieldErrors,
+    many: FieldErrors,
+    modes: FieldErrors,
+}
+
+impl Wrong {
+    pub(super) fn into_result(self) -> Result<(), Problem> {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        self.missing.into_result_as(status, "person_not_found")?;
+        self.own.into_result_as(status, "own_approval")?;
+        self.many.into_result_as(status, "too_many_approvers")?;
+        self.modes.into_result_as(status, "unsupported_mode")
+    }
+}
+
+/// Where something wrong with a node is said.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    stage: &'a WantedStage<'a>,
+    node: usize,
+}
+
+impl Place<'_> {
+    /// `end` leads on from the node.
+    fn push(self, errors: &mut FieldErrors, end: &str, detail: &str) {
+        let (stage, node) = (self.stage.index + 1, self.node);
+        if self.stage.is_own {
+            errors.push(format!("/nodes/{node}{end}"), detail);
+        } else {
+            let name = self.stage.nodes.get(node).map_or("", |node| node.name);
+            errors.push("/flow", format!("stage {stage}, node \"{name}\": {detail}"));
+        }
+    }
+}
+
+/// What those whom a node names come to.
+#[derive(Debug, PartialEq, Eq)]
+enum Settled<T> {
+    /// These are asked.
+    Ask { people: Vec<T>, without_applicant: bool },
+    /// Nobody is left.
+    Nobody { without_applicant: bool },
+    /// Some are not there, and nobody else is asked.
+    Absent,
+    /// The applicant would decide on their own request, or too few are left without them.
+    Own,
+    /// Fewer are there than have to agree.
+    TooFew,
+}
+
+/// Settles who of these is asked. `replaceable` says whether somebody else is asked where nobody is left: then those who are
+/// `absent` are done without.
+fn settle<T>(
+    own: OwnApprover,
+    mode: Mode,
+    mut people: Vec<T>,
+    absent: bool,
+    replaceable: bool,
+    is_applicant: impl Fn(&T) -> bool,
+) -> Settled<T> {
+    if absent && !replaceable {
+        return Settled::Absent;
+    }
+    let all = people.len();
+    match own {
+        OwnApprover::Allow => {}
+        OwnApprover::Refuse if people.iter().any(&is_applicant) => return Settled::Own,
+        OwnApprover::Refuse => {}
+        OwnApprover::Skip => people.retain(|person| !is_applicant(person)),
+    }
+    let without_applicant = people.len() < all;
+    match mode {
+        _ if people.is_empty() => Settled::Nobody { without_applicant },
+        Mode::AtLeast(needed) if people.len() < usize::from(needed) => {
+            if without_applicant {
+                Settled::Own
+            } else {
+                Settled::TooFew
+            }
+        }
+        _ => Settled::Ask { people, without_applicant },
+    }
+}
+
+/// What became of a node.
+enum Resolved {
+    Node(Node),
+    LeftOut,
+    Wrong,
+}
+
+/// Resolves the nodes of a stage: those that ask somebody, and the names of those that are left out. What is wrong goes to
+/// `wrong`, for all nodes at once.
+pub(super) async fn resolve(
+    people: &People<'_>,
+    platform: &Platform,
+    flow: &Flow,
+    identity: &Identity,
+    stage: &WantedStage<'_>,
+    wrong: &mut Wrong,
+) -> Result<(Vec<Node>, Vec<String>), Problem> {
+    let (mut nodes, mut left_out, mut failed) = (Vec::new(), Vec::new(), false);
+    for (index, wanted) in stage.nodes.iter().enumerate() {
+        let resolver = Resolver { people, platform, flow, identity, place: Place { stage, node: index }, wanted };
+        match resolver.node(wrong).await? {
+            Resolved::Node(node) => nodes.push(node),
+            Resolved::LeftOut => left_out.push(wanted.name.to_owned()),
+            Resolved::Wrong => failed = true,
+        }
+    }
+    if nodes.is_empty() && !failed {
+        let pointer = if stage.is_own { "/nodes" } else { "/flow" };
+        let detail = format!("stage {}: nobody but the applicant would be asked", stage.index + 1);
+        wrong.own.push(pointer, detail);
+    }
+    Ok((nodes, left_out))
+}
+
+struct Resolver<'a> {
+    people: &'a People<'a>,
+    platform: &'a Platform,
+    flow: &'a Flow,
+    identity: &'a Identity,
+    place: Place<'a>,
+    wanted: &'a Wanted<'a>,
+}
+
+impl Resolver<'_> {
+    async fn node(&self, wrong: &mut Wrong) -> Result<Resolved, Problem> {
+        let Wanted { name, mode, approvers } = *self.wanted;
+        if approvers.is_empty() {
+            // The platform decides by itself who is asked.
+            return Ok(Resolved::Node(Node::new(name, mode, Vec::new())));
+        }
+        let Some((found, absent)) = self.gather(approvers, wrong).await? else { return Ok(Resolved::Wrong) };
+        let missing: Vec<String> = absent.iter().map(|(_, absent)| absent.who.clone()).collect();
+        let replaceable = self.flow.fallback.is_some();
+        let without_applicant = match self.settle(found, !absent.is_empty(), replaceable) {
+            Settled::Ask { people, without_applicant } => {
+                let deviation = Deviation { fallback: false, missing, without_applicant };
+                return Ok(self.ask(people, deviation, wrong));
+            }
+            Settled::Nobody { without_applicant } if replaceable => without_applicant,
+            Settled::Nobody { without_applicant: true } => return Ok(Resolved::LeftOut),
+            Settled::Own => return Ok(self.own(wrong)),
+            Settled::TooFew => return Ok(self.too_few(wrong)),
+            Settled::Absent | Settled::Nobody { .. } => {
+                for (index, absent) in &absent {
+                    self.place.push(&mut wrong.missing, &format!("/approvers/{index}"), &absent.why);
+                }
+                return Ok(Resolved::Wrong);
+            }
+        };
+        self.fall_back(Deviation { fallback: true, missing, without_applicant }, &absent, wrong).await
+    }
+
+    /// The workspace's administrators, in the place of those whom the node names.
+    async fn fall_back(
+        &self,
+        mut deviation: Deviation,
+        instead_of: &[(usize, Absent)],
+        wrong: &mut Wrong,
+    ) -> Result<Resolved, Problem> {
+        let named = match self.people.approvers(self.platform, &Approver::WorkspaceAdministrators).await {
+            Ok(named) => named,
+            Err(Missing::Problem(problem)) => return Err(problem),
+            Err(Missing::Nobody(why) | Missing::Field(why) | Missing::TooMany(why)) => {
+                self.nobody_instead(instead_of, &[why], wrong);
+                return Ok(Resolved::Wrong);
+            }
+        };
+        let Named { found, absent } = named;
+        deviation.missing.extend(absent.iter().map(|absent| absent.who.clone()));
+        Ok(match self.settle(once_each(found), !absent.is_empty(), true) {
+            Settled::Ask { people, without_applicant } => {
+                deviation.without_applicant |= without_applicant;
+                self.ask(people, deviation, wrong)
+            }
+            Settled::Own | Settled::Nobody { without_applicant: true } => self.own(wrong),
+            Settled::TooFew => self.too_few(wrong),
+            Settled::Absent | Settled::Nobody { .. } => {
+                let why: Vec<String> = absent.into_iter().map(|absent| absent.why).collect();
+                self.nobody_instead(instead_of, &why, wrong);
+                Resolved::Wrong
+            }
+        })
+    }
+
+    /// Everybody whom the node names, each once, and who of them is absent, with the approver's index. `None` where somebody
+    /// cannot be looked for at all.
+    async fn gather(
+        &self,
+        approvers: &[Approver],
+        wrong: &mut Wrong,
+    ) -> Result<Option<(Vec<Candidate>, Vec<(usize, Absent)>)>, Problem> {
+        let (mut people, mut absent, mut failed) = (Vec::new(), Vec::new(), false);
+        for (index, approver) in approvers.iter().enumerate() {
+            let (errors, detail) = match self.people.approvers(self.platform, approver).await {
+                Ok(named) => {
+                    people.extend(named.found);
+                    absent.extend(named.absent.into_iter().map(|absent| (index, absent)));
+                    continue;
+                }
+                Err(Missing::Problem(problem)) => return Err(problem),
+                Err(Missing::TooMany(detail)) => (&mut wrong.many, detail),
+                Err(Missing::Nobody(detail) | Missing::Field(detail)) => (&mut wrong.missing, detail),
+            };
+            self.place.push(errors, &format!("/approvers/{index}"), &detail);
+            failed = true;
+        }
+        Ok((!failed).then(|| (once_each(people), absent)))
+    }
+
+    fn settle(&self, people: Vec<Candidate>, absent: bool, replaceable: bool) -> Settled<Candidate> {
+        let is_applicant = |person: &Candidate| self.identity.is(&self.platform.connection.id, person);
+        settle(self.flow.own_approver, self.wanted.mode, people, absent, replaceable, is_applicant)
+    }
+
+    /// A node that asks these, if the platform can.
+    fn ask(&self, people: Vec<Candidate>, deviation: Deviation, wrong: &mut Wrong) -> Resolved {
+        if people.len() > MOST_APPROVERS {
+            let detail = format!("would ask {} people; a node asks at most {MOST_APPROVERS}", people.len());
+            self.place.push(&mut wrong.many, "/approvers", &detail);
+            return Resolved::Wrong;
+        }
+        // What was checked when the flow was saved did not know how many people a role is.
+        if let Some(why) = self.platform.provider.refuses(self.wanted.mode, people.len()) {
+            self.place.push(&mut wrong.modes, "/mode", why);
+            return Resolved::Wrong;
+        }
+        let approvers = people.into_iter().map(|candidate| candidate.person).collect();
+        Resolved::Node(Node { name: self.wanted.name.to_owned(), mode: self.wanted.mode, approvers, deviation })
+    }
+
+    fn own(&self, wrong: &mut Wrong) -> Resolved {
+        let detail = match self.flow.own_approver {
+            OwnApprover::Refuse => "the applicant would decide on their own request",
+            _ => "without the applicant, too few are left to decide",
+        };
+        self.place.push(&mut wrong.own, "/approvers", detail);
+        Resolved::Wrong
+    }
+
+    fn too_few(&self, wrong: &mut Wrong) -> Resolved {
+        let detail = "fewer people were found than have to agree (`at_least`)";
+        self.place.push(&mut wrong.missing, "/approvers", detail);
+        Resolved::Wrong
+    }
+
+    /// Neither those who are named nor those who would be asked instead can be found.
+    fn nobody_instead(&self, named: &[(usize, Absent)], instead: &[String], wrong: &mut Wrong) {
+        let why: Vec<&str> =
+            named.iter().map(|(_, absent)| absent.why.as_str()).chain(instead.iter().map(String::as_str)).collect();
+        self.place.push(&mut wrong.missing, "/approvers", &why.join("; "));
+    }
+}
+
+/// A person stands in a node once, however often it leads to them, and as a member if one of the ways says who they are.
+fn once_each(people: Vec<Candidate>) -> Vec<Candidate> {
+    let mut once: Vec<Candidate> = Vec::with_capacity(people.len());
+    for candidate in people {
+        match once.iter_mut().find(|known| known.person.account == candidate.person.account) {
+            None => once.push(candidate),
+            Some(known) if known.member.is_none() => *known = candidate,
+            Some(_) => {}
+        }
+    }
+    once
+}
+
+#[cfg(test)]
+mod tests;
