@@ -18,7 +18,7 @@ use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{FlowId, OrgId, SourceId, WorkspaceId};
-use countersign::sources::{self, Format};
+use countersign::sources::{self, Format, Unsendable};
 use countersign::store::Resource;
 use countersign::store::polls::Poll;
 use countersign::store::resources::create_write;
@@ -139,6 +139,14 @@ async fn check(
     must_exist::<Workspace>(app, &source.org, &workspace, &mut errors).await?;
     let flow: Vec<_> = source.default_flow.iter().map(|id| ("/default_flow".to_owned(), id.as_str())).collect();
     must_exist::<Flow>(app, &source.org, &flow, &mut errors).await?;
+    if errors.is_empty()
+        && let Ok(mut receiver) = source.receiver(&app.data_key).await
+    {
+        receiver.secrets.extend(secrets.clone());
+        if let Err(Unsendable(why)) = format.fits(&receiver) {
+            errors.push("/settings", why);
+        }
+    }
     errors.into_result()
 }
 

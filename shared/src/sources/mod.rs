@@ -46,6 +46,14 @@ pub trait Format: Send + Sync + fmt::Debug {
         &[]
     }
 
+    /// Whether settings and secrets that passed [`Format::fields`] fit together: asked when a source is saved.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn fits(&self, _receiver: &Receiver) -> Result<(), Unsendable> {
+        Ok(())
+    }
+
     /// Whether [`News::request`] is needed to tell; else it is not read.
     fn needs_request(&self) -> bool {
         false
