@@ -222,6 +222,7 @@ async fn due(store: &Store, now: i64) -> Vec<String> {
             found.push(match thing {
                 Due::Approval(record) => record.id.to_string(),
                 Due::Delivery(delivery) => delivery.id.to_string(),
+                Due::Poll(poll) => poll.source.to_string(),
             });
         }
     }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::query::{Page, Query, Range};
 use super::schema::DUE;
 use super::{Consistency, Error, Item, Store, keys, version};
-use super::{approvals::Record, deliveries::Delivery};
+use super::{approvals::Record, deliveries::Delivery, polls::Poll};
 
 /// After so long an item that this version cannot read is looked at again, in milliseconds.
 const UNREADABLE_AGAIN: i64 = 60 * 60 * 1000;
@@ -17,15 +17,17 @@ pub enum Due {
     Approval(Box<Record>),
     /// A delivery to try again.
     Delivery(Box<Delivery>),
+    /// A product to ask.
+    Poll(Box<Poll>),
 }
 
 impl Due {
     fn from_item(item: Item) -> Result<Self, Error> {
-        let is_delivery = keys::Key::of(&item).is_some_and(|key| key.sk.starts_with(keys::DELIVERIES));
-        Ok(if is_delivery {
-            Self::Delivery(Box::new(Delivery::from_item(item)?))
-        } else {
-            Self::Approval(Box::new(Record::from_item(item)?))
+        let sk = keys::Key::of(&item).map(|key| key.sk).unwrap_or_default();
+        Ok(match sk.as_str() {
+            keys::POLL => Self::Poll(Box::new(Poll::from_item(item)?)),
+            sk if sk.starts_with(keys::DELIVERIES) => Self::Delivery(Box::new(Delivery::from_item(item)?)),
+            _ => Self::Approval(Box::new(Record::from_item(item)?)),
         })
     }
 }

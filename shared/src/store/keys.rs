@@ -6,6 +6,7 @@
 //! | approval, state | `APR#<id>` | `STATE` | list: `ORG#<org>#APR`, `<created, 13 digits>#<id>`; applicant: `ORG#<org>#APPLICANT#<who>`, the same; due |
 //! | approval, request | `APR#<id>` | `REQUEST` | |
 //! | delivery | `APR#<id>` | `DLV#<sequence, 8 digits>` | due: `DUE#<shard>`, milliseconds |
+//! | what the sweep asks a source's product | `SRC#<id>` | `POLL` | due |
 //! | reverse reference of an instance | `REF#<connection>#<instance>` | `REF` | |
 //! | callback that came before it | `REF#<connection>#<instance>` | `PARKED#<n>` | |
 //! | sealed access token of a platform | `TOKEN#<hash>` | `TOKEN` | |
@@ -106,6 +107,15 @@ pub fn delivery(id: &ApprovalId, sequence: u32) -> Key {
 
 /// What the sort keys of all deliveries of an approval start with.
 pub const DELIVERIES: &str = "DLV#";
+
+/// What the sweep asks the product of a source.
+#[must_use]
+pub fn poll(source: &SourceId) -> Key {
+    Key::new(format!("SRC#{source}"), POLL)
+}
+
+/// The sort key of [`poll`].
+pub const POLL: &str = "POLL";
 
 /// The list of an organisation's approvals.
 #[must_use]
@@ -228,6 +238,7 @@ mod tests {
         assert_eq!(approval(&apr), key("APR#apr_1", "STATE"));
         assert_eq!(request(&apr), key("APR#apr_1", "REQUEST"));
         assert_eq!(delivery(&apr, 7), key("APR#apr_1", "DLV#00000007"));
+        assert_eq!(poll(&"src_1".parse().unwrap()), key("SRC#src_1", "POLL"));
         assert_eq!(approvals(&org), "ORG#org_1#APR");
         assert_eq!(by_time(1_700_000_000_000, &apr), "1700000000000#apr_1");
         assert_eq!(by_time(5, &apr), "0000000000005#apr_1");

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod leases;
 pub mod members;
 pub mod meter;
+pub mod polls;
 pub mod query;
 pub mod references;
 pub mod requests;

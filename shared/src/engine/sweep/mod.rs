@@ -1,4 +1,5 @@
-//! What is due: deadlines, starts whose lease ran out, withdrawals to repeat, instances not heard from, deliveries to try again.
+//! What is due: deadlines, starts whose lease ran out, withdrawals to repeat, instances not heard from, deliveries to try again,
+//! products to ask.
 //!
 //! One round reads a bounded number of due things and deals with them side by side; what is left is due in the next. Each
 //! thing's time is pushed on before it is dealt with, so one that fails, or takes the process with it, stands in nobody's way.
@@ -6,6 +7,7 @@
 mod approval;
 mod delivery;
 mod lanes;
+mod poll;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::ids::ApprovalId;
 use crate::store::approvals::Record;
 use crate::store::deliveries::Delivery;
 use crate::store::due::Due;
+use crate::store::polls::Poll;
 use crate::store::schema::DUE_SHARDS;
 use delivery::Receivers;
 use lanes::Lanes;
@@ -46,6 +49,7 @@ struct Found {
     approvals: Vec<Record>,
     /// Of one approval in the order of their events.
     deliveries: BTreeMap<ApprovalId, Vec<Delivery>>,
+    polls: Vec<Poll>,
 }
 
 /// What a round shares.
@@ -65,7 +69,7 @@ struct Round {
 pub async fn sweep(app: &App) -> Result<usize, Error> {
     let now = app.world.now();
     let found = look(app, now).await?;
-    let due = found.approvals.len() + found.deliveries.values().map(Vec::len).sum::<usize>();
+    let due = found.approvals.len() + found.deliveries.values().map(Vec::len).sum::<usize>() + found.polls.len();
     if due == 0 {
         app.flush_usage().await;
         return Ok(0);
@@ -85,6 +89,10 @@ pub async fn sweep(app: &App) -> Result<usize, Error> {
     for deliveries in found.deliveries.into_values() {
         let round = Arc::clone(&round);
         running.spawn(async move { round.deliveries(deliveries).await });
+    }
+    for poll in found.polls {
+        let round = Arc::clone(&round);
+        running.spawn(async move { round.poll(poll, now).await });
     }
     if timeout(TAKE_UP, join(&mut running)).await.is_err() {
         round.is_over.store(true, Ordering::Relaxed);
@@ -156,6 +164,7 @@ impl Found {
     fn add(&mut self, thing: Due) {
         match thing {
             Due::Approval(record) => self.approvals.push(*record),
+            Due::Poll(poll) => self.polls.push(*poll),
             Due::Delivery(delivery) => self.deliveries.entry(delivery.approval.clone()).or_default().push(*delivery),
         }
     }
