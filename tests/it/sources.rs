@@ -2,3 +2,4 @@
 
 mod dataphin;
 mod quick_audience;
+mod quick_bi;

@@ -13,12 +13,14 @@ use countersign::config::{ApiKeyRecord, Flow, Role, SealedSecret, Source, Worksp
 use countersign::crypto::api_key::ApiKey;
 use countersign::crypto::webhook::WebhookSecret;
 use countersign::delivery::EventType;
+use countersign::engine::poll;
 use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, OptionalJson, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{FlowId, OrgId, SourceId, WorkspaceId};
-use countersign::sources::{self, Format};
+use countersign::sources::{self, Format, Unsendable};
 use countersign::store::Resource;
+use countersign::store::polls::Poll;
 use countersign::store::resources::create_write;
 use countersign::store::{Error, keys};
 use secrecy::{ExposeSecret, SecretString};
@@ -87,6 +89,22 @@ fn view(source: &Source) -> Value {
     })
 }
 
+/// How far asking the product is, and what went wrong.
+fn polling(poll: Option<&Poll>) -> Value {
+    let Some(poll) = poll else { return Value::Null };
+    let refused = poll.refused.iter().map(|(form, refused)| {
+        json!({"form": form, "attempts": refused.failures, "error": refused.error, "next_attempt_at": time(refused.again_at)})
+    });
+    json!({
+        "asked_at": poll.asked_at.map(time),
+        "pushed_at": poll.pushed_at.map(time),
+        "next_at": poll.due_at.map(time),
+        "failures": poll.failures,
+        "error": poll.error,
+        "refused": refused.collect::<Vec<_>>(),
+    })
+}
+
 fn format_of(kind: &str) -> Result<&'static dyn Format, Problem> {
     sources::by_kind(kind).ok_or_else(|| {
         let kinds: Vec<_> = sources::ALL.iter().map(|format| format.kind()).collect();
@@ -122,6 +140,14 @@ async fn check(
     must_exist::<Workspace>(app, &source.org, &workspace, &mut errors).await?;
     let flow: Vec<_> = source.default_flow.iter().map(|id| ("/default_flow".to_owned(), id.as_str())).collect();
     must_exist::<Flow>(app, &source.org, &flow, &mut errors).await?;
+    if errors.is_empty()
+        && let Ok(mut receiver) = source.receiver(&app.data_key).await
+    {
+        receiver.secrets.extend(secrets.clone());
+        if let Err(Unsendable(why)) = format.fits(&receiver) {
+            errors.push("/settings", why);
+        }
+    }
     errors.into_result()
 }
 
@@ -167,7 +193,11 @@ async fn create_source(
         created_at: now,
         revoked_at: None,
     };
-    if app.store.transact(vec![create_write(&source)?, create_write(&record)?]).await?.is_err() {
+    let mut writes = vec![create_write(&source)?, create_write(&record)?];
+    if let Some(poll) = poll::first(&app, &source) {
+        writes.push(poll.create_write()?);
+    }
+    if app.store.transact(writes).await?.is_err() {
         return Err(Problem::internal("a new id is taken already"));
     }
     let mut body = view(&source);
@@ -204,7 +234,11 @@ async fn list_sources(
 async fn get_source(caller: Caller, State(app): State<App>, Id(id): Id<SourceId>) -> Result<Tagged<Value>, Problem> {
     caller.require(Role::Admin)?;
     let found = app.store.get::<Source>(&caller.org, id.as_str()).await?;
-    Ok(Tagged { version: found.version, body: view(&found.value) })
+    let mut body = view(&found.value);
+    if poll::is_polled(&found.value) {
+        body["polling"] = polling(app.store.poll(&id).await?.as_ref());
+    }
+    Ok(Tagged { version: found.version, body })
 }
 
 async fn update_source(
@@ -228,6 +262,7 @@ async fn update_source(
     check(&app, &source, &secrets, errors).await?;
     let key = source.key();
     seal(&app, &key, &mut source.secrets, &secrets).await?;
+    poll::watch(&app, &source).await?;
     let version = save(&app, &source, found.version, &if_match).await?;
     Ok(Tagged { version, body: view(&source) })
 }

@@ -26,6 +26,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/inbound/{source}/dataphin/bpms/{proxy+}"),
     ("POST", "/inbound/{source}/quick-audience/apply"),
     ("POST", "/inbound/{source}/quick-audience/apply/{token}"),
+    ("POST", "/inbound/{source}/quick-bi/push"),
 ];
 
 /// The routes of this function.

@@ -170,6 +170,12 @@ fn check_shape(shape: Shape, text: &str, policy: &AddressPolicy) -> Result<(), S
             Keys::new(&SecretString::from(""), &text.into())
                 .map_err(|_| "must be 43 letters and digits that decode to 32 bytes")?;
         }
+        Shape::Pointers(longest) => {
+            check_shape(Shape::Text(longest), text, policy)?;
+            if !text.split(',').all(|pointer| pointer.trim().starts_with('/')) {
+                return Err("must be JSON pointers that start with `/`, separated by commas".to_owned());
+            }
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod due;
 mod look;
 pub mod pace;
+pub mod poll;
 pub mod rules;
 pub mod start;
 pub mod submit;

@@ -105,6 +105,8 @@ pub enum Shape {
     Whole(u32, u32),
     /// Exactly 43 letters and digits that decode to 32 bytes.
     AesKey,
+    /// JSON pointers, separated by commas, of at most so many characters together.
+    Pointers(usize),
 }
 
 /// What providers need of the outside.

@@ -21,9 +21,11 @@ use crate::store::requests;
 pub mod dataphin;
 pub mod native;
 pub mod quick_audience;
+pub mod quick_bi;
 
 /// Every format. A new one is a module and a line here.
-pub static ALL: &[&dyn Format] = &[&native::Native, &dataphin::Dataphin, &quick_audience::QuickAudience];
+pub static ALL: &[&dyn Format] =
+    &[&native::Native, &dataphin::Dataphin, &quick_audience::QuickAudience, &quick_bi::QuickBi];
 
 /// The format with this `kind`, as a source names it.
 #[must_use]
@@ -44,8 +46,21 @@ pub trait Format: Send + Sync + fmt::Debug {
         &[]
     }
 
+    /// Whether settings and secrets that passed [`Format::fields`] fit together: asked when a source is saved.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn fits(&self, _receiver: &Receiver) -> Result<(), Unsendable> {
+        Ok(())
+    }
+
     /// Whether [`News::request`] is needed to tell; else it is not read.
     fn needs_request(&self) -> bool {
+        false
+    }
+
+    /// Whether the sweep asks the product for requests that it has not told of.
+    fn is_polled(&self) -> bool {
         false
     }
 

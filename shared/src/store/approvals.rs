@@ -176,6 +176,15 @@ impl Store {
         Record::from_item(item.ok_or(Error::NotFound)?)
     }
 
+    /// Reads several approvals as the last answered writes left them; those that do not exist are left out.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], or the table's own.
+    pub async fn approvals(&self, ids: &[ApprovalId]) -> Result<Vec<Record>, Error> {
+        let wanted: Vec<keys::Key> = ids.iter().map(keys::approval).collect();
+        self.batch_get(&wanted, Consistency::Strong).await?.into_iter().map(Record::from_item).collect()
+    }
+
     /// Replaces an approval that is still at the version it was read at. One transition is one call of this.
     ///
     /// # Errors

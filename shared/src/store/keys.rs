@@ -7,6 +7,7 @@
 //! | approval, request | `APR#<id>` | `REQUEST` | |
 //! | delivery | `APR#<id>` | `DLV#<sequence, 8 digits>` | list: `ORG#<org>#DLV#<source>`, `<created, 13 digits>#<id>#<sequence>`; due: `DUE#<shard>` or `QUEUE#<source>`, milliseconds |
 //! | lane of a source | `SRC#<id>` | `LANE` | due: `DUE#<shard>`, milliseconds |
+//! | what the sweep asks a source's product | `SRC#<id>` | `POLL` | due |
 //! | reverse reference of an instance | `REF#<connection>#<instance>` | `REF` | |
 //! | callback that came before it | `REF#<connection>#<instance>` | `PARKED#<n>` | |
 //! | sealed access token of a platform | `TOKEN#<hash>` | `TOKEN` | |
@@ -144,6 +145,15 @@ pub fn queue(source: &SourceId) -> String {
     format!("QUEUE#{source}")
 }
 
+/// What the sweep asks the product of a source.
+#[must_use]
+pub fn poll(source: &SourceId) -> Key {
+    Key::new(format!("SRC#{source}"), POLL)
+}
+
+/// The sort key of [`poll`].
+pub const POLL: &str = "POLL";
+
 /// The list of an organisation's approvals.
 #[must_use]
 pub fn approvals(org: &OrgId) -> String {
@@ -271,6 +281,7 @@ mod tests {
         assert!(by_time_and_sequence(7, &apr, 302) > from_time(7) && by_time_and_sequence(7, &apr, 302) < from_time(8));
         assert_eq!(lane(&source), key("SRC#src_1", "LANE"));
         assert_eq!(queue(&source), "QUEUE#src_1");
+        assert_eq!(poll(&"src_1".parse().unwrap()), key("SRC#src_1", "POLL"));
         assert_eq!(approvals(&org), "ORG#org_1#APR");
         assert_eq!(by_time(1_700_000_000_000, &apr), "1700000000000#apr_1");
         assert_eq!(by_time(5, &apr), "0000000000005#apr_1");

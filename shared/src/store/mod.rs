@@ -22,6 +22,7 @@ pub mod lanes;
 pub mod leases;
 pub mod members;
 pub mod meter;
+pub mod polls;
 pub mod query;
 pub mod references;
 pub mod requests;

@@ -16,10 +16,11 @@ use countersign::store;
 
 mod dataphin;
 mod quick_audience;
+mod quick_bi;
 
 /// What products call.
 pub(crate) fn router() -> Router<App> {
-    dataphin::router().merge(quick_audience::router())
+    dataphin::router().merge(quick_audience::router()).merge(quick_bi::router())
 }
 
 /// A call of a product, read whole, and the source that its address names. Its credentials are not checked yet.

@@ -1,5 +1,5 @@
 //! What is due: deadlines, starts whose lease ran out, withdrawals to repeat, instances not heard from, lanes of sources with
-//! deliveries that wait.
+//! deliveries that wait, products to ask.
 //!
 //! One look reads a bounded number of due things, which are then dealt with side by side; what is left is due at the next look. Each
 //! thing's time is pushed on before it is dealt with, so one that fails, or takes the process with it, stands in nobody's way. Looks
@@ -7,6 +7,7 @@
 
 mod approval;
 mod places;
+mod poll;
 mod queue;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use crate::http::App;
 use crate::ids::{ApprovalId, SourceId};
 use crate::store::approvals::Record;
 use crate::store::due::Due;
+use crate::store::polls::Poll;
 use crate::store::schema::DUE_SHARDS;
 use places::Places;
 use queue::Waiting;
@@ -33,6 +35,8 @@ const PAGE: u16 = 50;
 const SHARDS_AT_ONCE: usize = 8;
 const APPROVALS_AT_ONCE: usize = 8;
 const OF_ONE_CONNECTION: usize = 4;
+/// Products that are asked at the same time.
+const PRODUCTS_AT_ONCE: usize = 16;
 /// Lanes that are run at the same time whose receivers answer, and those of which that is not known.
 const ANSWERING_AT_ONCE: usize = 64;
 const ASKED_AT_ONCE: usize = 64;
@@ -47,6 +51,7 @@ struct Found {
     approvals: Vec<Record>,
     /// By source.
     lanes: HashMap<SourceId, Waiting>,
+    polls: Vec<Poll>,
 }
 
 /// What all that is dealt with shares.
@@ -55,6 +60,7 @@ struct Round {
     /// No new thing is taken up any more.
     is_over: Arc<AtomicBool>,
     connections: Places,
+    products: Places,
     answering: Places,
     asked: Places,
 }
@@ -64,6 +70,7 @@ struct Round {
 enum Thing {
     Approval(ApprovalId),
     Lane(SourceId),
+    Poll(SourceId),
 }
 
 /// Looks for what is due and deals with it, for as long as it lives.
@@ -93,6 +100,7 @@ impl Sweeper {
             app: app.clone(),
             is_over: Arc::default(),
             connections: Places::new(APPROVALS_AT_ONCE, OF_ONE_CONNECTION),
+            products: Places::new(PRODUCTS_AT_ONCE, 1),
             answering: Places::new(ANSWERING_AT_ONCE, 1),
             asked: Places::new(ASKED_AT_ONCE, 1),
         };
@@ -116,6 +124,11 @@ impl Sweeper {
         for (source, waiting) in found.lanes {
             let (round, count) = (Arc::clone(&self.round), waiting.count());
             due += self.begin(Thing::Lane(source), count, async move { round.lane(waiting).await });
+        }
+        for poll in found.polls {
+            let round = Arc::clone(&self.round);
+            let thing = Thing::Poll(poll.source.clone());
+            due += self.begin(thing, 1, async move { round.poll(poll, now).await });
         }
         Ok(due)
     }
@@ -190,7 +203,9 @@ async fn look(app: &App, now: i64) -> Result<Found, Error> {
         }
     }
     match failed {
-        Some(error) if found.approvals.is_empty() && found.lanes.is_empty() => return Err(error),
+        Some(error) if found.approvals.is_empty() && found.lanes.is_empty() && found.polls.is_empty() => {
+            return Err(error);
+        }
         Some(error) => tracing::warn!(%error, "a part of what is due could not be read"),
         None => {}
     }
@@ -214,6 +229,7 @@ impl Found {
     fn add(&mut self, thing: Due) {
         match thing {
             Due::Approval(record) => self.approvals.push(*record),
+            Due::Poll(poll) => self.polls.push(*poll),
             Due::Delivery(row) => {
                 let waiting = self.lanes.entry(row.source.clone());
                 waiting.or_insert_with(|| Waiting::of(&row.source, &row.org)).left.push(*row);

@@ -38,6 +38,10 @@ impl Format for Dataphin {
         settings::FIELDS
     }
 
+    fn fits(&self, receiver: &Receiver) -> Result<(), Unsendable> {
+        Codec::of(receiver).map(drop)
+    }
+
     fn needs_request(&self) -> bool {
         true
     }

@@ -168,6 +168,9 @@ async fn settings_are_checked_when_they_are_saved() {
         (json!({"settings": {"timestamp_window_minutes": "+5"}}), "/settings/timestamp_window_minutes"),
         (json!({"settings": {"no_such": "x"}}), "/settings/no_such"),
         (json!({"secrets": {"access_token": null}}), "/secrets/access_token"),
+        (json!({"settings": {"key_encoding": "utf8"}}), "/settings"),
+        (json!({"settings": {"token_from": "setting"}}), "/settings"),
+        (json!({"secrets": {"encoding_aes_key": "too-short"}}), "/settings"),
     ] {
         let answer = dataphin.call("PATCH", &path, &body).await;
         assert_eq!((answer.status, answer.pointers()), (400, vec![pointer]), "{body}: {}", answer.text);

@@ -1,0 +1,333 @@
+//! One turn of asking a source's product.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::forms::{Wanted, enter};
+use super::{ATTEMPTS, is_polled};
+use crate::config::Source;
+use crate::engine::Error;
+use crate::engine::submit::Submitted;
+use crate::http::{App, Problem};
+use crate::ids::ApprovalId;
+use crate::sources::Receiver;
+use crate::sources::quick_bi::approvals::{Form, Page, Refusal, Which, query_approval_info, read};
+use crate::sources::quick_bi::{approvers, people_by, poll_every};
+use crate::store::Error as StoreError;
+use crate::store::approvals::Record;
+use crate::store::polls::{Poll, RefusedForm};
+
+/// While one turn is under way another leaves the source alone for so long (milliseconds).
+const LEASE: i64 = 60_000;
+/// Most calls and submits of one turn, and pages of one person's forms; what is left is for the next.
+const MOST_CALLS: usize = 40;
+const MOST_SUBMITS: usize = 20;
+const MOST_PAGES: usize = 20;
+/// What did not work is tried again after so long, then twice as long each time, up to the longest (milliseconds).
+const AGAIN: i64 = 60_000;
+const AGAIN_AT_MOST: i64 = 60 * 60 * 1000;
+/// Most forms that are remembered as refused, and as open; the longest id of a form, in bytes.
+const MOST_REFUSED: usize = 100;
+const MOST_OPEN: usize = 500;
+const LONGEST_ID: usize = 128;
+/// A refused form that was not seen for so long is forgotten (milliseconds).
+const FORGOTTEN: i64 = 24 * 60 * 60 * 1000;
+/// Longest text of an error that is kept, in characters.
+const LONGEST_ERROR: usize = 300;
+
+/// A turn under way.
+pub(super) struct Turn<'a> {
+    pub(super) app: &'a App,
+    pub(super) source: &'a Source,
+    receiver: Receiver,
+    now: i64,
+    goes_on: &'a (dyn Fn() -> bool + Send + Sync),
+    calls: usize,
+    /// What is known, and will be written.
+    pub(super) poll: Poll,
+    /// Whether something was left for the next turn.
+    is_left: bool,
+    /// Pushed people whom Quick BI does not know.
+    unknown: Vec<String>,
+    /// Whose forms were all read, and the forms.
+    pub(super) complete: BTreeSet<String>,
+    pub(super) listed: BTreeMap<String, Wanted>,
+}
+
+/// Takes a source's turn, which was due at `now` (milliseconds), and asks while `goes_on`.
+///
+/// # Errors
+/// The table's own. What the product says is remembered, and logged.
+pub async fn run(app: &App, mut poll: Poll, now: i64, goes_on: &(dyn Fn() -> bool + Send + Sync)) -> Result<(), Error> {
+    (poll.asked_at, poll.due_at) = (Some(now), Some(now + LEASE));
+    match app.store.write_poll(&mut poll).await {
+        Ok(()) => {}
+        Err(StoreError::Conflict { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let source = match app.store.get_unscoped::<Source>(poll.source.as_str()).await {
+        Ok(found) if is_polled(&found.value) => found.value,
+        Ok(_) | Err(StoreError::NotFound) => return retire(app, &poll, now).await,
+        Err(error) => return Err(error.into()),
+    };
+    let receiver = source.receiver(&app.data_key).await?;
+    let before = poll.clone();
+    let mut turn = Turn {
+        app,
+        source: &source,
+        receiver,
+        now,
+        goes_on,
+        calls: 0,
+        poll,
+        is_left: false,
+        unknown: Vec::new(),
+        complete: BTreeSet::new(),
+        listed: BTreeMap::new(),
+    };
+    let failed = turn.ask().await?;
+    turn.finish(before, failed).await
+}
+
+async fn retire(app: &App, poll: &Poll, now: i64) -> Result<(), Error> {
+    match app.store.retire_poll(poll, now).await {
+        // It is wanted again, by a push or by who saves the source.
+        Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Turn<'_> {
+    /// Asks, submits, takes back. `Some` says why Quick BI could not be asked.
+    async fn ask(&mut self) -> Result<Option<String>, Error> {
+        let began = self.poll.after.take();
+        if began.is_none() {
+            self.poll.pass_at = Some(self.now);
+        }
+        let mut people: BTreeSet<String> = approvers(&self.receiver).into_iter().collect();
+        people.extend(self.poll.learned.iter().cloned());
+        let (mut failed, mut reached) = (None, began.clone());
+        for person in people.into_iter().filter(|person| began.as_ref().is_none_or(|began| person > began)) {
+            if self.is_spent() {
+                self.is_left = true;
+                break;
+            }
+            match self.list(&person).await {
+                // It is read again in the next turn, unless a whole turn is not enough for it.
+                Ok(false) if reached != began => break,
+                Ok(_) => {}
+                Err(Refusal::Approver(error)) => {
+                    tracing::warn!(source.id = %self.source.id, person, error, "forms could not be read of one person");
+                    self.unknown.push(person.clone());
+                }
+                Err(Refusal::Call(error)) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+            reached = Some(person);
+        }
+        if self.is_left || failed.is_some() {
+            self.poll.after = reached;
+        }
+        if self.submit_new().await? {
+            // The same people once more: what is known by then is passed over.
+            (self.is_left, self.poll.after) = (true, began);
+        }
+        if failed.is_none()
+            && let Err(Refusal::Call(error) | Refusal::Approver(error)) = self.take_back().await?
+        {
+            failed = Some(error);
+        }
+        Ok(failed)
+    }
+
+    /// Reads all pages of a person's waiting forms; `false` when the turn ended before.
+    async fn list(&mut self, person: &str) -> Result<bool, Refusal> {
+        for number in 1..=MOST_PAGES {
+            if number > 1 && self.is_spent() {
+                self.is_left = true;
+                return Ok(false);
+            }
+            let page = self.page(person, Which::Pending, number).await?;
+            for form in page.forms {
+                self.note(person, form);
+            }
+            if !page.has_more {
+                self.complete.insert(person.to_owned());
+                return Ok(true);
+            }
+        }
+        tracing::warn!(source.id = %self.source.id, person, "more forms wait for one person than are read");
+        Ok(true)
+    }
+
+    fn note(&mut self, person: &str, form: Form) {
+        if form.application.len() > LONGEST_ID {
+            tracing::warn!(source.id = %self.source.id, "a form's id is too long");
+            return;
+        }
+        let approver = form.approver_id.clone().unwrap_or_else(|| person.to_owned());
+        let known = self.listed.entry(form.application.clone());
+        let wanted = known.or_insert_with(|| Wanted { form, approvers: Vec::new() });
+        if !wanted.approvers.contains(&approver) {
+            wanted.approvers.push(approver);
+        }
+    }
+
+    /// One page of a person's forms.
+    pub(super) async fn page(&mut self, person: &str, which: Which, number: usize) -> Result<Page, Refusal> {
+        self.calls += 1;
+        let request = query_approval_info(&self.receiver, person, which, number, &self.app.world);
+        let request = request.map_err(|error| Refusal::Call(error.to_string()))?;
+        let answer = self.app.outbound.send(request).await.map_err(|error| Refusal::Call(error.to_string()))?;
+        read(&answer)
+    }
+
+    /// Whether this turn is to stop.
+    pub(super) fn is_spent(&self) -> bool {
+        self.calls >= MOST_CALLS || !(self.goes_on)()
+    }
+
+    /// Submits the forms that have no approval yet. `true` when some are left. One that cannot be submitted holds up no other.
+    async fn submit_new(&mut self) -> Result<bool, Error> {
+        let known = self.known(self.listed.keys()).await?;
+        let waiting = |wanted: &&Wanted| !wanted.form.is_deleted && !wanted.form.is_handled;
+        let new: Vec<Wanted> = self.listed.values().filter(waiting).cloned().collect();
+        let mut submitted = 0;
+        for wanted in new {
+            let application = wanted.form.application.clone();
+            if let Some(record) = known.get(&application) {
+                self.poll.refused.remove(&application);
+                self.note_open(&wanted, record);
+                continue;
+            }
+            if self.poll.refused.get(&application).is_some_and(|refused| refused.again_at > self.now) {
+                continue;
+            }
+            if submitted >= MOST_SUBMITS || !(self.goes_on)() {
+                return Ok(true);
+            }
+            submitted += 1;
+            match enter(self.app, self.source, people_by(&self.receiver), &wanted).await {
+                Ok(entered) => self.entered(&wanted, &entered),
+                Err(problem) => self.refused(&application, &problem),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The approvals of forms, as far as there are any.
+    pub(super) async fn known<'a>(
+        &self,
+        applications: impl Iterator<Item = &'a String>,
+    ) -> Result<BTreeMap<String, Record>, Error> {
+        let ids = applications.map(|key| (ApprovalId::derived(&self.source.id, key), key.clone()));
+        let ids: BTreeMap<ApprovalId, String> = ids.collect();
+        let wanted: Vec<ApprovalId> = ids.keys().cloned().collect();
+        let records = self.app.store.approvals(&wanted).await?;
+        Ok(records.into_iter().filter_map(|record| Some((ids.get(&record.id)?.clone(), record))).collect())
+    }
+
+    fn entered(&mut self, wanted: &Wanted, entered: &Submitted) {
+        let record = entered.record();
+        tracing::info!(source.id = %self.source.id, approval.id = %record.id, "a form was submitted");
+        self.poll.refused.remove(&wanted.form.application);
+        self.note_open(wanted, record);
+    }
+
+    fn note_open(&mut self, wanted: &Wanted, record: &Record) {
+        if record.state.closed.is_some() {
+            self.poll.open.remove(&wanted.form.application);
+        } else if let Some(person) = wanted.approvers.first()
+            && (self.poll.open.len() < MOST_OPEN || self.poll.open.contains_key(&wanted.form.application))
+        {
+            self.poll.open.insert(wanted.form.application.clone(), person.clone());
+        }
+    }
+
+    fn refused(&mut self, application: &str, problem: &Problem) {
+        problem.log();
+        let error = message(problem);
+        let failures = self.poll.refused.get(application).map_or(0, |refused| refused.failures) + 1;
+        let code = problem.code();
+        tracing::warn!(source.id = %self.source.id, application, code, failures, "a form could not be submitted");
+        if self.poll.refused.len() >= MOST_REFUSED && !self.poll.refused.contains_key(application) {
+            let next = self.poll.refused.iter().min_by_key(|(_, refused)| refused.again_at);
+            if let Some(next) = next.map(|(next, _)| next.clone()) {
+                self.poll.refused.remove(&next);
+            }
+        }
+        let again_at = self.now + wait(failures);
+        self.poll.refused.insert(application.to_owned(), RefusedForm { failures, again_at, error });
+    }
+
+    /// Writes what the turn came to. What was pushed meanwhile stays.
+    async fn finish(mut self, before: Poll, failed: Option<String>) -> Result<(), Error> {
+        let now = self.app.world.now();
+        if let Some(error) = &failed {
+            tracing::warn!(source.id = %self.source.id, error, "Quick BI could not be asked");
+        }
+        self.poll.failures = if failed.is_some() { self.poll.failures.saturating_add(1) } else { 0 };
+        self.poll.error = failed.map(|error| error.chars().take(LONGEST_ERROR).collect());
+        self.poll.refused.retain(|_, refused| refused.again_at > now - FORGOTTEN);
+        let next = self.next(now);
+        let mut current = before.clone();
+        for _ in 0..ATTEMPTS {
+            let was_pushed = current.pushed_at != before.pushed_at || current.due_at != before.due_at;
+            let Poll { failures, error, after, pass_at, refused, open, .. } = self.poll.clone();
+            let mut learned = current.learned.clone();
+            learned.retain(|person| !self.unknown.contains(person));
+            let due_at = if was_pushed { earlier(current.due_at, next) } else { next };
+            let mut poll = Poll { failures, error, after, pass_at, refused, open, learned, due_at, ..current };
+            match self.app.store.write_poll(&mut poll).await {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let Some(changed) = self.app.store.poll(&self.source.id).await? else { return Ok(()) };
+            current = changed;
+        }
+        // It is due again when the lease runs out.
+        Ok(())
+    }
+
+    /// When the source is to be asked next.
+    fn next(&self, now: i64) -> Option<i64> {
+        if self.poll.failures > 0 {
+            return Some(now + wait(self.poll.failures));
+        }
+        // Who was asked before a push came is asked again.
+        if self.is_left || self.poll.pushed_at > self.poll.pass_at {
+            return Some(now);
+        }
+        let again = self.poll.refused.values().map(|refused| refused.again_at).min();
+        earlier(poll_every(&self.receiver).map(|every| now + every), again.map(|at| at.max(now)))
+    }
+}
+
+fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    one.into_iter().chain(other).min()
+}
+
+/// How long what failed so often is left alone, in milliseconds.
+fn wait(failures: u32) -> i64 {
+    (AGAIN << failures.saturating_sub(1).min(16)).min(AGAIN_AT_MOST)
+}
+
+/// A problem in one line.
+fn message(problem: &Problem) -> String {
+    let errors: Vec<&str> = problem.errors().iter().map(|error| error.detail.as_str()).collect();
+    let text = if errors.is_empty() { problem.detail().to_owned() } else { errors.join("; ") };
+    format!("{}: {text}", problem.code()).chars().take(LONGEST_ERROR).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_is_left_alone_longer_and_longer() {
+        assert_eq!([1, 2, 3, 6, 7, u32::MAX].map(wait), [60_000, 120_000, 240_000, 1_920_000, 3_600_000, 3_600_000]);
+        assert_eq!((earlier(None, Some(2)), earlier(Some(1), Some(2)), earlier(None, None)), (Some(2), Some(1), None));
+    }
+}
