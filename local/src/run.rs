@@ -13,7 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use countersign::clock::World;
 use countersign::config::{Bootstrapped, Settings, bootstrap, key_file};
-use countersign::engine::sweep::sweep;
+use countersign::engine::sweep::Sweeper;
 use countersign::http::{App, Problem, ok_router};
 use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::store::{DataKey, Store, create_table};
@@ -154,10 +154,14 @@ async fn wait_until_ready(State(ready): State<Arc<AtomicBool>>, request: Request
 
 /// What the cloud does on a schedule.
 async fn tick(app: App) {
+    let mut sweeper = Sweeper::new(&app);
     loop {
-        if let Err(error) = sweep(&app).await {
+        let next = tokio::time::sleep(TICK);
+        if let Err(error) = sweeper.look().await {
             tracing::warn!(%error, "what is due could not be looked up");
         }
-        tokio::time::sleep(TICK).await;
+        sweeper.wait(TICK).await;
+        app.flush_usage().await;
+        next.await;
     }
 }

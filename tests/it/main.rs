@@ -10,6 +10,7 @@ mod config;
 mod crash;
 mod data_key;
 mod deadlines;
+mod deliveries;
 mod docs;
 mod external;
 mod flow;

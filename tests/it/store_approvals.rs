@@ -182,8 +182,12 @@ fn delivery(approval: &ApprovalId, sequence: u32, next: Option<i64>) -> Delivery
         created_at: NOW,
         status: DeliveryStatus::Pending,
         attempts: 0,
+        refusals: 0,
         last_status: None,
         last_error: None,
+        last_answer: None,
+        redelivered_at: None,
+        queued: false,
         delivered_at: None,
         next_attempt_at: next,
         version: 0,
@@ -222,6 +226,7 @@ async fn due(store: &Store, now: i64) -> Vec<String> {
             found.push(match thing {
                 Due::Approval(record) => record.id.to_string(),
                 Due::Delivery(delivery) => delivery.id.to_string(),
+                Due::Lane(lane) => lane.source.to_string(),
                 Due::Poll(poll) => poll.source.to_string(),
             });
         }

@@ -1,7 +1,8 @@
-//! Reads, lists and withdraws approvals; shows their deliveries; says that the service is up.
+//! Reads, lists and withdraws approvals; shows deliveries and sends them again; says that the service is up.
 
 mod deliveries;
 mod list;
+mod redeliver;
 mod withdraw;
 
 use axum::extract::State;
@@ -22,6 +23,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/approvals/{id}"),
     ("GET", "/v1/approvals/{id}/deliveries"),
     ("POST", "/v1/approvals/{id}/withdraw"),
+    ("GET", "/v1/deliveries"),
+    ("GET", "/v1/deliveries/{id}"),
+    ("POST", "/v1/deliveries/{id}/redeliver"),
+    ("POST", "/v1/sources/{id}/redeliver"),
 ];
 
 /// The routes of this function.
@@ -31,8 +36,12 @@ pub fn routes(app: App) -> Router {
         .route("/health", get(health))
         .route("/v1/approvals", get(list::list))
         .route("/v1/approvals/{id}", get(read))
-        .route("/v1/approvals/{id}/deliveries", get(deliveries::list))
+        .route("/v1/approvals/{id}/deliveries", get(deliveries::of_approval))
         .route("/v1/approvals/{id}/withdraw", post(withdraw::withdraw))
+        .route("/v1/deliveries", get(deliveries::list))
+        .route("/v1/deliveries/{id}", get(deliveries::read))
+        .route("/v1/deliveries/{id}/redeliver", post(redeliver::one))
+        .route("/v1/sources/{id}/redeliver", post(redeliver::many))
         .with_state(app);
     ok_router(router, &world)
 }

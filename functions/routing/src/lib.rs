@@ -25,6 +25,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/sources/{id}"),
     ("PATCH", "/v1/sources/{id}"),
     ("DELETE", "/v1/sources/{id}"),
+    ("POST", "/v1/sources/{id}/rotate-secret"),
 ];
 
 /// The routes and their handlers.

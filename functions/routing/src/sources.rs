@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use countersign::config::connection::{Given, check_fields};
 use countersign::config::source::WEBHOOK_SECRET;
 use countersign::config::{ApiKeyRecord, Flow, Role, SealedSecret, Source, Workspace, address};
@@ -15,7 +15,7 @@ use countersign::crypto::webhook::WebhookSecret;
 use countersign::delivery::EventType;
 use countersign::engine::poll;
 use countersign::http::{
-    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
+    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, OptionalJson, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{FlowId, OrgId, SourceId, WorkspaceId};
 use countersign::sources::{self, Format, Unsendable};
@@ -34,6 +34,7 @@ pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/v1/sources", get(list_sources).post(create_source))
         .route("/v1/sources/{id}", get(get_source).patch(update_source).delete(delete_source))
+        .route("/v1/sources/{id}/rotate-secret", post(rotate_secret))
 }
 
 #[derive(Deserialize)]
@@ -276,6 +277,54 @@ async fn delete_source(
     let found = load::<Source>(&app, &caller.org, id.as_str(), &if_match).await?;
     revoke_keys(&app, &caller.org, &id).await?;
     remove(&app, &found, &if_match).await
+}
+
+/// What a rotation is to do, instead of beginning.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Rotate {
+    /// Sign with the new secret only from now on.
+    retire_old: bool,
+    /// Make another new secret in the place of the one that was made last; the old one stays.
+    replace_new: bool,
+}
+
+/// `POST /v1/sources/{id}/rotate-secret`: a new webhook secret, in this answer and nowhere else. Deliveries are signed with both until
+/// the old one is retired.
+async fn rotate_secret(
+    caller: Caller,
+    State(app): State<App>,
+    Id(id): Id<SourceId>,
+    if_match: IfMatch,
+    OptionalJson(rotate): OptionalJson<Rotate>,
+) -> Result<Tagged<Value>, Problem> {
+    caller.require(Role::Admin)?;
+    let found = load::<Source>(&app, &caller.org, id.as_str(), &if_match).await?;
+    let mut source = found.value;
+    if rotate.retire_old {
+        if rotate.replace_new {
+            return Err(Problem::bad_field("invalid_request", "/replace_new", "cannot be together with `retire_old`"));
+        }
+        source.old_webhook_secret = None;
+        let version = save(&app, &source, found.version, &if_match).await?;
+        return Ok(Tagged { version, body: view(&source) });
+    }
+    if source.old_webhook_secret.is_some() != rotate.replace_new {
+        return Err(if rotate.replace_new {
+            Problem::conflict("no_rotation", "no rotation is under way, so there is no new secret to replace")
+        } else {
+            let detail = "the secret before the current one still signs: retire it first, or replace the new one";
+            Problem::conflict("rotation_under_way", detail)
+        });
+    }
+    let (secret, key) = (WebhookSecret::generate(app.world.random()), source.key());
+    let sealed = SealedSecret::seal(app.data_key.sealer().await?, &secret, &key, WEBHOOK_SECRET, &app.world)?;
+    let current = std::mem::replace(&mut source.webhook_secret, sealed);
+    source.old_webhook_secret.get_or_insert(current);
+    let version = save(&app, &source, found.version, &if_match).await?;
+    let mut body = view(&source);
+    body["webhook_secret"] = secret.expose_secret().into();
+    Ok(Tagged { version, body })
 }
 
 /// Revokes the keys that submit for a source: before it goes, so that no key outlives it.

@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use countersign::engine::Error;
-use countersign::engine::sweep::sweep;
+use countersign::engine::sweep::Sweeper;
 use countersign::http::App;
 
 /// It answers no requests.
 pub const ROUTES: &[(&str, &str)] = &[];
 
-/// How long a run begins new rounds while there is something due, in milliseconds. The longest round takes 25 seconds, and a
-/// function 60.
-const BEGIN_FOR: i64 = 30_000;
-/// Pause between two rounds of a run in which things were due, so that what is due within the minute need not wait for the next.
+/// How long a run looks for what is due, in milliseconds. What was taken up then ends within 25 seconds, and a function within 60.
+const LOOK_FOR: i64 = 30_000;
+/// Pause between two looks, so that what is due within the minute need not wait for the next run, and nobody waits for one who is
+/// slow.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Deals with what is due until nothing is, or the time is up. Returns how many things were due.
@@ -21,14 +21,22 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// # Errors
 /// The table's own, when it cannot be asked what is due.
 pub async fn run(app: &App) -> Result<usize, Error> {
-    let until = app.world.now() + BEGIN_FOR;
+    let until = app.world.now() + LOOK_FOR;
+    let mut sweeper = Sweeper::new(app);
     let mut done = 0;
-    loop {
-        let due = sweep(app).await?;
-        done += due;
-        if due == 0 || app.world.now() >= until {
-            return Ok(done);
+    let looked = loop {
+        match sweeper.look().await {
+            Ok(due) => done += due,
+            Err(error) => break Err(error),
         }
-        tokio::time::sleep(PAUSE).await;
-    }
+        let idle_at_once = sweeper.is_idle();
+        if idle_at_once || app.world.now() >= until {
+            break Ok(done);
+        }
+        let pause = tokio::time::sleep(PAUSE);
+        sweeper.wait(PAUSE).await;
+        pause.await;
+    };
+    sweeper.finish().await;
+    looked
 }

@@ -12,6 +12,12 @@ pub fn rfc3339(at: i64) -> String {
     Timestamp::from_millisecond(at).unwrap_or_default().to_string()
 }
 
+/// Milliseconds since the Unix epoch, from RFC 3339; `None` when it is not that.
+#[must_use]
+pub fn from_rfc3339(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
 /// An approval.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Document {

@@ -4,5 +4,5 @@ pub mod document;
 pub mod events;
 pub mod schedule;
 
-pub use document::{Document, rfc3339};
+pub use document::{Document, from_rfc3339, rfc3339};
 pub use events::{EventType, Told, told};

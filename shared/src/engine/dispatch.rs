@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Error;
-use super::deliver::{attempt, create};
+use super::deliver::{Target, create, first_attempts, wake};
 use super::due::read_soon;
 use super::start::start_stage;
 use super::transition::transition;
@@ -17,7 +17,6 @@ use crate::http::App;
 use crate::providers;
 use crate::sources::{self, News};
 use crate::store::approvals::{APPROVAL, Record};
-use crate::store::deliveries::DeliveryStatus;
 use crate::store::schema::TYPE;
 use crate::store::{Error as StoreError, Item};
 
@@ -86,7 +85,8 @@ fn count_starts(app: &App, change: &Change) {
     }
 }
 
-/// Makes the rows of all events first, then sends each in order, so that a crash while sending loses none.
+/// Makes the rows of all events first, then sends each in order, so that a crash while sending loses none. Where the receiver is
+/// known not to answer, or to be slow, all is left to the source's lane at once.
 async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
     let fuller = fuller(app, change).await?;
     let events = told(change.old.as_ref(), &change.new, fuller.as_ref());
@@ -98,19 +98,20 @@ async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
         Err(StoreError::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
+    let bodies = bodies(app, change, fuller.as_ref(), &source, events).await?;
+    if bodies.is_empty() {
+        return Ok(());
+    }
+    let (to, now) = (Target::open(app, source).await, app.world.now());
+    let queued = to.url().is_some_and(|url| app.receivers.are_left_alone(url, now));
+    if queued {
+        wake(app, &to.source, now).await?;
+    }
     let mut rows = Vec::new();
-    for (told, body) in bodies(app, change, fuller.as_ref(), &source, events).await? {
-        rows.push(create(app, &change.new, &told, body).await?);
+    for (told, body) in bodies {
+        rows.push(create(app, &change.new, &told, body, queued).await?);
     }
-    for mut row in rows {
-        // A row that was there before is somebody else's, or the sweep's; so is one whose receiver does not answer.
-        let is_ours = row.status == DeliveryStatus::Pending && row.version == 1;
-        if is_ours && !app.silent.contains(&row.source, app.world.now()) {
-            attempt(app, &mut row).await?;
-            app.silent.note(&row, app.world.now());
-        }
-    }
-    Ok(())
+    Ok(first_attempts(app, &to, rows, change.old.is_none()).await?)
 }
 
 /// What tells of each event that the source wants and its format has a word for.

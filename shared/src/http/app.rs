@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::clock::World;
 use crate::config::Settings;
 use crate::engine::connections::Connections;
-use crate::engine::deliver::Silent;
+use crate::engine::deliver::Awake;
+use crate::engine::deliver::receivers::Receivers;
 use crate::engine::rules::Rules;
 use crate::engine::usage::Tallies;
 use crate::providers::outbound::Outbound;
@@ -32,8 +33,10 @@ pub struct App {
     pub connections: Arc<Connections>,
     /// Rules that were read lately.
     pub rules: Arc<Rules>,
-    /// Sources whose receivers did not answer lately.
-    pub silent: Arc<Silent>,
+    /// Receivers of sources, and how they answered lately.
+    pub receivers: Arc<Receivers>,
+    /// Lanes that are known to rest.
+    pub awake: Arc<Awake>,
     /// Calls to platforms that are not in the table yet.
     pub tallies: Arc<Tallies>,
 }
@@ -44,9 +47,9 @@ impl App {
     pub fn new(store: Store, data_key: DataKey, world: World, settings: Settings, outbound: Outbound) -> Self {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
         let settings = Arc::new(settings);
-        let (connections, rules) = (Arc::default(), Arc::default());
-        let (silent, tallies) = (Arc::default(), Arc::default());
-        Self { store, data_key, world, settings, outbound, tokens, connections, rules, silent, tallies }
+        let (connections, receivers, awake) = (Arc::default(), Arc::default(), Arc::default());
+        let (rules, tallies) = (Arc::default(), Arc::default());
+        Self { store, data_key, world, settings, outbound, tokens, connections, rules, receivers, awake, tallies }
     }
 
     /// What providers need of the outside, for calls that no quota counts; else [`App::line`].

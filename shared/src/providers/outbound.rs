@@ -120,6 +120,7 @@ pub struct Request {
     guarded: Option<World>,
     free: bool,
     timeout: Option<Duration>,
+    read_at_most: Option<usize>,
     invalid: bool,
 }
 
@@ -147,6 +148,7 @@ impl Request {
             guarded: None,
             free: false,
             timeout: None,
+            read_at_most: None,
             invalid: false,
         }
     }
@@ -178,6 +180,20 @@ impl Request {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
+    }
+
+    /// Reads no more than so many bytes of the answer and leaves the rest: [`Answer::is_cut`] says that there was more. Without it a
+    /// long answer is [`OutboundError::TooLarge`].
+    #[must_use]
+    pub fn read_at_most(mut self, bytes: usize) -> Self {
+        self.read_at_most = Some(bytes);
+        self
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
     }
 
     /// A header.
@@ -241,6 +257,8 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+    /// Whether the body went on beyond what was to be read.
+    pub is_cut: bool,
     headers: HeaderMap,
 }
 
@@ -248,7 +266,7 @@ impl Answer {
     /// An answer without headers, for tests of what reads answers.
     #[cfg(test)]
     pub(crate) fn of(status: u16, body: Vec<u8>) -> Self {
-        Self { status, body, headers: HeaderMap::new() }
+        Self { status, body, is_cut: false, headers: HeaderMap::new() }
     }
 
     /// Whether the status is 2xx.
@@ -354,14 +372,20 @@ impl Outbound {
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        let mut body = Vec::new();
+        let (mut body, mut is_cut) = (Vec::new(), false);
         while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, host))? {
-            if body.len() + chunk.len() > ANSWER_LIMIT {
+            let room = request.read_at_most.unwrap_or(ANSWER_LIMIT) - body.len();
+            if chunk.len() > room && request.read_at_most.is_none() {
                 return Err(OutboundError::TooLarge { host: host.to_owned() });
             }
-            body.extend_from_slice(&chunk);
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                is_cut = true;
+                break;
+            }
         }
-        Ok(Answer { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        Ok(Answer { status, headers, body, is_cut })
     }
 
     /// The client for this URL; `None` if the machine has no usable TLS.
@@ -464,6 +488,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_an_answer_no_more_is_read_than_was_asked_for() {
+        let long = || async { vec![b'x'; 2 * ANSWER_LIMIT] };
+        let url = serve(Router::new().route("/", get(long)).route("/short", get(|| async { "fine" }))).await;
+        let answer = client().send(Request::get(url.clone()).read_at_most(4096)).await.unwrap();
+        assert_eq!((answer.status, answer.body.len(), answer.is_cut), (200, 4096, true));
+        let answer = client().send(Request::get(url.join("/short").unwrap()).read_at_most(4)).await.unwrap();
+        assert_eq!((answer.body.as_slice(), answer.is_cut), (b"fine".as_slice(), false));
+    }
+
+    #[tokio::test]
     async fn private_addresses_are_refused_by_number_and_by_name() {
         let public = Outbound::new(AddressPolicy::PublicOnly, DEFAULT_TIMEOUT);
         for url in ["http://127.0.0.1:9/", "http://localhost:9/"] {
@@ -522,6 +556,7 @@ mod tests {
         let answer = |value: &'static str| Answer {
             status: 429,
             body: Vec::new(),
+            is_cut: false,
             headers: [(RETRY_AFTER, HeaderValue::from_static(value))].into_iter().collect(),
         };
         assert_eq!(answer("3").retry_after_ms(0), Some(3000));

@@ -79,7 +79,11 @@ pub trait Format: Send + Sync + fmt::Debug {
         if answer.is_success() {
             return Verdict::Accepted;
         }
-        Verdict::Refused { error: format!("the receiver answered {}", answer.status), is_final: answer.status == GONE }
+        let error = match answer.status {
+            status @ 300..=399 => format!("the receiver answered {status}: redirects are not followed"),
+            status => format!("the receiver answered {status}"),
+        };
+        Verdict::Refused { error, is_final: answer.status == GONE }
     }
 }
 

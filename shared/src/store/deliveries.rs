@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::query::{Page, Query, Range};
-use super::schema::DUE;
-use super::{Consistency, Error, Item, Store, blank, decode, keys, version};
+use super::schema::{DUE, LIST};
+use super::{Consistency, Error, Item, Key, Store, blank, decode, keys, version};
 use crate::ids::{ApprovalId, DeliveryId, OrgId, SourceId};
 
 /// Where a delivery stands.
@@ -43,12 +43,24 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// How often it was tried.
     pub attempts: u32,
+    /// How often it was refused: what the time of the next attempt follows. A receiver that does not answer is the lane's business.
+    #[serde(default)]
+    pub refusals: u32,
     /// HTTP status of the last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_status: Option<u16>,
     /// What went wrong last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// How the body of the last answer begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_answer: Option<String>,
+    /// When it was last asked for again (milliseconds): from then on it is tried for three days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redelivered_at: Option<i64>,
+    /// Whether it waits in its source's lane, and not for whoever made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub queued: bool,
     /// When it was delivered (milliseconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<i64>,
@@ -74,13 +86,24 @@ impl Delivery {
         Ok(delivery)
     }
 
+    /// From when on it is tried (milliseconds).
+    #[must_use]
+    pub fn tried_from(&self) -> i64 {
+        self.redelivered_at.unwrap_or(self.created_at)
+    }
+
     fn item(&self, version: u64) -> Result<Item, Error> {
         let key = keys::delivery(&self.approval, self.sequence);
         let body: Item = serde_dynamo::to_item(self).map_err(|_| Error::Corrupt { key: key.to_string() })?;
         let mut item = blank(&key, "delivery", version);
         item.extend(body);
+        let place = keys::by_time_and_sequence(self.created_at, &self.approval, self.sequence);
+        item.insert(LIST.pk.into(), AttributeValue::S(keys::deliveries(&self.org, &self.source)));
+        item.insert(LIST.sk.into(), AttributeValue::S(place));
         if let Some(at) = self.next_attempt_at {
-            item.insert(DUE.pk.into(), AttributeValue::S(keys::due_of(self.approval.as_str())));
+            let queue = || keys::queue(&self.source);
+            let partition = if self.queued { queue() } else { keys::due_of(self.approval.as_str()) };
+            item.insert(DUE.pk.into(), AttributeValue::S(partition));
             item.insert(DUE.sk.into(), AttributeValue::N(at.to_string()));
         }
         Ok(item)
@@ -145,4 +168,55 @@ impl Store {
         let items: Result<Vec<Delivery>, Error> = page.items.iter().cloned().map(Delivery::from_item).collect();
         Ok(page.with(items?))
     }
+
+    /// All deliveries of an approval that are still to be sent, in order.
+    ///
+    /// # Errors
+    /// The table's own.
+    pub async fn pending_deliveries(&self, approval: &ApprovalId) -> Result<Vec<Delivery>, Error> {
+        let (mut pending, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.list_deliveries(approval, PAGE, cursor.as_deref()).await?;
+            pending.extend(page.items.into_iter().filter(|row| row.status == DeliveryStatus::Pending));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(pending);
+            }
+        }
+    }
+
+    /// A page of the deliveries to a source whose events happened at `since` (milliseconds) or later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`], or the table's own.
+    pub async fn deliveries_to(&self, to: &ToSource<'_>) -> Result<Page<Delivery>, Error> {
+        let pk = keys::deliveries(to.org, to.source);
+        let range = to.since.map_or(Range::All, |since| Range::From(keys::from_time(since)));
+        let (limit, cursor, forward) = (to.limit, to.cursor, to.oldest_first);
+        let page = self.query(&Query { index: Some(LIST), pk: &pk, range, limit, cursor, forward }).await?;
+        let found: Vec<Key> = page.items.iter().filter_map(Key::of).collect();
+        let items = self.batch_get(&found, Consistency::Strong).await?;
+        let items: Result<Vec<Delivery>, Error> = items.into_iter().map(Delivery::from_item).collect();
+        Ok(page.with(items?))
+    }
+}
+
+/// Deliveries of an approval that are read at once.
+const PAGE: u16 = 100;
+
+/// Which deliveries to a source are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct ToSource<'a> {
+    /// Its organisation.
+    pub org: &'a OrgId,
+    /// The source.
+    pub source: &'a SourceId,
+    /// Of events that happened then (milliseconds) or later; else all.
+    pub since: Option<i64>,
+    /// The oldest first; else the newest.
+    pub oldest_first: bool,
+    /// Most of them.
+    pub limit: u16,
+    /// Where the page before ended.
+    pub cursor: Option<&'a str>,
 }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::query::{Page, Query, Range};
 use super::schema::DUE;
 use super::{Consistency, Error, Item, Store, keys, version};
-use super::{approvals::Record, deliveries::Delivery, polls::Poll};
+use super::{approvals::Record, deliveries::Delivery, lanes::Lane, polls::Poll};
 
 /// After so long an item that this version cannot read is looked at again, in milliseconds.
 const UNREADABLE_AGAIN: i64 = 60 * 60 * 1000;
@@ -15,8 +15,10 @@ const UNREADABLE_AGAIN: i64 = 60 * 60 * 1000;
 pub enum Due {
     /// An approval: a deadline, a start to take up, a withdrawal to repeat, an instance not heard from.
     Approval(Box<Record>),
-    /// A delivery to try again.
+    /// A delivery that whoever made it did not finish with.
     Delivery(Box<Delivery>),
+    /// A source's lane.
+    Lane(Box<Lane>),
     /// A product to ask.
     Poll(Box<Poll>),
 }
@@ -25,6 +27,7 @@ impl Due {
     fn from_item(item: Item) -> Result<Self, Error> {
         let sk = keys::Key::of(&item).map(|key| key.sk).unwrap_or_default();
         Ok(match sk.as_str() {
+            keys::LANE => Self::Lane(Box::new(Lane::from_item(item)?)),
             keys::POLL => Self::Poll(Box::new(Poll::from_item(item)?)),
             sk if sk.starts_with(keys::DELIVERIES) => Self::Delivery(Box::new(Delivery::from_item(item)?)),
             _ => Self::Approval(Box::new(Record::from_item(item)?)),

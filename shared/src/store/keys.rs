@@ -5,7 +5,8 @@
 //! | configuration resource | `<KIND>#<id>` | `<KIND>` | list: `ORG#<org>#<KIND>`, `<id>` |
 //! | approval, state | `APR#<id>` | `STATE` | list: `ORG#<org>#APR`, `<created, 13 digits>#<id>`; applicant: `ORG#<org>#APPLICANT#<who>`, the same; due |
 //! | approval, request | `APR#<id>` | `REQUEST` | |
-//! | delivery | `APR#<id>` | `DLV#<sequence, 8 digits>` | due: `DUE#<shard>`, milliseconds |
+//! | delivery | `APR#<id>` | `DLV#<sequence, 8 digits>` | list: `ORG#<org>#DLV#<source>`, `<created, 13 digits>#<id>#<sequence>`; due: `DUE#<shard>` or `QUEUE#<source>`, milliseconds |
+//! | lane of a source | `SRC#<id>` | `LANE` | due: `DUE#<shard>`, milliseconds |
 //! | what the sweep asks a source's product | `SRC#<id>` | `POLL` | due |
 //! | reverse reference of an instance | `REF#<connection>#<instance>` | `REF` | |
 //! | callback that came before it | `REF#<connection>#<instance>` | `PARKED#<n>` | |
@@ -87,6 +88,9 @@ pub fn list(org: &OrgId, kind: &str) -> String {
     format!("ORG#{org}#{kind}")
 }
 
+/// What the partition keys of all approvals start with.
+pub const APPROVAL: &str = "APR#";
+
 /// The state of an approval.
 #[must_use]
 pub fn approval(id: &ApprovalId) -> Key {
@@ -107,6 +111,39 @@ pub fn delivery(id: &ApprovalId, sequence: u32) -> Key {
 
 /// What the sort keys of all deliveries of an approval start with.
 pub const DELIVERIES: &str = "DLV#";
+
+/// The list of all deliveries to a source.
+#[must_use]
+pub fn deliveries(org: &OrgId, source: &SourceId) -> String {
+    format!("ORG#{org}#DLV#{source}")
+}
+
+/// Place of a delivery in that list: by the time of its event (milliseconds), those of one approval in order.
+#[must_use]
+pub fn by_time_and_sequence(created_at: i64, id: &ApprovalId, sequence: u32) -> String {
+    format!("{}#{sequence:08}", by_time(created_at, id))
+}
+
+/// Where everything that happened at this time (milliseconds) or later begins, in a list by time.
+#[must_use]
+pub fn from_time(at: i64) -> String {
+    format!("{:013}", at.max(0))
+}
+
+/// The lane of a source.
+#[must_use]
+pub fn lane(source: &SourceId) -> Key {
+    Key::new(format!("SRC#{source}"), LANE)
+}
+
+/// The sort key of every lane.
+pub const LANE: &str = "LANE";
+
+/// The partition of what is due that holds the deliveries waiting in a source's lane.
+#[must_use]
+pub fn queue(source: &SourceId) -> String {
+    format!("QUEUE#{source}")
+}
 
 /// What the sweep asks the product of a source.
 #[must_use]
@@ -238,6 +275,12 @@ mod tests {
         assert_eq!(approval(&apr), key("APR#apr_1", "STATE"));
         assert_eq!(request(&apr), key("APR#apr_1", "REQUEST"));
         assert_eq!(delivery(&apr, 7), key("APR#apr_1", "DLV#00000007"));
+        let source: SourceId = "src_1".parse().unwrap();
+        assert_eq!(deliveries(&org, &source), "ORG#org_1#DLV#src_1");
+        assert_eq!(by_time_and_sequence(7, &apr, 302), "0000000000007#apr_1#00000302");
+        assert!(by_time_and_sequence(7, &apr, 302) > from_time(7) && by_time_and_sequence(7, &apr, 302) < from_time(8));
+        assert_eq!(lane(&source), key("SRC#src_1", "LANE"));
+        assert_eq!(queue(&source), "QUEUE#src_1");
         assert_eq!(poll(&"src_1".parse().unwrap()), key("SRC#src_1", "POLL"));
         assert_eq!(approvals(&org), "ORG#org_1#APR");
         assert_eq!(by_time(1_700_000_000_000, &apr), "1700000000000#apr_1");

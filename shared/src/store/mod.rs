@@ -18,6 +18,7 @@ pub mod due;
 pub mod error;
 pub mod external;
 pub mod keys;
+pub mod lanes;
 pub mod leases;
 pub mod members;
 pub mod meter;

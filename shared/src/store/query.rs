@@ -34,6 +34,8 @@ pub enum Range {
     All,
     /// Text that starts so.
     StartsWith(String),
+    /// Text from this one on, itself included.
+    From(String),
     /// Numbers up to this one, itself included.
     UpTo(i64),
 }
@@ -69,6 +71,7 @@ impl Query<'_> {
         match self.range {
             Range::All => "#pk = :pk",
             Range::StartsWith(_) => "#pk = :pk AND begins_with(#sk, :sk)",
+            Range::From(_) => "#pk = :pk AND #sk >= :sk",
             Range::UpTo(_) => "#pk = :pk AND #sk <= :sk",
         }
     }
@@ -86,7 +89,9 @@ impl Query<'_> {
         let mut values = Item::from([(":pk".to_owned(), AttributeValue::S(self.pk.to_owned()))]);
         match &self.range {
             Range::All => {}
-            Range::StartsWith(text) => drop(values.insert(":sk".to_owned(), AttributeValue::S(text.clone()))),
+            Range::StartsWith(text) | Range::From(text) => {
+                drop(values.insert(":sk".to_owned(), AttributeValue::S(text.clone())))
+            }
             Range::UpTo(number) => drop(values.insert(":sk".to_owned(), AttributeValue::N(number.to_string()))),
         }
         values

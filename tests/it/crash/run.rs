@@ -144,18 +144,24 @@ pub(super) async fn instances(world: &World, kind: &str) -> BTreeSet<String> {
     items.iter().map(|instance| instance["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What the receiver got of an approval: event by place in the sequence, which the delivery id ends with. The same may come several times, always the same.
+/// What the receiver got of an approval: event by place in the sequence, which the delivery id ends with. The same may come several
+/// times, always the same; and none comes for the first time after one that follows it.
 pub(super) async fn arrived(world: &World, id: &str) -> BTreeMap<u32, String> {
     let listed = world.sandbox("GET", "/sandbox/receiver/_/deliveries", &Value::Null).await;
     let mut arrived = BTreeMap::new();
-    for delivery in listed["items"].as_array().unwrap() {
+    let mut oldest_first = listed["items"].as_array().unwrap().clone();
+    oldest_first.reverse();
+    for delivery in &oldest_first {
         if delivery["body"]["data"]["id"] != json!(id) {
             continue;
         }
         assert_eq!(delivery["signature_ok"], true, "{delivery}");
         let kind = delivery["type"].as_str().unwrap().trim_start_matches("approval.").to_owned();
         let (_, place) = delivery["webhook_id"].as_str().unwrap().rsplit_once('_').unwrap();
-        let before = arrived.insert(place.parse().unwrap(), kind.clone());
+        let place: u32 = place.parse().unwrap();
+        let is_new = !arrived.contains_key(&place);
+        assert!(!is_new || arrived.last_key_value().is_none_or(|(last, _)| *last < place), "too late: {delivery}");
+        let before = arrived.insert(place, kind.clone());
         assert!(before.is_none_or(|before| before == kind), "{delivery}: its id was another event's");
     }
     arrived

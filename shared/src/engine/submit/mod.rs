@@ -288,7 +288,11 @@ pub async fn source(app: &App, caller: &Caller, body: &Body) -> Result<Source, P
     }
 }
 
-async fn only_source(app: &App, caller: &Caller) -> Result<Source, Problem> {
+/// The one source of the caller's organisation.
+///
+/// # Errors
+/// 422 `source_missing` where there is none, or more than one to choose from.
+pub async fn only_source(app: &App, caller: &Caller) -> Result<Source, Problem> {
     let mut page = app.store.list::<Source>(&caller.org, 2, None).await?;
     match (page.items.pop(), page.items.is_empty()) {
         (Some(only), true) => Ok(only.value),

@@ -1,117 +1,183 @@
-//! What is due: deadlines, starts whose lease ran out, withdrawals to repeat, instances not heard from, deliveries to try again,
-//! products to ask.
+//! What is due: deadlines, starts whose lease ran out, withdrawals to repeat, instances not heard from, lanes of sources with
+//! deliveries that wait, products to ask.
 //!
-//! One round reads a bounded number of due things and deals with them side by side; what is left is due in the next. Each
-//! thing's time is pushed on before it is dealt with, so one that fails, or takes the process with it, stands in nobody's way.
+//! One look reads a bounded number of due things, which are then dealt with side by side; what is left is due at the next look. Each
+//! thing's time is pushed on before it is dealt with, so one that fails, or takes the process with it, stands in nobody's way. Looks
+//! follow each other whether or not everything of the one before is done: who is slow holds up his own.
 
 mod approval;
-mod delivery;
-mod lanes;
+mod places;
 mod poll;
+mod queue;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::timeout;
 
 use super::Error;
 use crate::http::App;
-use crate::ids::ApprovalId;
+use crate::ids::{ApprovalId, SourceId};
 use crate::store::approvals::Record;
-use crate::store::deliveries::Delivery;
 use crate::store::due::Due;
 use crate::store::polls::Poll;
 use crate::store::schema::DUE_SHARDS;
-use delivery::Receivers;
-use lanes::Lanes;
+use places::Places;
+use queue::Waiting;
 
-/// Most things of one partition in one round, and how many are read at once.
+/// Most things of one partition in one look, and how many are read at once.
 const MOST: usize = 100;
 const PAGE: u16 = 50;
-/// Partitions that are read, approvals and deliveries that are dealt with at the same time, and how many of them may be of one
-/// connection or one source.
+/// Partitions that are read and approvals that are dealt with at the same time, and how many of them may be of one connection.
 const SHARDS_AT_ONCE: usize = 8;
 const APPROVALS_AT_ONCE: usize = 8;
 const OF_ONE_CONNECTION: usize = 4;
-const DELIVERIES_AT_ONCE: usize = 16;
-const OF_ONE_SOURCE: usize = 2;
-/// How long a round takes up new things, and how long it then waits for those that were taken up. What is given up goes on as
-/// after a crash.
+/// Products that are asked at the same time.
+const PRODUCTS_AT_ONCE: usize = 16;
+/// Lanes that are run at the same time whose receivers answer, and those of which that is not known.
+const ANSWERING_AT_ONCE: usize = 64;
+const ASKED_AT_ONCE: usize = 64;
+/// How long the end of a sweep lets new things be taken up, and how long it then waits for those that were taken up. What is given
+/// up goes on as after a crash.
 const TAKE_UP: Duration = Duration::from_secs(10);
 const GIVE_UP: Duration = Duration::from_secs(15);
 
-/// What was read to be dealt with in one round.
+/// What was read to be dealt with.
 #[derive(Default)]
 struct Found {
     approvals: Vec<Record>,
-    /// Of one approval in the order of their events.
-    deliveries: BTreeMap<ApprovalId, Vec<Delivery>>,
+    /// By source.
+    lanes: HashMap<SourceId, Waiting>,
     polls: Vec<Poll>,
 }
 
-/// What a round shares.
+/// What all that is dealt with shares.
 struct Round {
     app: App,
     /// No new thing is taken up any more.
-    is_over: AtomicBool,
-    connections: Lanes,
-    sources: Lanes,
-    receivers: Receivers,
+    is_over: Arc<AtomicBool>,
+    connections: Places,
+    products: Places,
+    answering: Places,
+    asked: Places,
 }
 
-/// Deals with what is due now: one round. Returns how many things were due. One that fails does not hold up the others.
+/// What is dealt with just now.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Thing {
+    Approval(ApprovalId),
+    Lane(SourceId),
+    Poll(SourceId),
+}
+
+/// Looks for what is due and deals with it, for as long as it lives.
+pub struct Sweeper {
+    round: Arc<Round>,
+    running: JoinSet<Result<(), Error>>,
+    busy: HashMap<Thing, Id>,
+}
+
+/// Deals with what is due now: one look, until all is done. Returns how many things were due. One that fails does not hold up
+/// the others.
 ///
 /// # Errors
 /// The table's own, when it cannot be asked what is due of any partition.
 pub async fn sweep(app: &App) -> Result<usize, Error> {
-    let now = app.world.now();
-    let found = look(app, now).await?;
-    let due = found.approvals.len() + found.deliveries.values().map(Vec::len).sum::<usize>() + found.polls.len();
-    if due == 0 {
-        app.flush_usage().await;
-        return Ok(0);
-    }
-    let round = Arc::new(Round {
-        app: app.clone(),
-        is_over: AtomicBool::new(false),
-        connections: Lanes::new(APPROVALS_AT_ONCE, OF_ONE_CONNECTION),
-        sources: Lanes::new(DELIVERIES_AT_ONCE, OF_ONE_SOURCE),
-        receivers: Receivers::default(),
-    });
-    let mut running = JoinSet::new();
-    for record in found.approvals {
-        let round = Arc::clone(&round);
-        running.spawn(async move { round.approval(record, now).await });
-    }
-    for deliveries in found.deliveries.into_values() {
-        let round = Arc::clone(&round);
-        running.spawn(async move { round.deliveries(deliveries).await });
-    }
-    for poll in found.polls {
-        let round = Arc::clone(&round);
-        running.spawn(async move { round.poll(poll, now).await });
-    }
-    if timeout(TAKE_UP, join(&mut running)).await.is_err() {
-        round.is_over.store(true, Ordering::Relaxed);
-        if timeout(GIVE_UP, join(&mut running)).await.is_err() {
-            // What is still running when the set is dropped is stopped where it is.
-            tracing::warn!(left = running.len(), "the round was too long; what is left goes on in the next");
-        }
-    }
-    app.flush_usage().await;
-    Ok(due)
+    let mut sweeper = Sweeper::new(app);
+    let due = sweeper.look().await;
+    sweeper.finish().await;
+    due
 }
 
-/// Waits until all is done.
-async fn join(running: &mut JoinSet<Result<(), Error>>) {
-    while let Some(done) = running.join_next().await {
-        match done {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "something due failed; it is tried again later"),
-            Err(error) => tracing::error!(%error, "something due ended in a panic"),
+impl Sweeper {
+    /// One that has not looked yet.
+    #[must_use]
+    pub fn new(app: &App) -> Self {
+        let round = Round {
+            app: app.clone(),
+            is_over: Arc::default(),
+            connections: Places::new(APPROVALS_AT_ONCE, OF_ONE_CONNECTION),
+            products: Places::new(PRODUCTS_AT_ONCE, 1),
+            answering: Places::new(ANSWERING_AT_ONCE, 1),
+            asked: Places::new(ASKED_AT_ONCE, 1),
+        };
+        Self { round: Arc::new(round), running: JoinSet::new(), busy: HashMap::new() }
+    }
+
+    /// Looks what is due and begins to deal with it. Returns how many things were due that were not being dealt with already; of
+    /// deliveries that wait, those that were left by whoever made them and each lane count as one.
+    ///
+    /// # Errors
+    /// The table's own, when it cannot be asked what is due of any partition.
+    pub async fn look(&mut self) -> Result<usize, Error> {
+        let now = self.round.app.world.now();
+        let found = look(&self.round.app, now).await?;
+        let mut due = 0;
+        for record in found.approvals {
+            let round = Arc::clone(&self.round);
+            let thing = Thing::Approval(record.id.clone());
+            due += self.begin(thing, 1, async move { round.approval(record, now).await });
+        }
+        for (source, waiting) in found.lanes {
+            let (round, count) = (Arc::clone(&self.round), waiting.count());
+            due += self.begin(Thing::Lane(source), count, async move { round.lane(waiting).await });
+        }
+        for poll in found.polls {
+            let round = Arc::clone(&self.round);
+            let thing = Thing::Poll(poll.source.clone());
+            due += self.begin(thing, 1, async move { round.poll(poll, now).await });
+        }
+        Ok(due)
+    }
+
+    fn begin(
+        &mut self,
+        thing: Thing,
+        count: usize,
+        work: impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) -> usize {
+        if self.busy.contains_key(&thing) {
+            return 0;
+        }
+        let id = self.running.spawn(work).id();
+        self.busy.insert(thing, id);
+        count
+    }
+
+    /// Whether nothing is being dealt with.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Waits until nothing is being dealt with any more, for so long at most. Returns whether nothing is.
+    pub async fn wait(&mut self, most: Duration) -> bool {
+        timeout(most, self.join()).await.is_ok()
+    }
+
+    /// Takes up nothing more after a while, and waits for the rest; what takes too long is stopped where it is.
+    pub async fn finish(mut self) {
+        if !self.wait(TAKE_UP).await {
+            self.round.is_over.store(true, Ordering::Relaxed);
+            if !self.wait(GIVE_UP).await {
+                tracing::warn!(left = self.running.len(), "the round was too long; what is left goes on in the next");
+            }
+        }
+        self.round.app.flush_usage().await;
+    }
+
+    async fn join(&mut self) {
+        while let Some(done) = self.running.join_next_with_id().await {
+            let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+            self.busy.retain(|_, running| *running != id);
+            match done {
+                Ok((_, Ok(()))) => {}
+                Ok((_, Err(error))) => tracing::warn!(%error, "something due failed; it is tried again later"),
+                Err(error) => tracing::error!(%error, "something due ended in a panic"),
+            }
         }
     }
 }
@@ -137,12 +203,11 @@ async fn look(app: &App, now: i64) -> Result<Found, Error> {
         }
     }
     match failed {
-        Some(error) if found.approvals.is_empty() && found.deliveries.is_empty() => return Err(error),
+        Some(error) if found.approvals.is_empty() && found.lanes.is_empty() && found.polls.is_empty() => {
+            return Err(error);
+        }
         Some(error) => tracing::warn!(%error, "a part of what is due could not be read"),
         None => {}
-    }
-    for deliveries in found.deliveries.values_mut() {
-        deliveries.sort_by_key(|delivery| delivery.sequence);
     }
     Ok(found)
 }
@@ -165,7 +230,15 @@ impl Found {
         match thing {
             Due::Approval(record) => self.approvals.push(*record),
             Due::Poll(poll) => self.polls.push(*poll),
-            Due::Delivery(delivery) => self.deliveries.entry(delivery.approval.clone()).or_default().push(*delivery),
+            Due::Delivery(row) => {
+                let waiting = self.lanes.entry(row.source.clone());
+                waiting.or_insert_with(|| Waiting::of(&row.source, &row.org)).left.push(*row);
+            }
+            Due::Lane(lane) => {
+                let waiting = self.lanes.entry(lane.source.clone());
+                let waiting = waiting.or_insert_with(|| Waiting::of(&lane.source, &lane.org));
+                waiting.lane = Some(*lane);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ impl Round {
     /// Takes a source's turn that was due at `now` (milliseconds). It holds a place of its source, so that a product which does not
     /// answer holds up nobody else.
     pub(super) async fn poll(&self, poll: Poll, now: i64) -> Result<(), Error> {
-        let _place = self.sources.place(poll.source.as_str()).await;
+        let _place = self.products.place(poll.source.as_str()).await;
         if self.goes_on() { run(&self.app, poll, now, &|| self.goes_on()).await } else { Ok(()) }
     }
 }

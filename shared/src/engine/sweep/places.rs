@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Places for work, in all and for each name.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(super) struct Places {
     all: Arc<Semaphore>,
     of_one: usize,
     named: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -20,7 +20,7 @@ pub(super) struct Place {
     _all: Option<OwnedSemaphorePermit>,
 }
 
-impl Lanes {
+impl Places {
     pub(super) fn new(all: usize, of_one: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), of_one, named: Mutex::default() }
     }
@@ -44,8 +44,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_name_does_not_take_the_places_of_the_others() {
-        let lanes = Arc::new(Lanes::new(3, 2));
-        let soon = async |name: &str| tokio::time::timeout(Duration::from_millis(20), lanes.place(name)).await.ok();
+        let places = Arc::new(Places::new(3, 2));
+        let soon = async |name: &str| tokio::time::timeout(Duration::from_millis(20), places.place(name)).await.ok();
         let (first, second) = (soon("a").await.unwrap(), soon("a").await.unwrap());
         assert!(soon("a").await.is_none(), "two of one name");
         let third = soon("b").await.unwrap();

@@ -1,0 +1,144 @@
+//! The lane of a source: woken by whoever leaves a delivery to it.
+//!
+//! **The lane before the row**: a row that stands in the queue is looked for by nobody but the lane, so the lane is in the table
+//! first. An empty lane goes away only when nobody has touched it for minutes, since the index in which the queue stands may be behind.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::config::Source;
+use crate::http::App;
+use crate::ids::SourceId;
+use crate::store::Error;
+use crate::store::deliveries::Delivery;
+use crate::store::lanes::Lane;
+
+/// For how long a run of the sweep has a lane to itself, in milliseconds.
+pub(crate) const HELD_FOR: i64 = 60_000;
+/// For how long after a touch a lane is looked at every minute, and not removed, in milliseconds.
+pub(crate) const TOUCHED_FOR: i64 = 300_000;
+/// Touches within so long (milliseconds) are one.
+const SAME_TOUCH: i64 = 60_000;
+/// How often a lost race for a lane is begun again.
+const MOST_RACES: u32 = 8;
+/// Most lanes that are remembered.
+const MOST: usize = 1_000;
+
+/// The lanes of which this process knows that they rest: when they were touched, and until when (milliseconds).
+#[derive(Debug, Default)]
+pub struct Awake(Mutex<HashMap<SourceId, (i64, i64)>>);
+
+impl Awake {
+    fn knows(&self, source: &SourceId, now: i64) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(source).is_some_and(|(touched_at, rests_until)| now - touched_at < SAME_TOUCH && *rests_until > now)
+    }
+
+    fn note(&self, lane: &Lane) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        match lane.rests_until {
+            Some(until) => _ = known.insert(lane.source.clone(), (lane.touched_at, until)),
+            None => _ = known.remove(&lane.source),
+        }
+    }
+}
+
+/// Sees to it that the source's lane is run at `at` (milliseconds), or when its receiver may be called again. Costs nothing while
+/// this process knows that it rests, and a read while it is known to others.
+///
+/// # Errors
+/// The table's own.
+pub(crate) async fn wake(app: &App, source: &Source, at: i64) -> Result<(), Error> {
+    if app.awake.knows(&source.id, app.world.now()) {
+        return Ok(());
+    }
+    change(app, source, |lane, now| {
+        let due_at = at.max(lane.rests_until.unwrap_or(at));
+        let is_seen = match lane.held_until.filter(|until| *until > now) {
+            // Who has it looks once more when it was touched meanwhile.
+            Some(until) => lane.touched_at > until - HELD_FOR,
+            None => now - lane.touched_at < SAME_TOUCH && lane.due_at <= due_at,
+        };
+        if is_seen && lane.version > 0 {
+            return false;
+        }
+        lane.touched_at = now;
+        lane.due_at = if lane.version > 0 { lane.due_at.min(due_at) } else { due_at };
+        true
+    })
+    .await
+}
+
+/// Leaves the source's receiver alone until then (milliseconds): it asked for it.
+///
+/// # Errors
+/// The table's own.
+pub(super) async fn rest(app: &App, source: &Source, until: i64) -> Result<(), Error> {
+    change(app, source, |lane, now| {
+        if lane.held_until.is_some_and(|held| held > now) {
+            // Whoever has it will hear it too.
+            return false;
+        }
+        lane.touched_at = now;
+        lane.rest_until(until);
+        true
+    })
+    .await
+}
+
+/// Sees to it that the source's lane is run now, even if its receiver is being left alone: somebody asked for it.
+///
+/// # Errors
+/// The table's own.
+pub(super) async fn rouse(app: &App, source: &Source) -> Result<(), Error> {
+    change(app, source, |lane, now| {
+        if lane.version > 0 && lane.rests_until.is_none() && lane.due_at <= now && lane.touched_at == now {
+            return false;
+        }
+        (lane.touched_at, lane.rests_until) = (now, None);
+        lane.due_at = now.max(lane.held_until.unwrap_or(now));
+        true
+    })
+    .await
+}
+
+async fn change(app: &App, source: &Source, mut change: impl FnMut(&mut Lane, i64) -> bool) -> Result<(), Error> {
+    for _ in 0..MOST_RACES {
+        let now = app.world.now();
+        let found = app.store.lane(&source.id).await?;
+        let mut lane = found.unwrap_or_else(|| Lane::new(source.id.clone(), source.org.clone(), now));
+        if change(&mut lane, now) {
+            match app.store.put_lane(&mut lane).await {
+                Ok(()) => {}
+                Err(Error::Conflict { .. }) => continue,
+                Err(error) => return Err(error),
+            }
+        }
+        app.awake.note(&lane);
+        return Ok(());
+    }
+    Err(Error::Conflict { current: Default::default() })
+}
+
+/// Leaves deliveries that this process made to the lane, to be tried at `at` (milliseconds): nothing was sent.
+///
+/// # Errors
+/// The table's own.
+pub(crate) async fn queue(app: &App, source: &Source, rows: Vec<Delivery>, at: i64) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    wake(app, source, at).await?;
+    for mut row in rows {
+        (row.queued, row.next_attempt_at) = (true, Some(at));
+        match app.store.update_delivery(&mut row).await {
+            // Somebody else has dealt with it.
+            Ok(()) | Err(Error::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Sending again what was asked for again: under the same id, with attempts that start anew, in its place among the events of its
+//! approval.
+
+use super::lane::rouse;
+use crate::config::Source;
+use crate::http::App;
+use crate::ids::OrgId;
+use crate::store::Error;
+use crate::store::deliveries::{Delivery, DeliveryStatus, ToSource};
+
+/// Most deliveries that one call sends again, and that it looks at for that.
+pub const MOST: usize = 200;
+const LOOKED_AT: usize = 1_000;
+const PAGE: u16 = 100;
+/// How often a lost race for a row is begun again.
+const MOST_RACES: u32 = 4;
+
+/// Which deliveries of a source are to be sent again. Pending ones are on their way anyway.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Of events that happened then (milliseconds) or later.
+    pub since: i64,
+    /// Those that were delivered.
+    pub delivered: bool,
+    /// Those that were given up.
+    pub dead: bool,
+    /// Where the call before ended.
+    pub cursor: Option<&'a str>,
+}
+
+/// What a call did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redelivered {
+    /// How many deliveries are sent again.
+    pub count: usize,
+    /// How to go on; `None` when all were looked at.
+    pub next_cursor: Option<String>,
+}
+
+/// Sends a delivery again, whatever it has come to.
+///
+/// # Errors
+/// The table's own.
+pub async fn one(app: &App, source: &Source, row: Delivery) -> Result<Delivery, Error> {
+    rouse(app, source).await?;
+    again(app, row, |_| true).await
+}
+
+/// Sends those deliveries of a source again, the oldest first and so many in one call.
+///
+/// # Errors
+/// [`Error::InvalidCursor`], or the table's own.
+pub async fn many(app: &App, org: &OrgId, source: &Source, asked: Asked<'_>) -> Result<Redelivered, Error> {
+    let wanted = |row: &Delivery| match row.status {
+        DeliveryStatus::Pending => false,
+        DeliveryStatus::Delivered => asked.delivered,
+        DeliveryStatus::Dead => asked.dead,
+    };
+    let (mut count, mut looked, mut cursor) = (0, 0, asked.cursor.map(str::to_owned));
+    loop {
+        let limit = PAGE.min(u16::try_from(MOST - count).unwrap_or(PAGE));
+        let since = Some(asked.since);
+        let to = ToSource { org, source: &source.id, since, oldest_first: true, limit, cursor: cursor.as_deref() };
+        let page = app.store.deliveries_to(&to).await?;
+        looked += page.items.len();
+        cursor = page.next_cursor;
+        for row in page.items.into_iter().filter(wanted) {
+            if count == 0 {
+                // The lane before the rows.
+                rouse(app, source).await?;
+            }
+            again(app, row, wanted).await?;
+            count += 1;
+        }
+        if cursor.is_none() || count >= MOST || looked >= LOOKED_AT {
+            break;
+        }
+    }
+    if count > 0 {
+        // It may have looked at its queue meanwhile.
+        rouse(app, source).await?;
+    }
+    Ok(Redelivered { count, next_cursor: cursor })
+}
+
+async fn again(app: &App, mut row: Delivery, wanted: impl Fn(&Delivery) -> bool) -> Result<Delivery, Error> {
+    for _ in 0..MOST_RACES {
+        if !wanted(&row) {
+            return Ok(row);
+        }
+        let now = app.world.now();
+        (row.status, row.attempts, row.refusals) = (DeliveryStatus::Pending, 0, 0);
+        row.delivered_at = None;
+        (row.queued, row.redelivered_at, row.next_attempt_at) = (true, Some(now), Some(now));
+        match app.store.update_delivery(&mut row).await {
+            Ok(()) => return Ok(row),
+            Err(Error::Conflict { .. }) => row = app.store.delivery(&row.approval, row.sequence).await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Conflict { current: Default::default() })
+}
