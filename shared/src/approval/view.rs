@@ -89,7 +89,7 @@ impl View {
     pub fn lacks_deciders(&self) -> bool {
         let nodes = || self.stages.iter().flat_map(|stage| &stage.nodes);
         let mut passed = nodes().filter(|node| node.status == NodeStatus::Approved);
-        passed.any(|node| node.tasks.iter().all(|task| task.status != TaskStatus::Approved))
+        passed.any(NodeView::lacks_deciders)
             || (self.status == Status::Rejected
                 && !nodes().any(|node| node.status == NodeStatus::Rejected)
                 // A rule and the deadline reject without anybody.
@@ -119,6 +119,20 @@ pub struct NodeView {
     pub deviation: Deviation,
     /// Its tasks.
     pub tasks: Vec<TaskView>,
+}
+
+impl NodeView {
+    /// Whether this node, which has passed, did so by people of whom it is not known yet: nobody has approved, or not everybody
+    /// who had to. Whom the platform left out has an end too.
+    fn lacks_deciders(&self) -> bool {
+        let approved = self.tasks.iter().filter(|task| task.status == TaskStatus::Approved).count();
+        let missing = match self.mode {
+            Mode::All | Mode::Sequential => self.tasks.iter().any(|task| task.decided_at.is_none()),
+            Mode::AtLeast(least) => approved < usize::from(least),
+            Mode::Any => false,
+        };
+        approved == 0 || missing
+    }
 }
 
 /// A task, as seen from outside.

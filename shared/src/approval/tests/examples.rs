@@ -67,6 +67,21 @@ fn an_instance_may_end_before_its_last_task() {
 }
 
 #[test]
+fn an_instance_may_end_before_the_last_of_several_is_told() {
+    let mut approval = with(&[(Mode::All, &["a", "b"])]);
+    approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 300)))));
+    approval.apply(0, finished(Outcome::Approved, 390));
+    assert!(approval.view().lacks_deciders(), "b had to approve too");
+    approval.apply(0, task("2", fact("b", 1, Some((TaskOutcome::Approved, 389)))));
+    assert!(!approval.view().lacks_deciders());
+    let mut left_out = with(&[(Mode::All, &["a", "b"])]);
+    left_out.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 300)))));
+    left_out.apply(0, task("2", fact("b", 1, Some((TaskOutcome::Skipped, 301)))));
+    left_out.apply(0, finished(Outcome::Approved, 390));
+    assert!(!left_out.view().lacks_deciders(), "the platform asked b for nothing");
+}
+
+#[test]
 fn a_transfer_is_not_a_decision_and_asks_for_a_reading() {
     let mut approval = with(&[(Mode::All, &["a", "b"])]);
     approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Transferred, 50)))));
