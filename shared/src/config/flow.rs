@@ -165,7 +165,7 @@ fn check_approvers(
                 errors.text(pointer, text, LONGEST_NAME);
             }
             Approver::Supervisor(_) => unsupported.approvers.push(pointer, "`supervisor` cannot be resolved yet"),
-            Approver::Member(_) | Approver::WorkspaceAdministrators => {}
+            Approver::Member(_) | Approver::WorkspaceAdministrators | Approver::Nobody { .. } => {}
         }
     }
 }

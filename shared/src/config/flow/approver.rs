@@ -25,6 +25,13 @@ pub enum Approver {
     WorkspaceAdministrators,
     /// `{"supervisor": n}`: so many levels up from the applicant.
     Supervisor(u8),
+    /// Somebody whom a product names and who is nobody here. No request or flow can write it.
+    Nobody {
+        /// Who, for people.
+        who: String,
+        /// Why, and what can be done.
+        why: String,
+    },
 }
 
 /// For people: `mobile 13900000000`.
@@ -38,6 +45,7 @@ impl fmt::Display for Approver {
             Self::Role(text) => write!(f, "role {text}"),
             Self::WorkspaceAdministrators => f.write_str("workspace administrators"),
             Self::Supervisor(levels) => write!(f, "supervisor {levels}"),
+            Self::Nobody { who, .. } => f.write_str(who),
         }
     }
 }
@@ -107,6 +115,7 @@ impl Serialize for Approver {
             Self::Role(text) => map.serialize_entry("role", text)?,
             Self::WorkspaceAdministrators => map.serialize_entry("workspace_administrators", &true)?,
             Self::Supervisor(levels) => map.serialize_entry("supervisor", levels)?,
+            Self::Nobody { who, .. } => map.serialize_entry("nobody", who)?,
         }
         map.end()
     }

@@ -208,6 +208,7 @@ impl People<'_> {
                 }
                 self.each(platform, administrators, &mut named).await?;
             }
+            Approver::Nobody { why, .. } => named.add(approver, Err(Missing::Nobody(why.clone())))?,
             Approver::Supervisor(_) => {
                 return Err(Missing::Field("approvers by `supervisor` cannot be resolved".into()));
             }

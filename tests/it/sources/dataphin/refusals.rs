@@ -106,6 +106,26 @@ async fn people_who_are_nobody_here_are_named() {
 }
 
 #[tokio::test]
+async fn administrators_stand_in_for_people_who_are_nobody_here() {
+    let dataphin = Dataphin::without_people(json!({})).await;
+    let members = dataphin.get("/v1/members").await.json["items"].as_array().unwrap().clone();
+    let administrator = members.iter().find(|member| member["mobile"] == "13800000003").unwrap()["id"].clone();
+    let workspace = json!({"name": "Data", "administrators": [administrator]});
+    let workspace = dataphin.make("/v1/workspaces", &workspace).await["id"].clone();
+    let flow = json!({
+        "name": "With a fallback", "nodes_from_request": true, "fallback": "workspace_administrators",
+        "stages": [{"connection": dataphin.connection().await}],
+    });
+    let flow = dataphin.make("/v1/flows", &flow).await["id"].clone();
+    dataphin.change(&json!({"default_flow": flow, "workspace": workspace})).await;
+    dataphin.submits(&form_with("form-1", &[("1", "OR", &["alpha", "beta"])])).await;
+    let approval = dataphin.get("/v1/approvals").await.json["items"][0].clone();
+    let node = &approval["stages"][0]["nodes"][0];
+    assert_eq!((&node["fallback"], &node["tasks"][0]["assignee"]["member"]), (&json!(true), &administrator), "{node}");
+    assert!(node["missing"][0].as_str().unwrap().contains("userSourceId alpha"), "{node}");
+}
+
+#[tokio::test]
 async fn nodes_need_a_flow_that_takes_them() {
     let dataphin = Dataphin::start(json!({})).await;
     let connection = dataphin.connection().await;

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use axum::http::StatusCode;
 use countersign::config::{Approver, NodeSpec};
 use countersign::engine::submit::{Applicant, Body};
 use countersign::http::{App, Problem};
@@ -39,10 +38,10 @@ enum Meaning {
 }
 
 impl Mapped {
-    /// Finds everybody.
+    /// Finds everybody. An approver who is nobody here is left to the flow: somebody else may be asked.
     ///
     /// # Errors
-    /// Names all approvers who cannot be found.
+    /// The table's own.
     pub(super) async fn of(app: &App, call: &Call, form: &Form) -> Result<Self, Refusal> {
         let meaning = match call.receiver.setting("user_source_id_is") {
             Some("account") => Meaning::Account,
@@ -52,31 +51,19 @@ impl Mapped {
         };
         let users = || form.nodes.iter().flat_map(|node| &node.users).chain([&form.applicant]);
         let members = members(app, &call.source.id, users()).await.map_err(|error| Refusal::of(&error.into()))?;
-        let (mut nodes, mut taken, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut nodes, mut taken) = (Vec::new(), Vec::new());
         for (index, node) in form.nodes.iter().enumerate() {
             let (mut approvers, mut places) = (Vec::new(), Vec::new());
             for (place, user) in node.users.iter().enumerate() {
-                match approver(user, &members, meaning) {
-                    // Two people of Dataphin may be one of ours.
-                    Some(approver) if approvers.contains(&approver) => {}
-                    Some(approver) => {
-                        approvers.push(approver);
-                        places.push(place);
-                    }
-                    None => missing.push(format!("node {}: {}", index + 1, user.shown())),
+                let approver = approver(user, &members, meaning).unwrap_or_else(|| nobody(user, &call.source.id));
+                // Two people of Dataphin may be one of ours.
+                if !approvers.contains(&approver) {
+                    approvers.push(approver);
+                    places.push(place);
                 }
             }
             nodes.push(NodeSpec { name: format!("节点 {0} Node {0}", index + 1), mode: node.mode, approvers });
             taken.push(places);
-        }
-        if !missing.is_empty() {
-            let message = format!(
-                "these approvers are nobody here: {}. Give each one's userSourceId to a member as the id of source {}, or set the \
-                 source's `user_source_id_is`",
-                missing.join("; "),
-                call.source.id
-            );
-            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "person_not_found", message));
         }
         let known = users().map(|user| known(user, &members, meaning)).collect();
         let applicant = applicant(&form.applicant, &members, meaning, &call.source.name);
@@ -175,6 +162,14 @@ fn approver(user: &User, members: &Members<'_>, meaning: Meaning) -> Option<Appr
         Meaning::Mobile => Some(Approver::Mobile(id.to_owned())),
         Meaning::Email => Some(Approver::Email(id.to_owned())),
     }
+}
+
+/// An approver who is no member, and of whom the source's settings say nothing else.
+fn nobody(user: &User, source: &SourceId) -> Approver {
+    let why = format!(
+        "is nobody here. Give the userSourceId to a member as the id of source {source}, or set the source's `user_source_id_is`"
+    );
+    Approver::Nobody { who: user.shown(), why }
 }
 
 /// Who asks. Nobody who can be found is the connection's default applicant; the platform's people read the name.
