@@ -187,7 +187,7 @@ fn links_lead_somewhere() {
 #[test]
 fn modules_that_the_documentation_names_are_there() {
     let mut files = Vec::new();
-    for folder in ["functions", "local", "shared", "tests"] {
+    for folder in ["functions", "local", "scripts", "shared", "tests"] {
         sources(&root().join(folder), &mut files);
     }
     let mut missing = Vec::new();
