@@ -4,7 +4,7 @@
 //! there are few of them, nested twice at the most, and nothing that a loop's variable can hold is larger than a part of
 //! the request. That holds because a loop goes over a part of the request, over a list of parts and literals, or over
 //! what `filter` and `map` make of these, and `map` only picks. So the steps over a request of known size are bounded
-//! before they are taken: [`Shape::steps`].
+//! before they are taken: `Shape::steps`.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, operators};
