@@ -2,7 +2,7 @@
 //! on the embedded table and on AWS's own.
 
 use countersign::approval::{Closed, Closure, Event, Mode, Outcome};
-use countersign::ids::{ApprovalId, DeliveryId, OrgId};
+use countersign::ids::{ApprovalId, OrgId};
 use countersign::store::approvals::{Lost, Record};
 use countersign::store::deliveries::{Delivery, DeliveryStatus};
 use countersign::store::due::Due;
@@ -171,27 +171,9 @@ async fn parked_callbacks_wait_beside_the_reference_and_each_is_kept_once() {
 }
 
 fn delivery(approval: &ApprovalId, sequence: u32, next: Option<i64>) -> Delivery {
-    Delivery {
-        id: DeliveryId::of(approval, sequence),
-        approval: approval.clone(),
-        org: org("1"),
-        source: "src_1".parse().unwrap(),
-        sequence,
-        event: "approval.approved".to_owned(),
-        body: "{}".to_owned(),
-        created_at: NOW,
-        status: DeliveryStatus::Pending,
-        attempts: 0,
-        refusals: 0,
-        last_status: None,
-        last_error: None,
-        last_answer: None,
-        redelivered_at: None,
-        queued: false,
-        delivered_at: None,
-        next_attempt_at: next,
-        version: 0,
-    }
+    let (org, source, event) = (org("1"), "src_1".parse().unwrap(), "approval.approved");
+    let new = Delivery::new(org, source, approval.clone(), sequence, event, "{}".to_owned(), NOW);
+    Delivery { next_attempt_at: next, ..new }
 }
 
 #[tokio::test]

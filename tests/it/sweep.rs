@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign::approval::Mode;
 use countersign::engine::sweep::sweep;
-use countersign::ids::{ApprovalId, DeliveryId};
-use countersign::store::deliveries::{Delivery, DeliveryStatus};
+use countersign::ids::ApprovalId;
+use countersign::store::deliveries::Delivery;
 use countersign::store::schema::DUE_SHARDS;
 use countersign::store::{Consistency, Item, keys};
 use countersign_tests::desk::{Desk, make};
@@ -55,27 +55,10 @@ async fn what_cannot_be_read_blocks_nobody() {
 
 fn delivery(desk: &Desk, source: &str, approval: &ApprovalId, sequence: u32) -> Delivery {
     let now = desk.app.world.now();
-    Delivery {
-        id: DeliveryId::of(approval, sequence),
-        approval: approval.clone(),
-        org: desk.org.clone(),
-        source: source.parse().unwrap(),
-        sequence,
-        event: "approval.approved".to_owned(),
-        body: format!("{{\"n\":{sequence}}}"),
-        created_at: now - 1_000,
-        status: DeliveryStatus::Pending,
-        attempts: 0,
-        refusals: 0,
-        last_status: None,
-        last_error: None,
-        last_answer: None,
-        redelivered_at: None,
-        queued: false,
-        delivered_at: None,
-        next_attempt_at: Some(now - 500),
-        version: 0,
-    }
+    let (source, body) = (source.parse().unwrap(), format!("{{\"n\":{sequence}}}"));
+    let (org, event) = (desk.org.clone(), "approval.approved");
+    let new = Delivery::new(org, source, approval.clone(), sequence, event, body, now - 1_000);
+    Delivery { next_attempt_at: Some(now - 500), ..new }
 }
 
 async fn source(desk: &Desk, url: &str) -> String {

@@ -88,14 +88,6 @@ impl Source {
         Ok(Receiver { url, settings: self.settings.clone(), secrets: secrets?, signing })
     }
 
-    /// The secret that its deliveries are signed with.
-    ///
-    /// # Errors
-    /// As [`DataKey::sealer`]; [`Error::Corrupt`] when it does not open.
-    pub async fn webhook_secret(&self, data_key: &DataKey) -> Result<SecretString, Error> {
-        self.webhook_secret.open(data_key.sealer().await?, &self.key(), WEBHOOK_SECRET)
-    }
-
     fn corrupt(&self) -> Error {
         Error::Corrupt { key: self.key().to_string() }
     }

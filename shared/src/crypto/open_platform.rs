@@ -29,7 +29,7 @@ pub fn signature<'a>(
         Values::Encoded => format!("{name}={}", byte_serialize(value.as_bytes()).collect::<String>()),
     };
     let text = all.iter().map(pair).collect::<Vec<_>>().join("&");
-    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    super::hex(&Md5::digest(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl Sealer {
         let mut hash = Sha256::new();
         hash.update(b"countersign data key");
         hash.update(key);
-        let key_id = hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        let key_id = super::hex(&hash.finalize()[..4]);
         Self { key_id, key: SecretBox::new(Box::new(*key)) }
     }
 

@@ -7,9 +7,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// What every secret starts with.
@@ -51,14 +49,9 @@ impl WebhookSecret {
     /// The value of `webhook-signature` for a message id, a time in seconds since the Unix epoch, and a body.
     #[must_use]
     pub fn sign(&self, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
-        mac.update(id.as_bytes());
-        mac.update(b".");
-        mac.update(timestamp_seconds.to_string().as_bytes());
-        mac.update(b".");
-        mac.update(body);
-        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+        let seconds = timestamp_seconds.to_string();
+        let parts = [id.as_bytes(), b".", seconds.as_bytes(), b".", body];
+        format!("v1,{}", STANDARD.encode(super::hmac_sha256(&self.0, &parts)))
     }
 }
 

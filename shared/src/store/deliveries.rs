@@ -73,6 +73,41 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The delivery of an event that happened at `created_at` (milliseconds) and that nobody has tried yet. When it is due is for
+    /// the caller to say.
+    #[must_use]
+    pub fn new(
+        org: OrgId,
+        source: SourceId,
+        approval: ApprovalId,
+        sequence: u32,
+        event: &str,
+        body: String,
+        created_at: i64,
+    ) -> Self {
+        Self {
+            id: DeliveryId::of(&approval, sequence),
+            approval,
+            org,
+            source,
+            sequence,
+            event: event.to_owned(),
+            body,
+            created_at,
+            status: DeliveryStatus::Pending,
+            attempts: 0,
+            refusals: 0,
+            last_status: None,
+            last_error: None,
+            last_answer: None,
+            redelivered_at: None,
+            queued: false,
+            delivered_at: None,
+            next_attempt_at: None,
+            version: 0,
+        }
+    }
+
     /// Reads a stored item.
     ///
     /// # Errors

@@ -80,7 +80,7 @@ fn place(key: &str) -> Key {
 
 /// Hashed: what a token belongs to may be longer than a key, and is nobody's business.
 fn hash(key: &str) -> String {
-    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::crypto::hex(&Sha256::digest(key))
 }
 
 impl TokenStore for Tokens {

@@ -18,8 +18,8 @@ use countersign::approval::Mode;
 use countersign::engine::dispatch::{Change, dispatch};
 use countersign::engine::sweep::Sweeper;
 use countersign::http::App;
-use countersign::ids::{ApprovalId, DeliveryId, SourceId};
-use countersign::store::deliveries::{Delivery, DeliveryStatus};
+use countersign::ids::{ApprovalId, SourceId};
+use countersign::store::deliveries::Delivery;
 use countersign::store::lanes::Lane;
 use countersign_tests::desk::{Desk, make};
 use serde_json::json;
@@ -108,27 +108,9 @@ impl Scene {
         let mut writing = JoinSet::new();
         for _ in 0..count {
             let approval = ApprovalId::new(&app.world);
-            let mut row = Delivery {
-                id: DeliveryId::of(&approval, 100),
-                approval,
-                org: self.desk.org.clone(),
-                source: source.clone(),
-                sequence: 100,
-                event: "approval.approved".to_owned(),
-                body: body.clone(),
-                created_at: now,
-                status: DeliveryStatus::Pending,
-                attempts: 0,
-                refusals: 0,
-                last_status: None,
-                last_error: None,
-                last_answer: None,
-                redelivered_at: None,
-                queued: true,
-                delivered_at: None,
-                next_attempt_at: Some(now + later),
-                version: 0,
-            };
+            let (org, event) = (self.desk.org.clone(), "approval.approved");
+            let mut row = Delivery::new(org, source.clone(), approval, 100, event, body.clone(), now);
+            (row.queued, row.next_attempt_at) = (true, Some(now + later));
             let app = app.clone();
             writing.spawn(async move { app.store.create_delivery(&mut row).await.unwrap() });
             if writing.len() >= 32 {

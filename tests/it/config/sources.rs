@@ -1,10 +1,17 @@
 //! Sources, members, workspaces and organisations.
 
 use countersign::config::Source;
-use secrecy::ExposeSecret;
+use countersign::config::source::WEBHOOK_SECRET;
+use countersign::http::App;
+use countersign::store::Resource;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{make, setup};
+
+async fn opened(app: &App, source: &Source) -> SecretString {
+    source.webhook_secret.open(app.data_key.sealer().await.unwrap(), &source.key(), WEBHOOK_SECRET).unwrap()
+}
 
 #[tokio::test]
 async fn a_source_gets_a_key_and_a_secret_that_are_shown_once() {
@@ -25,7 +32,7 @@ async fn a_source_gets_a_key_and_a_secret_that_are_shown_once() {
     }
     assert_eq!(read.json["webhook_secret"]["set"], true);
     let stored = app.store.get_unscoped::<Source>(id).await.unwrap().value;
-    assert_eq!(stored.webhook_secret(&app.data_key).await.unwrap().expose_secret(), secret);
+    assert_eq!(opened(&app, &stored).await.expose_secret(), secret);
     assert!(stored.wants("approval.approved") && !stored.wants("approval.started"));
 
     // Its key is a submitter's, and goes with it.
@@ -47,7 +54,7 @@ async fn a_source_is_changed_field_by_field() {
     let path = format!("/v1/sources/{id}");
     let secret = || async {
         let stored = app.store.get_unscoped::<Source>(&id).await.unwrap().value;
-        stored.webhook_secret(&app.data_key).await.unwrap().expose_secret().to_owned()
+        opened(&app, &stored).await.expose_secret().to_owned()
     };
     let before = secret().await;
     let changed = owner.call("PATCH", &path, &json!({"name": "Q", "workspace": null})).await;

@@ -18,10 +18,9 @@ pub(crate) use order::{fall_behind, first_attempts};
 
 use crate::delivery::Told;
 use crate::http::App;
-use crate::ids::DeliveryId;
 use crate::store::Error;
 use crate::store::approvals::Record;
-use crate::store::deliveries::{Delivery, DeliveryStatus};
+use crate::store::deliveries::Delivery;
 
 /// While one process sends a delivery that it made, others leave it alone for so long (milliseconds).
 const LEASE: i64 = 30_000;
@@ -33,27 +32,10 @@ const LEASE: i64 = 30_000;
 /// The table's own.
 pub async fn create(app: &App, record: &Record, told: &Told, body: String, queued: bool) -> Result<Delivery, Error> {
     let now = app.world.now();
-    let mut delivery = Delivery {
-        id: DeliveryId::of(&record.id, told.sequence),
-        approval: record.id.clone(),
-        org: record.org.clone(),
-        source: record.source.clone(),
-        sequence: told.sequence,
-        event: told.event.name().to_owned(),
-        body,
-        created_at: now,
-        status: DeliveryStatus::Pending,
-        attempts: 0,
-        refusals: 0,
-        last_status: None,
-        last_error: None,
-        last_answer: None,
-        redelivered_at: None,
-        queued,
-        delivered_at: None,
-        next_attempt_at: Some(if queued { now } else { now + LEASE }),
-        version: 0,
-    };
+    let (org, source) = (record.org.clone(), record.source.clone());
+    let mut delivery = Delivery::new(org, source, record.id.clone(), told.sequence, told.event.name(), body, now);
+    delivery.queued = queued;
+    delivery.next_attempt_at = Some(if queued { now } else { now + LEASE });
     app.store.create_delivery(&mut delivery).await?;
     Ok(delivery)
 }

@@ -3,11 +3,12 @@
 use serde_json::Value;
 use url::Url;
 
-use super::openapi::{self, Operation, hex};
+use super::openapi::{self, Operation};
 use super::push::millis;
 use super::refused::Refused;
 use super::{Receiver, Unsendable, Verdict, private};
 use crate::clock::World;
+use crate::crypto::hex;
 use crate::providers::outbound::{Answer, Request};
 
 /// Passed, in a form's `FlagStatus` and in `ResultCallback`.
@@ -153,7 +154,7 @@ fn call(
     let in_query: Vec<(&str, String)> = if in_body { Vec::new() } else { named().collect() };
     let path = receiver.setting(setting).unwrap_or(path);
     let call = private::Call { is_write, path, parameters: &in_query };
-    let signer = private::Signer { id, key: secret, now, nonce: &uuid(world) };
+    let signer = openapi::Signer { id, secret, now, nonce: &uuid(world) };
     let request = private::call(&endpoint, &call, &signer);
     Ok(if in_body { request.body("application/json;charset=utf-8", json(named())) } else { request })
 }

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 
-use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use crate::crypto::{hex, hmac_sha256};
 use crate::delivery::rfc3339;
 use crate::providers::outbound::Request;
 
@@ -24,16 +24,16 @@ pub struct Operation<'a> {
     pub parameters: &'a [(&'a str, String)],
 }
 
-/// Who calls, and what belongs to one call.
+/// Who calls, and what belongs to one call, in the cloud and in a private deployment.
 #[derive(Debug, Clone, Copy)]
 pub struct Signer<'a> {
-    /// Id of the access key.
+    /// Id of the access key; of a private deployment the access id.
     pub id: &'a str,
-    /// The access key's secret.
+    /// The access key's secret; of a private deployment the access key.
     pub secret: &'a SecretString,
-    /// Now, in milliseconds; it is signed in whole seconds, and must be within 15 minutes of the server's time.
+    /// Now, in milliseconds. The cloud signs whole seconds, and they must be within 15 minutes of the server's time.
     pub now: i64,
-    /// Random, once.
+    /// Random, once; of a private deployment a UUID.
     pub nonce: &'a str,
 }
 
@@ -75,7 +75,7 @@ fn authorization(path: &str, query: &str, headers: &[(&str, String)], signer: &S
     }
     let _ = write!(canonical, "\n{signed}\n{}", hex(&Sha256::digest(b"")));
     let message = format!("{ALGORITHM}\n{}", hex(&Sha256::digest(canonical)));
-    let signature = hex(&hmac_sha256(signer.secret, &message));
+    let signature = hex(&hmac_sha256(signer.secret.expose_secret().as_bytes(), &[message.as_bytes()]));
     format!("{ALGORITHM} Credential={},SignedHeaders={signed},Signature={signature}", signer.id).into()
 }
 
@@ -96,20 +96,6 @@ pub(super) fn encode(text: &str) -> String {
             let _ = write!(encoded, "%{byte:02X}");
         }
         encoded
-    })
-}
-
-pub(super) fn hmac_sha256(key: &SecretString, message: &str) -> [u8; 32] {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()).expect("any length is a key");
-    mac.update(message.as_bytes());
-    mac.finalize().into_bytes().into()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
     })
 }
 

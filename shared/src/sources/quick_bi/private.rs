@@ -3,10 +3,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
+use secrecy::ExposeSecret;
 use url::Url;
 
-use super::openapi::{encode, hmac_sha256, query};
+use super::openapi::{Signer, encode, query};
+use crate::crypto::hmac_sha256;
 use crate::providers::outbound::Request;
 
 /// A call that is to be made.
@@ -18,19 +19,6 @@ pub struct Call<'a> {
     pub path: &'a str,
     /// Names and values of the query.
     pub parameters: &'a [(&'a str, String)],
-}
-
-/// Who calls, and what belongs to one call.
-#[derive(Debug, Clone, Copy)]
-pub struct Signer<'a> {
-    /// The access id.
-    pub id: &'a str,
-    /// The access key.
-    pub key: &'a SecretString,
-    /// Now, in milliseconds.
-    pub now: i64,
-    /// A UUID, once.
-    pub nonce: &'a str,
 }
 
 /// The signed call.
@@ -62,18 +50,20 @@ fn signature(call: &Call<'_>, signer: &Signer<'_>) -> String {
     }
     let Signer { id, nonce, now, .. } = signer;
     text.push_str(&format!("\nX-Gw-AccessId:{id}\nX-Gw-Nonce:{nonce}\nX-Gw-Timestamp:{now}"));
-    STANDARD.encode(hmac_sha256(signer.key, &encode(&text)))
+    STANDARD.encode(hmac_sha256(signer.secret.expose_secret().as_bytes(), &[encode(&text).as_bytes()]))
 }
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
 
     #[test]
     fn signatures_are_as_other_programs_make_them() {
-        let key = SecretString::from("sk-1");
+        let secret = SecretString::from("sk-1");
         let nonce = "11111111-2222-3333-4444-555555555555";
-        let signer = Signer { id: "ak-1", key: &key, now: 1_700_000_000_000, nonce };
+        let signer = Signer { id: "ak-1", secret: &secret, now: 1_700_000_000_000, nonce };
         let path = "/openapi/v2/works/bloodRelationship";
         let made = |parameters: &[(&str, String)]| signature(&Call { is_write: false, path, parameters }, &signer);
         assert_eq!(made(&[]), "RTGIYpG9aRrZ9dfiscGNKrPDJXxVI1f5kyh6aor6pww=");
