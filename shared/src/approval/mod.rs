@@ -8,6 +8,7 @@
 //! revocation changes that, since the decision may have been delivered. The *intents* (a start under way, a withdrawal
 //! that was asked for) let an interrupted step be taken up again.
 
+mod account;
 mod deadline;
 mod deviation;
 mod event;
@@ -21,6 +22,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use account::AccountIds;
 pub use deadline::{Deadline, OnDeadline};
 pub use deviation::Deviation;
 pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};

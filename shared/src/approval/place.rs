@@ -3,6 +3,7 @@
 //! Some platforms say a task's node, some only whose task it is. What is not said is derived from the plan, from all
 //! facts at once, so that the order in which they came makes no difference.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::event::{Rollback, TaskFact, TaskOutcome};
@@ -108,22 +109,22 @@ fn spread(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
 /// Gives each task its node, those that a return made void too.
 fn spread_all(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
     let mut by_node = ByNode::new();
-    let mut pending: BTreeMap<&str, Vec<Task<'_>>> = BTreeMap::new();
-    let mut hinted: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    let mut pending: BTreeMap<Cow<'_, str>, Vec<Task<'_>>> = BTreeMap::new();
+    let mut hinted: BTreeMap<Cow<'_, str>, Vec<u8>> = BTreeMap::new();
     for (id, fact) in &stage.facts.tasks {
         match fact.node.filter(|node| *node <= LAST_NODE) {
             Some(node) => {
-                hinted.entry(&fact.assignee).or_default().push(node);
+                hinted.entry(stage.account_ids.key(&fact.assignee)).or_default().push(node);
                 by_node.entry(node).or_default().push((id, fact));
             }
-            None => pending.entry(&fact.assignee).or_default().push((id, fact)),
+            None => pending.entry(stage.account_ids.key(&fact.assignee)).or_default().push((id, fact)),
         }
     }
     let mut left = Vec::new();
     for (assignee, mut tasks) in pending {
         tasks.sort_by_key(|(id, fact)| (since(fact), *id));
-        let taken = hinted.get(assignee).map_or(&[][..], Vec::as_slice);
-        let mut free = planned_nodes(stage, assignee).filter(|node| !taken.contains(node));
+        let taken = hinted.get(&assignee).map_or(&[][..], Vec::as_slice);
+        let mut free = planned_nodes(stage, &assignee).filter(|node| !taken.contains(node));
         for task in tasks {
             match free.next() {
                 Some(node) => by_node.entry(node).or_default().push(task),
@@ -131,11 +132,16 @@ fn spread_all(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
             }
         }
     }
-    let unplaced = follow_transfers(&mut by_node, left);
+    let unplaced = follow_transfers(stage, &mut by_node, left);
     (by_node, unplaced)
 }
 
 impl Stage {
+    /// Whether an account is this person's.
+    pub(super) fn is_account(&self, person: &Person, account: &str) -> bool {
+        person.account.as_deref().is_some_and(|own| self.account_ids.same(own, account))
+    }
+
     /// The furthest node that was ever asked, even if a return to an earlier one made that void. It only grows.
     #[must_use]
     pub fn furthest_node(&self) -> Option<usize> {
@@ -157,7 +163,7 @@ impl Stage {
 
 /// The nodes in which a person is a planned approver, in order.
 fn planned_nodes<'a>(stage: &'a Stage, account: &'a str) -> impl Iterator<Item = u8> + 'a {
-    let listed = |node: &super::Node| node.approvers.iter().any(|person| person.account.as_deref() == Some(account));
+    let listed = |node: &super::Node| node.approvers.iter().any(|person| stage.is_account(person, account));
     stage
         .nodes
         .iter()
@@ -167,11 +173,12 @@ fn planned_nodes<'a>(stage: &'a Stage, account: &'a str) -> impl Iterator<Item =
 }
 
 /// Places tasks of people outside the plan in the node from which a transfer names them. Returns the rest.
-fn follow_transfers<'a>(by_node: &mut ByNode<'a>, mut left: Vec<Task<'a>>) -> Vec<Task<'a>> {
+fn follow_transfers<'a>(stage: &Stage, by_node: &mut ByNode<'a>, mut left: Vec<Task<'a>>) -> Vec<Task<'a>> {
     loop {
         let found = left.iter().enumerate().find_map(|(position, (_, fact))| {
             let names = |task: &Task<'_>| {
-                task.1.end.as_ref().is_some_and(|end| end.to.as_deref() == Some(fact.assignee.as_str()))
+                let to = task.1.end.as_ref().and_then(|end| end.to.as_deref());
+                to.is_some_and(|to| stage.account_ids.same(to, &fact.assignee))
             };
             by_node.iter().find(|(_, tasks)| tasks.iter().any(names)).map(|(node, _)| (position, *node))
         });
@@ -205,17 +212,17 @@ fn seats<'a>(stage: &Stage, planned: &'a [Person], tasks: &[Task<'a>]) -> Vec<Se
     let mut seats: Vec<Seat<'a>> = planned
         .iter()
         .map(|person| {
-            let own = |task: &Task<'_>| person.account.as_deref() == Some(task.1.assignee.as_str());
+            let own = |task: &Task<'_>| stage.is_account(person, &task.1.assignee);
             let first = rest.iter().position(own).map(|position| rest.remove(position));
             Seat { planned: Some(person), tasks: first.into_iter().collect(), sure: true }
         })
         .collect();
     for seat in &mut seats {
-        hand_on(seat, &mut rest);
+        hand_on(stage, seat, &mut rest);
     }
     while !rest.is_empty() {
         let mut seat = Seat { planned: None, tasks: vec![rest.remove(0)], sure: true };
-        hand_on(&mut seat, &mut rest);
+        hand_on(stage, &mut seat, &mut rest);
         seats.push(seat);
     }
     for seat in &mut seats {
@@ -226,14 +233,14 @@ fn seats<'a>(stage: &Stage, planned: &'a [Person], tasks: &[Task<'a>]) -> Vec<Se
 }
 
 /// Follows a seat's transfers through the tasks that nobody planned.
-fn hand_on<'a>(seat: &mut Seat<'a>, rest: &mut Vec<Task<'a>>) {
+fn hand_on<'a>(stage: &Stage, seat: &mut Seat<'a>, rest: &mut Vec<Task<'a>>) {
     while let Some(end) = seat.last().and_then(|fact| fact.end.as_ref()) {
         if end.outcome != TaskOutcome::Transferred {
             return;
         }
         let minute = end.at - end.at.rem_euclid(MINUTE);
         let successor = rest.iter().position(|(_, fact)| {
-            let named = end.to.as_ref().is_none_or(|to| *to == fact.assignee);
+            let named = end.to.as_ref().is_none_or(|to| stage.account_ids.same(to, &fact.assignee));
             named && since(fact).is_none_or(|since| since >= minute)
         });
         let Some(position) = successor else { return };

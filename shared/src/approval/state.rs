@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::account::AccountIds;
 use super::deadline::Deadline;
 use super::deviation::Deviation;
 use super::event::{Event, Mode, Outcome};
@@ -79,6 +80,9 @@ pub struct Stage {
     /// Whose word counts.
     #[serde(rename = "d", default, skip_serializing_if = "DecidedBy::is_platform")]
     pub decided_by: DecidedBy,
+    /// Whether its platform's account ids know case. Not stored: the store sets it by the platform's kind when it reads.
+    #[serde(skip)]
+    pub account_ids: AccountIds,
     /// The nodes, in order.
     #[serde(rename = "ns")]
     pub nodes: Vec<Node>,
@@ -377,6 +381,7 @@ impl Stage {
             connection,
             kind,
             decided_by,
+            account_ids: AccountIds::default(),
             nodes,
             left_out: Vec::new(),
             instance: None,

@@ -235,7 +235,7 @@ impl Stage {
                 mode: planned.map_or(Mode::Any, |node| node.mode),
                 status,
                 deviation: planned.map(|node| node.deviation.clone()).unwrap_or_default(),
-                tasks: seats.iter().flat_map(|seat| seat.views(rest)).collect(),
+                tasks: seats.iter().flat_map(|seat| seat.views(self, rest)).collect(),
             }
         });
         views.collect()
@@ -244,7 +244,7 @@ impl Stage {
     /// The planned person with this account, or what the fact itself tells.
     pub(super) fn person(&self, fact: &TaskFact) -> Person {
         let known = self.nodes.iter().flat_map(|node| &node.approvers);
-        known.into_iter().find(|person| person.account.as_deref() == Some(fact.assignee.as_str())).map_or_else(
+        known.into_iter().find(|person| self.is_account(person, &fact.assignee)).map_or_else(
             || Person { member: None, account: Some(fact.assignee.clone()), name: fact.name.clone() },
             |person| Person { name: person.name.clone().or_else(|| fact.name.clone()), ..person.clone() },
         )
@@ -257,7 +257,7 @@ impl Seat<'_> {
     }
 
     /// Its tasks; those that have not ended are seen as `rest`.
-    fn views(&self, rest: TaskStatus) -> Vec<TaskView> {
+    fn views(&self, stage: &Stage, rest: TaskStatus) -> Vec<TaskView> {
         let unasked = (self.tasks.is_empty()).then(|| TaskView {
             assignee: self.planned.cloned().unwrap_or_default(),
             status: rest,
@@ -265,7 +265,7 @@ impl Seat<'_> {
             decided_at: None,
         });
         let told = self.tasks.iter().map(|(_, fact)| {
-            let own = self.planned.filter(|person| person.account.as_deref() == Some(fact.assignee.as_str()));
+            let own = self.planned.filter(|person| stage.is_account(person, &fact.assignee));
             let told = Person { member: None, account: Some(fact.assignee.clone()), name: fact.name.clone() };
             TaskView {
                 assignee: own.cloned().unwrap_or(told),

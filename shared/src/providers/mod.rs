@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::approval::{DecidedBy, Event, Mode};
+use crate::approval::{AccountIds, DecidedBy, Event, Mode};
 use crate::clock::World;
 
 pub mod dingtalk;
@@ -445,6 +445,11 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Whose word counts for its stages.
     fn decided_by(&self) -> DecidedBy {
         DecidedBy::Platform
+    }
+
+    /// When two of its account ids are the same person's.
+    fn account_ids(&self) -> AccountIds {
+        AccountIds::KnowCase
     }
 
     /// How many calls a month the platform answers where nothing else was agreed; `None` where it names no such number.

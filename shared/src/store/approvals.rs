@@ -9,6 +9,7 @@ use super::schema::{APPLICANT, DUE, LIST};
 use super::{Consistency, Error, Item, Store, blank, decode, version};
 use crate::approval::Approval;
 use crate::ids::{ApprovalId, FlowId, OrgId, RuleId, SourceId, WorkspaceId};
+use crate::providers;
 
 /// Type of a state item.
 pub const APPROVAL: &str = "approval";
@@ -112,6 +113,10 @@ impl Record {
         let mut record: Self = decode(item)?;
         record.version = version;
         record.due_at = due_at;
+        for stage in &mut record.state.stages {
+            stage.account_ids =
+                providers::by_kind(&stage.kind).map(|provider| provider.account_ids()).unwrap_or_default();
+        }
         Ok(record)
     }
 

@@ -324,3 +324,31 @@ async fn a_flow_says_how_much_a_request_may_bring() {
     scene.set(&json!({"stages": [{"connection": connection, "nodes": own}], "most_nodes": 1})).await;
     scene.local.pending(&request()).await;
 }
+
+#[tokio::test]
+async fn an_account_of_wecom_is_the_same_in_any_case() {
+    let local = Local::start().await;
+    let api = local.on("wecom");
+    // The sandbox, as WeCom, tells of accounts as the administrator once wrote them: ZhangWei, LiNa.
+    let member = json!({"accounts": {api.connection().await: "zhangwei"}});
+    let listed = api.get("/v1/members").await.json;
+    let zhang =
+        listed["items"].as_array().unwrap().iter().find(|item| item["mobile"].to_string().contains("13800000001"));
+    let zhang = id(zhang.unwrap()).to_owned();
+    let answer = api.call("PATCH", &format!("/v1/members/{zhang}"), &member).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let mut body = request_with(&[("First", "all", &["ZHANGWEI", "lina"]), ("Second", "any", &["zhangwei"])]);
+    body["applicant"] = json!({"account": "LINA"});
+    body["flow"] = json!(api.flow().await);
+    let approval = api.settled(&body).await;
+    for user in ["ZhangWei", "LiNa", "ZhangWei"] {
+        api.act(instance(&approval), user, "approve", &Value::Null).await;
+    }
+    let done = api.wait_for(&approval, "approved").await;
+    assert_eq!(asked(node(&done, 0)), ["ZHANGWEI", "lina"], "{done}");
+    assert_eq!(asked(node(&done, 1)), ["zhangwei"], "{done}");
+
+    let path = format!("/v1/connections/{}/members/sync", api.connection().await);
+    let synced = api.call("POST", &path, &Value::Null).await.json;
+    assert_eq!((&synced["created"], &synced["bound"], &synced["unchanged"]), (&json!(0), &json!(0), &json!(5)));
+}

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use axum::extract::State;
+use countersign::approval::AccountIds;
 use countersign::config::{Connection, Member, Role};
 use countersign::http::{App, Caller, Id, OptionalJson, Problem};
 use countersign::ids::{ConnectionId, MemberId, OrgId};
@@ -52,7 +53,7 @@ pub(super) async fn sync_members(
     };
     let result = async {
         let found = connection.provider()?.directory(&account, request.department.as_deref(), &app.calls()).await?;
-        take_over(&app, &caller.org, &id, found).await
+        take_over(&app, &caller.org, &connection, found).await
     }
     .await;
     app.store.release_lease(lease).await?;
@@ -65,10 +66,11 @@ pub(super) async fn sync_members(
 async fn take_over(
     app: &App,
     org: &OrgId,
-    connection: &ConnectionId,
+    connection: &Connection,
     found: Vec<DirectoryEntry>,
 ) -> Result<Tally, Problem> {
-    let mut known = Known::read(app, org, connection).await?;
+    let (ids, connection) = (connection.provider()?.account_ids(), &connection.id);
+    let mut known = Known::read(app, org, connection, ids).await?;
     let mut tally = Tally::default();
     for entry in found {
         match known.of(&entry) {
@@ -130,6 +132,8 @@ enum Recognised {
 
 /// The organisation's members and how people of a directory are recognised among them.
 struct Known {
+    ids: AccountIds,
+    /// Those on the connection, as they are compared.
     accounts: HashSet<String>,
     /// Those without an account on the connection, by what they can be recognised by.
     unbound: HashMap<String, Versioned<Member>>,
@@ -137,8 +141,8 @@ struct Known {
 }
 
 impl Known {
-    async fn read(app: &App, org: &OrgId, connection: &ConnectionId) -> Result<Self, Problem> {
-        let mut known = Self { accounts: HashSet::new(), unbound: HashMap::new(), count: 0 };
+    async fn read(app: &App, org: &OrgId, connection: &ConnectionId, ids: AccountIds) -> Result<Self, Problem> {
+        let mut known = Self { ids, accounts: HashSet::new(), unbound: HashMap::new(), count: 0 };
         let mut cursor: Option<String> = None;
         loop {
             let page = app.store.list::<Member>(org, 200, cursor.as_deref()).await?;
@@ -159,7 +163,7 @@ impl Known {
         let Member { accounts, mobile, email, .. } = &member.value;
         // One who is bound to another account is somebody else.
         if let Some(account) = accounts.get(connection) {
-            self.accounts.insert(account.clone());
+            self.accounts.insert(self.ids.key(account).into_owned());
             return;
         }
         for contact in contacts(mobile.as_deref(), email.as_deref()) {
@@ -170,14 +174,14 @@ impl Known {
 
     /// The member whom an entry stands for: by account, else by mobile number, else by e-mail address.
     fn of(&mut self, entry: &DirectoryEntry) -> Option<Recognised> {
-        if self.accounts.contains(&entry.account) {
+        if self.accounts.contains(&*self.ids.key(&entry.account)) {
             return Some(Recognised::Bound);
         }
         let contacts = contacts(entry.contact.mobile.as_deref(), entry.contact.email.as_deref());
         let member = contacts.into_iter().find_map(|contact| self.unbound.get(&contact).cloned())?;
         // Whoever has been recognised is not meant again.
         self.unbound.retain(|_, other| other.value.id != member.value.id);
-        self.accounts.insert(entry.account.clone());
+        self.accounts.insert(self.ids.key(&entry.account).into_owned());
         Some(Recognised::Unbound(Box::new(member)))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::platform::stage;
 use crate::approval::{
-    Action, Approval, Closed, Closure, DecidedBy, Event, Mode, NodeStatus, Outcome, Person, Snapshot, Status, TaskEnd,
-    TaskFact, TaskOutcome, TaskStatus, Withdrawal,
+    AccountIds, Action, Approval, Closed, Closure, DecidedBy, Event, Mode, NodeStatus, Outcome, Person, Snapshot,
+    Status, TaskEnd, TaskFact, TaskOutcome, TaskStatus, Withdrawal,
 };
 
 const AT: i64 = 1_790_000_000_000;
@@ -320,4 +320,32 @@ fn what_a_rule_decides_has_ended_at_once_and_stays_so() {
         assert!(!later.close(failed));
         assert_eq!(later, decided);
     }
+}
+
+#[test]
+fn an_account_in_another_case_is_the_planned_persons_where_ids_know_none() {
+    let tasks = |ids: AccountIds| {
+        let mut approval = with(&[(Mode::All, &["userid01", "LiSi"]), (Mode::Any, &["userid01"])]);
+        approval.stages[0].account_ids = ids;
+        let handed_on =
+            TaskEnd { outcome: TaskOutcome::Transferred, at: AT + 3, remark: None, to: Some("wangwu".into()) };
+        approval.apply(0, task("1", fact("UserId01", 1, Some((TaskOutcome::Approved, 2)))));
+        approval.apply(0, task("2", TaskFact { end: Some(handed_on), ..fact("lisi", 1, None) }));
+        approval.apply(0, task("3", fact("WangWu", 3, Some((TaskOutcome::Approved, 4)))));
+        approval.apply(0, task("4", fact("USERID01", 5, None)));
+        let view = approval.view();
+        let seen = |node: usize| -> Vec<(String, TaskStatus)> {
+            let tasks = view.stages[0].nodes[node].tasks.iter();
+            tasks.map(|task| (task.assignee.account.clone().unwrap_or_default(), task.status)).collect()
+        };
+        (seen(0), seen(1), approval.stage_to_read())
+    };
+    let task = |account: &str, status| (account.to_owned(), status);
+    let (first, second, to_read) = tasks(AccountIds::KnowNoCase);
+    let approved = TaskStatus::Approved;
+    // As the plan writes them; who is in no plan, as the platform does.
+    assert_eq!(first, [task("userid01", approved), task("LiSi", TaskStatus::Transferred), task("WangWu", approved)]);
+    assert_eq!(second, [task("userid01", TaskStatus::Pending)]);
+    assert_eq!(to_read, None, "everybody is in their place");
+    assert!(tasks(AccountIds::KnowCase).2.is_some(), "elsewhere these are other people");
 }

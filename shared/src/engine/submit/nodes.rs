@@ -3,7 +3,7 @@
 
 use axum::http::StatusCode;
 
-use crate::approval::{Deviation, Mode, Node};
+use crate::approval::{AccountIds, Deviation, Mode, Node};
 use crate::config::flow::MOST_APPROVERS;
 use crate::config::{Approver, Flow, Member, OwnApprover};
 use crate::http::{FieldErrors, Problem};
@@ -49,17 +49,18 @@ impl Identity {
         self.accounts.push((connection.clone(), account));
     }
 
-    /// Whether somebody who would be asked on a connection is the applicant: the same member, or one of whose accounts is theirs.
-    /// User ids of WeCom know no case; no platform has two that differ in case only.
-    fn is(&self, connection: &ConnectionId, candidate: &Candidate) -> bool {
+    /// Whether somebody who would be asked on a connection, whose platform has such `ids`, is the applicant: the same member, or
+    /// one of whose accounts is theirs.
+    fn is(&self, connection: &ConnectionId, ids: AccountIds, candidate: &Candidate) -> bool {
         if self.member.is_some() && self.member == candidate.person.member {
             return true;
         }
         let known = candidate.member.iter().flat_map(|member| &member.accounts);
         let here = candidate.person.account.iter().map(|account| (connection, account));
-        known.chain(here).any(|(connection, account)| {
-            let same = |own: &str| own == account || own.to_lowercase() == account.to_lowercase();
-            self.accounts.iter().any(|(on, own)| on == connection && same(own))
+        known.chain(here).any(|(on, account)| {
+            // Of what platform other connections are is not known here: rather one too many is the applicant than one too few.
+            let ids = if on == connection { ids } else { AccountIds::KnowNoCase };
+            self.accounts.iter().any(|(own_on, own)| own_on == on && ids.same(own, account))
         })
     }
 }
@@ -241,7 +242,7 @@ impl Resolver<'_> {
         };
         let Named { found, absent } = named;
         deviation.missing.extend(absent.iter().map(|absent| absent.who.clone()));
-        Ok(match self.settle(once_each(found), !absent.is_empty(), true) {
+        Ok(match self.settle(once_each(found, self.platform.provider.account_ids()), !absent.is_empty(), true) {
             Settled::Ask { people, without_applicant } => {
                 deviation.without_applicant |= without_applicant;
                 self.ask(people, deviation, wrong)
@@ -278,11 +279,13 @@ impl Resolver<'_> {
             self.place.push(errors, &format!("/approvers/{index}"), &detail);
             failed = true;
         }
-        Ok((!failed).then(|| (once_each(people), absent)))
+        Ok((!failed).then(|| (once_each(people, self.platform.provider.account_ids()), absent)))
     }
 
     fn settle(&self, people: Vec<Candidate>, absent: bool, replaceable: bool) -> Settled<Candidate> {
-        let is_applicant = |person: &Candidate| self.identity.is(&self.platform.connection.id, person);
+        let is_applicant = |person: &Candidate| {
+            self.identity.is(&self.platform.connection.id, self.platform.provider.account_ids(), person)
+        };
         settle(self.flow.own_approver, self.wanted.mode, people, absent, replaceable, is_applicant)
     }
 
@@ -326,10 +329,12 @@ impl Resolver<'_> {
 }
 
 /// A person stands in a node once, however often it leads to them, and as a member if one of the ways says who they are.
-fn once_each(people: Vec<Candidate>) -> Vec<Candidate> {
+fn once_each(people: Vec<Candidate>, ids: AccountIds) -> Vec<Candidate> {
     let mut once: Vec<Candidate> = Vec::with_capacity(people.len());
     for candidate in people {
-        match once.iter_mut().find(|known| known.person.account == candidate.person.account) {
+        let account = candidate.person.account.as_deref().unwrap_or_default();
+        let is_same = |known: &Candidate| known.person.account.as_deref().is_some_and(|own| ids.same(own, account));
+        match once.iter_mut().find(|known| is_same(known)) {
             None => once.push(candidate),
             Some(known) if known.member.is_none() => *known = candidate,
             Some(_) => {}

@@ -56,6 +56,7 @@ pub(super) async fn plan(
         let (nodes, left_out) = resolve(people, &platform, flow, &identity, &wanted, &mut wrong).await?;
         let (id, kind) = (platform.connection.id.to_string(), platform.connection.kind.clone());
         let mut planned = Stage::new(id, kind, platform.provider.decided_by(), nodes);
+        planned.account_ids = platform.provider.account_ids();
         planned.left_out = left_out;
         plan.stages.push(planned);
         plan.templates.push(stage.template.clone());

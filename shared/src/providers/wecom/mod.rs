@@ -25,7 +25,7 @@ use super::{
     ANY_LAYOUT, Account, Call, CallbackError, Calls, Check, DirectoryEntry, Error, Field, Opened, Provider,
     RawCallback, Reply, Start, Started,
 };
-use crate::approval::{Event, Mode};
+use crate::approval::{AccountIds, Event, Mode};
 use crate::clock::World;
 
 /// WeCom approvals (企业微信审批), through a self-built app of the corporation.
@@ -39,6 +39,11 @@ impl Provider for WeCom {
 
     fn fields(&self) -> &'static [Field] {
         settings::FIELDS
+    }
+
+    fn account_ids(&self) -> AccountIds {
+        // Documented; calls are made with the id as it was written.
+        AccountIds::KnowNoCase
     }
 
     fn generated_keys(&self) -> &'static [(&'static str, usize)] {

@@ -11,6 +11,7 @@ fn ask(people: &str, without_applicant: bool) -> Settled<char> {
     Settled::Ask { people: people.chars().collect(), without_applicant }
 }
 
+const KNOW_CASE: AccountIds = AccountIds::KnowCase;
 const NOBODY: Settled<char> = Settled::Nobody { without_applicant: false };
 const ONLY_THE_APPLICANT: Settled<char> = Settled::Nobody { without_applicant: true };
 
@@ -89,26 +90,39 @@ fn an_applicant_is_known_by_member_or_account() {
     let li = || member("mem_li", &[("con_1", "li"), ("con_2", "ou_li")]);
     let applicant = Identity::new(Some(&li()));
     assert!(
-        applicant.is(&here, &somebody("other", Some(member("mem_li", &[])))),
+        applicant.is(&here, KNOW_CASE, &somebody("other", Some(member("mem_li", &[])))),
         "the same member, whatever the account"
     );
-    assert!(applicant.is(&here, &somebody("li", None)), "by their account");
-    assert!(applicant.is(&here, &somebody("LI", None)), "user ids know no case");
-    assert!(!applicant.is(&here, &somebody("ou_li", None)), "an account of another platform is somebody else's");
-    assert!(!applicant.is(&here, &somebody("han", Some(member("mem_han", &[("con_1", "han")])))));
+    assert!(applicant.is(&here, KNOW_CASE, &somebody("li", None)), "by their account");
+    assert!(!applicant.is(&here, KNOW_CASE, &somebody("LI", None)), "another account, where ids know case");
+    let anycase = |who: &str| applicant.is(&here, AccountIds::KnowNoCase, &somebody(who, None));
+    assert!(anycase("LI") && !anycase("Lis"), "the same account, where ids know none");
+    assert!(
+        !applicant.is(&here, KNOW_CASE, &somebody("ou_li", None)),
+        "an account of another platform is somebody else's"
+    );
+    assert!(!applicant.is(&here, KNOW_CASE, &somebody("han", Some(member("mem_han", &[("con_1", "han")])))));
 
     // Known by an account on one platform only, found again as a member on another.
     let mut applicant = Identity::new(None);
-    assert!(!applicant.is(&here, &somebody("li", Some(li()))));
+    assert!(!applicant.is(&here, KNOW_CASE, &somebody("li", Some(li()))));
     applicant.add(&connection("con_2"), "ou_li".to_owned());
-    assert!(applicant.is(&here, &somebody("li", Some(li()))));
-    assert!(!applicant.is(&here, &somebody("li", None)), "nothing says that this account is theirs");
+    assert!(applicant.is(&here, KNOW_CASE, &somebody("li", Some(li()))));
+    assert!(!applicant.is(&here, KNOW_CASE, &somebody("li", None)), "nothing says that this account is theirs");
 }
 
 #[test]
 fn a_person_stands_in_a_node_once_and_as_a_member_if_they_are_one() {
     let found = vec![somebody("li", None), somebody("han", None), somebody("li", Some(member("mem_li", &[])))];
-    let once = once_each(found);
+    let once = once_each(found, AccountIds::KnowCase);
     let seen: Vec<_> = once.iter().map(|c| (c.person.account.as_deref(), c.person.member.as_deref())).collect();
     assert_eq!(seen, [(Some("li"), Some("mem_li")), (Some("han"), None)]);
+}
+
+#[test]
+fn two_spellings_of_an_account_are_one_person_where_ids_know_no_case() {
+    let found = || vec![somebody("UserId01", None), somebody("userid01", Some(member("mem_li", &[])))];
+    assert_eq!(once_each(found(), KNOW_CASE).len(), 2);
+    let once = once_each(found(), AccountIds::KnowNoCase);
+    assert_eq!((once.len(), once[0].person.member.as_deref()), (1, Some("mem_li")));
 }
