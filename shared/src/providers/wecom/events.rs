@@ -4,10 +4,16 @@
 //! that before or after the change is not told, so only an end is believed; every other change wants a reading. Nothing
 //! here tells repeated events apart: what they say is joined, so a repetition changes nothing. (The documented way,
 //! `FromUserName` and `CreateTime`, would take two forms that change within one second for one.)
+//!
+//! Whether what people write can leave its CDATA is not confirmed, so an event is taken for a text into which they may have
+//! written. What stands before their first word, in every sample the form's number, status, template and times, is
+//! believed, if nothing says it again; the lists, if the old and the new one agree: their elements have different names,
+//! so that no text can end one in both. Comments and the change stand behind: they only say that a reading is wanted. Of a
+//! document that breaks, or that holds twice what stands once, nothing is believed but the number.
 
 use super::process::{self, FormNode, FormStatus, Piece, Told};
 use super::xml::{Document, Element};
-use crate::approval::{Comment, Event, Outcome};
+use crate::approval::{Event, Outcome};
 use crate::providers::Notice;
 use crate::providers::lenient::shorten;
 
@@ -15,15 +21,47 @@ use crate::providers::lenient::shorten;
 pub(super) const REMARK_LIMIT: usize = 1_024;
 /// Longest number of a form and longest id of a template, in bytes.
 const ID_LIMIT: usize = 128;
+/// The elements that are read and of which another holds one at the most. The others are lists: `SpRecord`, `Details`,
+/// `NodeList`, `SubNodeList`, `Notifyer`, `Comments`.
+const ONCE: &[&str] = &[
+    "Event",
+    "CreateTime",
+    "ApprovalInfo",
+    "SpNoStr",
+    "SpNo",
+    "SpName",
+    "SpStatus",
+    "TemplateId",
+    "ApplyTime",
+    "Applyer",
+    "ProcessList",
+    "StatuChangeEvent",
+    "NodeType",
+    "ApvRel",
+    "ApproverAttr",
+    "Approver",
+    "UserInfo",
+    "UserId",
+    "Speech",
+    "SpYj",
+    "SpTime",
+    "CommentUserInfo",
+    "CommentTime",
+    "CommentContent",
+    "CommentId",
+];
+/// The elements that hold, or lead to, what people write.
+const PEOPLES: &[&str] = &["SpRecord", "ProcessList", "Comments"];
 
 /// What a `StatuChangeEvent` says of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     Submitted,
-    /// Urged, or commented: the form is as it was.
+    /// Urged: the form is as it was.
     Nothing,
-    /// Somebody acted; who and how the lists may tell already, or not yet.
+    /// Somebody acted or wrote; who and what the lists may tell already, or not yet.
     Acted,
+    /// Ended, if the status says so too.
     Ended(Outcome),
     Unknown,
 }
@@ -32,10 +70,10 @@ enum Change {
 const fn change(code: i64) -> Change {
     match code {
         1 => Change::Submitted,
-        5 | 10 => Change::Nothing,
-        // Agreed, rejected (of a node, perhaps), forwarded, sent back, approver added, added and agreed, handled, handed
-        // over.
-        2 | 3 | 4 | 11..=15 => Change::Acted,
+        5 => Change::Nothing,
+        // Agreed, rejected (of a node, perhaps), forwarded, commented, sent back, approver added, added and agreed, handled,
+        // handed over.
+        2 | 3 | 4 | 10..=15 => Change::Acted,
         6 => Change::Ended(Outcome::Withdrawn),
         8 => Change::Ended(Outcome::Revoked),
         _ => Change::Unknown,
@@ -45,31 +83,40 @@ const fn change(code: i64) -> Change {
 /// What a message says of instances; `None` when it is not one of WeCom's. `now` (milliseconds) stands in for a time that
 /// the event leaves out.
 pub(super) fn notices(message: &[u8], now: i64) -> Option<Vec<Notice>> {
-    let document = Document::parse(message)?;
+    let document = Document::before_break(message)?;
     let event = document.root();
     if event.value("Event") != Some("sys_approval_change") {
         // Messages of people, cards, menus, contacts, and forms of the flow engine, which we do not start.
-        return Some(Vec::new());
+        return document.is_whole().then(Vec::new);
     }
     let at = event.number("CreateTime").and_then(process::time).unwrap_or(now);
     let info = event.child("ApprovalInfo")?;
     // The number as a text came in 2025; both are the same.
     let instance = id(info, "SpNoStr").or_else(|| id(info, "SpNo"))?;
-    Some(vec![Notice { instance, template: id(info, "TemplateId"), events: events(info, at) }])
+    let is_certain = document.is_whole() && document.has_once(ONCE);
+    // Another change within the same second must not look like one that was read already.
+    let events = if is_certain { events(info, at) } else { vec![Event::ReadWanted { at: at + 999 }] };
+    Some(vec![Notice { instance, template: id(info, "TemplateId"), events }])
 }
 
 fn id(info: Element<'_>, name: &'static str) -> Option<String> {
     let plain = |text: &&str| text.len() <= ID_LIMIT && text.bytes().all(|byte| byte.is_ascii_graphic());
-    info.value(name).filter(plain).map(str::to_owned)
+    before_people(info, name).filter(plain).map(str::to_owned)
+}
+
+/// The value of an element that stands before all that people write.
+fn before_people<'d>(info: Element<'d>, name: &'static str) -> Option<&'d str> {
+    let lists = || PEOPLES.iter().filter_map(|list| info.child(list));
+    let found = info.child(name).filter(|found| lists().all(|list| found.is_before(list)));
+    found.map(Element::text).filter(|text| !text.is_empty())
 }
 
 /// What happened at `at` (milliseconds).
 fn events(info: Element<'_>, at: i64) -> Vec<Event> {
+    let applied_at = before_people(info, "ApplyTime").and_then(|time| process::time(time.parse().ok()?));
     let nodes = nodes(info);
-    let applied_at = info.number("ApplyTime").and_then(process::time);
-    let Told { tasks, rollbacks, unknown } = process::told(&nodes, applied_at);
+    let Told { tasks, rollbacks, unknown } = process::told(nodes.as_deref().unwrap_or_default(), applied_at);
     let mut events: Vec<Event> = tasks.into_iter().map(|(task, fact)| Event::Task { task, fact }).collect();
-    events.extend(info.children("Comments").filter_map(comment).map(Event::Commented));
     events.extend(unknown.into_iter().map(|code| Event::Unknown { code }));
 
     let code = info.number("StatuChangeEvent");
@@ -81,24 +128,25 @@ fn events(info: Element<'_>, at: i64) -> Vec<Event> {
         _ => {}
     }
     events.extend(rollbacks.into_iter().map(Event::RolledBack));
-    let status = info.number("SpStatus").map_or(FormStatus::Unknown, process::form_status);
+    let code = before_people(info, "SpStatus").and_then(|code| code.parse().ok());
+    let status = code.map_or(FormStatus::Unknown, process::form_status);
     if status == FormStatus::Unknown {
-        events.push(unknown_code("SpStatus", info.number("SpStatus")));
+        events.push(unknown_code("SpStatus", code));
     }
-    let ended = [status.outcome(), change.outcome()].into_iter().flatten().max();
-    let as_it_was = matches!(change, Change::Submitted | Change::Nothing) && status == FormStatus::Open;
-    match ended {
-        Some(outcome) => events.push(Event::Finished { outcome, at }),
-        None if as_it_was => {}
-        None => events.push(Event::ReadWanted { at: within_second(at, &nodes) }),
+    let ended = status.outcome().filter(|outcome| change.outcome().is_none_or(|changed| changed == *outcome));
+    events.extend(ended.map(|outcome| Event::Finished { outcome, at }));
+    let is_as_it_was = matches!(change, Change::Submitted | Change::Nothing) && status == FormStatus::Open;
+    if nodes.is_none() || (ended.is_none() && !is_as_it_was) {
+        events.push(Event::ReadWanted { at: within_second(info, at) });
     }
     events
 }
 
 /// Times are whole seconds, and a reading is wanted again only for a later one: so the time of a change is moved on by a
-/// millisecond for everybody who has acted. Repeating the event gives the same.
-fn within_second(at: i64, nodes: &[FormNode]) -> i64 {
-    at + i64::try_from(process::acts(nodes)).unwrap_or_default().min(999)
+/// millisecond for everybody who has acted and for each comment. Repeating the event gives the same.
+fn within_second(info: Element<'_>, at: i64) -> i64 {
+    let acts = process::acts(&new_list(info)).max(process::acts(&old_list(info)));
+    at + i64::try_from(acts + info.children("Comments").count()).unwrap_or_default().min(998)
 }
 
 impl FormStatus {
@@ -119,11 +167,19 @@ impl Change {
     }
 }
 
-/// The new list, or the old one where there is none.
-fn nodes(info: Element<'_>) -> Vec<FormNode> {
-    let new = info.children("ProcessList").flat_map(|list| list.children("NodeList")).map(node);
-    let new: Vec<FormNode> = new.collect();
-    if new.is_empty() { info.children("SpRecord").map(old_node).collect() } else { new }
+/// The new list, if the old one tells the same of the same people.
+fn nodes(info: Element<'_>) -> Option<Vec<FormNode>> {
+    let (new, old) = (new_list(info), old_list(info));
+    let agree = process::deciding(&new).map(|node| &node.pieces).eq(process::deciding(&old).map(|node| &node.pieces));
+    agree.then_some(new)
+}
+
+fn new_list(info: Element<'_>) -> Vec<FormNode> {
+    info.children("ProcessList").flat_map(|list| list.children("NodeList")).map(node).collect()
+}
+
+fn old_list(info: Element<'_>) -> Vec<FormNode> {
+    info.children("SpRecord").map(old_node).collect()
 }
 
 fn node(node: Element<'_>) -> FormNode {
@@ -168,14 +224,6 @@ fn remark(piece: Element<'_>) -> Option<String> {
     piece.value("Speech").map(|text| shorten(text, REMARK_LIMIT))
 }
 
-fn comment(comment: Element<'_>) -> Option<Comment> {
-    Some(Comment {
-        at: comment.number("CommentTime").and_then(process::time)?,
-        account: user(comment.child("CommentUserInfo")?)?,
-        text: shorten(comment.value("CommentContent")?, REMARK_LIMIT),
-    })
-}
-
 fn unknown_code(field: &str, code: Option<i64>) -> Event {
     let code = code.map_or_else(|| format!("{field}/none"), |code| format!("{field}/{code}"));
     Event::Unknown { code }
@@ -203,9 +251,26 @@ mod tests {
         )
     }
 
-    const OPEN: &str = "<ProcessList><NodeList><NodeType>1</NodeType><SpStatus>1</SpStatus><ApvRel>2</ApvRel>\
+    const OPEN: &str = "<SpRecord><SpStatus>1</SpStatus><ApproverAttr>1</ApproverAttr><Details><Approver><UserId>LiSi</UserId>\
+        </Approver><Speech></Speech><SpStatus>1</SpStatus><SpTime>0</SpTime></Details></SpRecord>\
+        <ProcessList><NodeList><NodeType>1</NodeType><SpStatus>1</SpStatus><ApvRel>2</ApvRel>\
         <SubNodeList><UserInfo><UserId>LiSi</UserId></UserInfo><Speech></Speech><SpYj>1</SpYj><Sptime>0</Sptime></SubNodeList>\
         </NodeList></ProcessList>";
+
+    /// The same lists after the approver did this, at this second, with these words.
+    fn acted(state: &str, at: i64, words: &str) -> String {
+        OPEN.replace("<SpYj>1</SpYj><Sptime>0", &format!("<SpYj>{state}</SpYj><Sptime>{at}"))
+            .replace("<SpStatus>1</SpStatus><SpTime>0", &format!("<SpStatus>{state}</SpStatus><SpTime>{at}"))
+            .replace("<Speech></Speech>", &format!("<Speech><![CDATA[{words}]]></Speech>"))
+    }
+
+    /// The lists, and a comment whose text stands in CDATA as it is.
+    fn commented(text: &str) -> String {
+        format!(
+            "{OPEN}<Comments><CommentUserInfo><UserId>LiSi</UserId></CommentUserInfo><CommentTime>1760000300</CommentTime>\
+             <CommentContent><![CDATA[{text}]]></CommentContent><CommentId>6750</CommentId></Comments>"
+        )
+    }
 
     fn read(text: &str) -> Vec<Event> {
         let mut notices = notices(text.as_bytes(), 9).unwrap();
@@ -231,15 +296,17 @@ mod tests {
         let ended = |outcome| vec![Event::Finished { outcome, at: AT }];
         let unknown = |code: &str| vec![Event::Unknown { code: code.into() }, wanted.clone()];
         assert_eq!(beside("1", "1"), [Event::Started { at: 1_760_000_001_000 }]);
-        for change in ["2", "3", "4", "11", "12", "13", "14", "15", ""] {
+        for change in ["2", "3", "4", "10", "11", "12", "13", "14", "15", ""] {
             assert_eq!(beside("1", change), std::slice::from_ref(&wanted), "{change}");
         }
-        for change in ["5", "10"] {
-            assert_eq!(beside("1", change), [], "{change}: nothing to read");
-        }
+        assert_eq!(beside("1", "5"), [], "nothing to read");
         // The shift: withdrawn is change 6 and status 4, withdrawn after approval change 8 and status 6.
-        assert_eq!(beside("1", "6"), ended(Outcome::Withdrawn));
-        assert_eq!(beside("2", "8"), ended(Outcome::Revoked));
+        assert_eq!(beside("4", "6"), ended(Outcome::Withdrawn));
+        assert_eq!(beside("6", "8"), ended(Outcome::Revoked));
+        // The change stands behind what people write: alone it ends nothing.
+        for (status, change) in [("1", "6"), ("2", "6"), ("1", "8"), ("2", "8")] {
+            assert_eq!(beside(status, change), std::slice::from_ref(&wanted), "{status} {change}");
+        }
         for change in ["0", "7", "9", "16", "-3"] {
             assert_eq!(beside("1", change), unknown(&format!("StatuChangeEvent/{change}")));
         }
@@ -266,44 +333,131 @@ mod tests {
     }
 
     #[test]
-    fn the_old_list_is_read_where_there_is_no_new_one() {
-        let old = "<SpRecord><SpStatus>2</SpStatus><ApproverAttr>1</ApproverAttr><Details><Approver><UserId>LiSi</UserId>\
-            </Approver><Speech>fine</Speech><SpStatus>2</SpStatus><SpTime>1760000200</SpTime></Details><Details><Approver>\
-            <UserId>WangWu</UserId></Approver><Speech/><SpStatus>1</SpStatus><SpTime>0</SpTime></Details></SpRecord>\
-            <SpRecord><SpStatus>1</SpStatus><ApproverAttr>2</ApproverAttr><Details><Approver><UserId>ZhaoLiu</UserId>\
-            </Approver><SpStatus>1</SpStatus></Details></SpRecord>";
-        let told: Vec<_> = read(&event("1", "2", old))
-            .into_iter()
-            .filter_map(|event| match event {
+    fn lists_are_believed_where_both_tell_the_same() {
+        let told = |lists: &str| -> (Vec<_>, bool) {
+            let events = read(&event("2", "2", lists));
+            let wanted = events.iter().any(|event| matches!(event, Event::ReadWanted { .. }));
+            assert!(events.contains(&Event::Finished { outcome: Outcome::Approved, at: AT }));
+            let ends = events.into_iter().filter_map(|event| match event {
                 Event::Task { task, fact } => Some((task, fact.end.map(|end| (end.outcome, end.at, end.remark)))),
                 _ => None,
-            })
-            .collect();
+            });
+            (ends.collect(), wanted)
+        };
+        let both = acted("2", 1_760_000_200, "fine");
         let agreed = Some((TaskOutcome::Approved, 1_760_000_200_000, Some("fine".to_owned())));
-        assert_eq!(told, [("0/lisi".into(), agreed), ("0/wangwu".into(), None), ("1/zhaoliu".into(), None)]);
-        let both = format!("{old}{OPEN}");
-        assert_eq!(read(&event("1", "5", &both)).len(), 1, "the new list counts where both are there");
+        assert_eq!(told(&both), (vec![("0/lisi".into(), agreed)], false));
+        let (old, new) = both.split_at(both.find("<ProcessList>").unwrap());
+        let open = OPEN.split_at(OPEN.find("<ProcessList>").unwrap());
+        let other = new.replace("LiSi", "WangWu");
+        for lists in [
+            old.to_owned(),
+            new.to_owned(),
+            format!("{old}{}", open.1),
+            format!("{}{new}", open.0),
+            format!("{old}{other}"),
+        ] {
+            assert_eq!(told(&lists), (vec![], true), "{lists}");
+        }
     }
 
     #[test]
-    fn comments_are_told_and_cost_no_reading() {
-        let comment = |text: &str| {
-            format!(
-                "{OPEN}<Comments><CommentUserInfo><UserId>LiSi</UserId></CommentUserInfo><CommentTime>1760000300</CommentTime>\
-                 <CommentContent><![CDATA[{text}]]></CommentContent><CommentId>6750</CommentId></Comments>"
-            )
-        };
-        let events = read(&event("1", "10", &comment("为什么?")));
-        let told = Comment { at: 1_760_000_300_000, account: "LiSi".into(), text: "为什么?".into() };
-        assert_eq!(events[1..], [Event::Commented(told)]);
-        let long = read(&event("1", "10", &comment(&"长".repeat(3_000))));
-        let Event::Commented(comment) = &long[1] else { panic!() };
-        assert_eq!(comment.text.chars().count(), REMARK_LIMIT);
+    fn comments_are_read() {
+        for text in ["为什么?", "a[b[0]] > 1", "]]]]><![CDATA[>", ""] {
+            let events = read(&event("1", "10", &commented(text)));
+            assert!(matches!(events[0], Event::Task { .. }), "{text}");
+            assert_eq!(events[1..], [Event::ReadWanted { at: AT + 1 }], "{text}");
+        }
+    }
+
+    /// Whatever is certain of an event into which somebody wrote this, in a comment and as an approver.
+    fn certain(status: &str, change: &str, words: &str) -> [Vec<Event>; 2] {
+        [commented(words), acted("2", SECOND, words)].map(|lists| {
+            let mut events = read(&event(status, change, &lists));
+            assert!(events.iter().any(|event| matches!(event, Event::ReadWanted { .. })), "{words}");
+            events.retain(|event| !matches!(event, Event::ReadWanted { .. }));
+            events
+        })
+    }
+
+    #[test]
+    fn words_that_leave_their_place_decide_nothing() {
+        let out = "ok]]></CommentContent></Comments>";
+        let back = "<Comments><CommentContent><![CDATA[";
+        let ended = "<StatuChangeEvent>6</StatuChangeEvent>";
+        let node = "<NodeList><NodeType>1</NodeType><SpStatus>3</SpStatus><SubNodeList><UserInfo><UserId>LiSi</UserId></UserInfo>\
+            <SpYj>3</SpYj><Sptime>1760000340</Sptime></SubNodeList></NodeList>";
+        let piece = "x]]></Speech><SpYj>3</SpYj><Sptime>1760000340</Sptime></SubNodeList><SubNodeList><UserInfo><UserId>Boss</UserId>\
+            </UserInfo><Speech><![CDATA[";
+        let detail = "x]]></Speech><SpStatus>3</SpStatus><SpTime>1760000340</SpTime></Details><Details><Approver><UserId>Boss</UserId>\
+            </Approver><Speech><![CDATA[";
+        for words in [
+            format!("{out}{ended}{back}"),
+            format!("{out}<StatuChangeEvent>8</StatuChangeEvent>{back}"),
+            format!("{out}<statuchangeevent>6</statuchangeevent>{back}"),
+            format!("{out}{ended}</ApprovalInfo></xml><!--"),
+            format!("{out}{ended}<!--"),
+            format!("{out}{ended}<Other a='"),
+            format!("{out}{ended}<?"),
+            format!("{out}<SpStatus>4</SpStatus>{back}"),
+            format!("{out}<SpNo>1</SpNo><SpNoStr>2</SpNoStr>{back}"),
+            format!("{out}<ProcessList>{node}</ProcessList>{back}"),
+            format!("{out}<SpRecord><SpStatus>3</SpStatus></SpRecord>{back}"),
+            format!("{out}</ApprovalInfo><ApprovalInfo>{ended}{back}"),
+            format!("ok]]></CommentContent>{ended}<CommentContent><![CDATA["),
+            piece.to_owned(),
+            detail.to_owned(),
+            "a[b[0]]>1 && x<y".into(),
+            "a[b[0]]>1".into(),
+            "]]>".into(),
+            "]]><b/><![CDATA[".into(),
+        ] {
+            for events in certain("1", "10", &words) {
+                let closes = |event: &Event| match event {
+                    Event::Task { fact, .. } => {
+                        fact.assignee != "LiSi"
+                            || fact.end.as_ref().is_some_and(|end| end.outcome != TaskOutcome::Approved)
+                    }
+                    _ => true,
+                };
+                assert!(!events.iter().any(closes), "{words}: {events:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_document_that_breaks_is_read_once_its_number_is_known() {
+        let whole = event("2", "2", OPEN);
+        let at = whole.find("</SpNoStr>").unwrap();
+        let wanted = [Event::ReadWanted { at: AT + 999 }];
+        for (cut, _) in whole.char_indices() {
+            let told = notices(&whole.as_bytes()[..cut], 9);
+            if cut < at + "</SpNoStr>".len() {
+                assert_eq!(told, None, "{cut}");
+            } else {
+                let told = told.unwrap();
+                assert_eq!((told[0].instance.as_str(), &told[0].events[..]), ("202510090007", &wanted[..]), "{cut}");
+            }
+        }
+        let mut bytes = event("2", "2", &commented("gbk")).into_bytes();
+        let at = bytes.windows(3).position(|three| three == b"gbk").unwrap();
+        bytes[at] = 0xD5;
+        assert_eq!(notices(&bytes, 9).unwrap()[0].events, wanted);
+    }
+
+    #[test]
+    fn what_stands_behind_peoples_words_is_no_number() {
+        let head = "<SpNoStr><![CDATA[202510090007]]></SpNoStr><SpNo>202510090007</SpNo>";
+        let behind = event("1", "10", &format!("{OPEN}{head}")).replacen(head, "", 1);
+        assert_eq!(notices(behind.as_bytes(), 9), None);
+        let status =
+            event("1", "2", &format!("{OPEN}<SpStatus>4</SpStatus>")).replacen("<SpStatus>1</SpStatus>", "", 1);
+        assert!(!read(&status).iter().any(|event| matches!(event, Event::Finished { .. })));
     }
 
     #[test]
     fn changes_within_one_second_want_readings_of_their_own() {
-        let acted = OPEN.replace("<SpYj>1</SpYj><Sptime>0", "<SpYj>2</SpYj><Sptime>1760000345");
+        let acted = acted("2", SECOND, "");
         let at = |list: &str| read(&event("1", "2", list)).pop().unwrap();
         assert_eq!(at(OPEN), Event::ReadWanted { at: AT });
         assert_eq!(at(&acted), Event::ReadWanted { at: AT + 1 });
@@ -343,7 +497,15 @@ mod tests {
             assert_eq!(notices(text.as_bytes(), 0), Some(Vec::new()), "{event}");
         }
         let bomb = "<!DOCTYPE x [<!ENTITY a \"b\">]><xml><Event>&a;</Event></xml>";
-        for bad in ["", "success", "{}", bomb, "<xml>", "<xml><Event>sys_approval_change</Event></xml>"] {
+        for bad in [
+            "",
+            "success",
+            "{}",
+            bomb,
+            "<xml>",
+            "<xml><Event>SYS</Event>",
+            "<xml><Event>sys_approval_change</Event></xml>",
+        ] {
             assert_eq!(notices(bad.as_bytes(), 0), None, "{bad}");
         }
     }
@@ -354,7 +516,7 @@ mod tests {
         fn odd_values_are_read_without_a_panic(number in proptest::num::i64::ANY, text in "[a-z0-9 .-]{0,12}") {
             for value in [number.to_string(), text] {
                 let list = OPEN.replace("<SpYj>1", &format!("<SpYj>{value}")).replace("<Sptime>0", &format!("<Sptime>{value}"));
-                let list = list.replace("<SpStatus>1", &format!("<SpStatus>{value}"));
+                let list = list.replace("<SpStatus>1", &format!("<SpStatus>{value}")).replace("<SpTime>0", &format!("<SpTime>{value}"));
                 let event = event(&value, &value, &list).replace("1760000345", &value).replace("1760000001", &value);
                 assert_eq!(notices(event.as_bytes(), 9).unwrap().len(), 1);
             }

@@ -133,7 +133,8 @@ pub(super) fn acts(nodes: &[FormNode]) -> usize {
     nodes.iter().flat_map(|node| &node.pieces).filter(|piece| piece.has_acted()).count()
 }
 
-fn deciding(nodes: &[FormNode]) -> impl Iterator<Item = &FormNode> {
+/// The nodes whose people decide.
+pub(super) fn deciding(nodes: &[FormNode]) -> impl Iterator<Item = &FormNode> {
     nodes.iter().filter(|node| node.kind.is_none_or(|kind| kind == APPROVER_NODE))
 }
 

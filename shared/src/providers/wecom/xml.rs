@@ -1,13 +1,16 @@
-//! XML as WeCom sends it: read within limits, without anything that could fetch or multiply.
+//! XML as WeCom sends it: read within limits, without anything that could fetch, multiply or hide.
 //!
-//! No document type, no processing instructions, no entities but the five of XML and numbers. A value may stand in CDATA
-//! or be plain text, with indentation around it; names are compared without regard to case, since WeCom's own samples
-//! differ from each other.
+//! No document type, no processing instructions, no comments, no attributes, no entities but the five of XML and numbers. A value
+//! may stand in CDATA or be plain text, with indentation around it; names are compared without regard to case, since WeCom's own
+//! samples differ from each other.
+//!
+//! What people write may leave its CDATA: Tencent's other products put it there as it is. So nothing is read that could hide
+//! what the platform wrote, and a document that breaks still tells what stood before the break.
 
 use std::borrow::Cow;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 /// Longest document, in bytes. An event of a form with a hundred approvers has 30 KB.
 const MOST_BYTES: usize = 256 * 1024;
@@ -20,6 +23,8 @@ const MOST_ELEMENTS: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Document<'a> {
     entries: Vec<Entry<'a>>,
+    /// Whether it was read to its end; if not, it holds the elements before the break.
+    whole: bool,
 }
 
 #[derive(Debug)]
@@ -40,41 +45,33 @@ pub(super) struct Element<'d> {
 impl<'a> Document<'a> {
     /// Reads a document; `None` when it is not well formed, holds what is not allowed, or goes beyond the limits.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        if bytes.len() > MOST_BYTES {
-            return None;
-        }
-        let text = std::str::from_utf8(bytes).ok()?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut reader = Reader::from_str(text);
-        let mut document = Self { entries: Vec::with_capacity(64) };
+        Self::before_break(bytes).filter(Self::is_whole)
+    }
+
+    /// Reads a document as far as it is well formed, allowed and within the limits; `None` when not even an element begins. An
+    /// element in which it breaks has no text.
+    pub(super) fn before_break(bytes: &'a [u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes);
+        let whole = bytes.len() <= MOST_BYTES && text.is_ok();
+        let valid = text.unwrap_or_else(|error| {
+            std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        });
+        let text = valid.get(..valid.floor_char_boundary(MOST_BYTES)).unwrap_or_default();
+        let mut document = Self { entries: Vec::with_capacity(64), whole: false };
         let mut open = Vec::with_capacity(DEEPEST);
-        loop {
-            let tag_at = usize::try_from(reader.buffer_position()).ok()?;
-            match reader.read_event().ok()? {
-                Event::Start(tag) => {
-                    let name = text.get(tag_at + 1..)?.get(..tag.name().into_inner().len())?;
-                    open.push(document.begin(name, open.len())?);
-                }
-                Event::Empty(tag) => {
-                    let name = text.get(tag_at + 1..)?.get(..tag.name().into_inner().len())?;
-                    document.begin(name, open.len())?;
-                }
-                Event::End(_) => {
-                    let end = document.entries.len();
-                    document.entries.get_mut(open.pop()?)?.end = end;
-                }
-                Event::Text(text) => document.add(open.last(), text.xml10_content())?,
-                Event::CData(text) => document.add(open.last(), text.xml10_content())?,
-                Event::GeneralRef(reference) => {
-                    document.add(open.last(), Cow::Owned(character(&reference)?.to_string()))?;
-                }
-                Event::Comment(_) => {}
-                Event::Decl(_) if document.entries.is_empty() => {}
-                Event::Decl(_) | Event::PI(_) | Event::DocType(_) => return None,
-                Event::Eof => break,
-            }
+        let ended = document.fill(text.strip_prefix('\u{feff}').unwrap_or(text), &mut open);
+        document.whole = whole && ended.is_some() && open.is_empty();
+        let end = document.entries.len();
+        for index in open {
+            let entry = document.entries.get_mut(index)?;
+            (entry.text, entry.end) = (Cow::Borrowed(""), end);
         }
-        (open.is_empty() && !document.entries.is_empty()).then_some(document)
+        (end > 0).then_some(document)
+    }
+
+    /// Whether it was read to its end.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// The outermost element.
@@ -82,20 +79,70 @@ impl<'a> Document<'a> {
         Element { entries: &self.entries, index: 0 }
     }
 
-    fn begin(&mut self, name: &'a str, depth: usize) -> Option<usize> {
+    /// Whether no element holds two of one of these names: at most 64 of them.
+    pub(super) fn has_once(&self, names: &[&str]) -> bool {
+        // Of each element around the next one: where it ends, and which names it has held.
+        let mut around: Vec<(usize, u64)> = Vec::with_capacity(DEEPEST);
+        for (index, entry) in self.entries.iter().enumerate() {
+            while around.pop_if(|(end, _)| *end <= index).is_some() {}
+            let name = names.iter().position(|name| entry.name.eq_ignore_ascii_case(name));
+            if let (Some(name), Some((_, held))) = (name, around.last_mut()) {
+                let bit = 1 << (name % 64);
+                if *held & bit != 0 {
+                    return false;
+                }
+                *held |= bit;
+            }
+            around.push((entry.end, 0));
+        }
+        true
+    }
+
+    /// Reads up to the end, or up to a break: then `None`, and `open` has the elements that did not end.
+    fn fill(&mut self, text: &'a str, open: &mut Vec<usize>) -> Option<()> {
+        let mut reader = Reader::from_str(text);
+        loop {
+            let tag_at = usize::try_from(reader.buffer_position()).ok()?;
+            match reader.read_event().ok()? {
+                Event::Start(tag) => open.push(self.begin(name(text, tag_at, &tag)?, open)?),
+                Event::Empty(tag) => {
+                    self.begin(name(text, tag_at, &tag)?, open)?;
+                }
+                Event::End(_) => {
+                    let end = self.entries.len();
+                    self.entries.get_mut(open.pop()?)?.end = end;
+                }
+                // Not allowed in XML, and what is left where somebody's text ended its CDATA.
+                Event::Text(text) if text.contains("]]>") => return None,
+                Event::Text(text) => self.add(open.last(), text.xml10_content())?,
+                Event::CData(text) => self.add(open.last(), text.xml10_content())?,
+                Event::GeneralRef(reference) => {
+                    self.add(open.last(), Cow::Owned(character(&reference)?.to_string()))?;
+                }
+                Event::Decl(_) if self.entries.is_empty() => {}
+                Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Comment(_) => return None,
+                Event::Eof => return Some(()),
+            }
+        }
+    }
+
+    fn begin(&mut self, name: &'a str, open: &[usize]) -> Option<usize> {
         let index = self.entries.len();
-        let is_second_root = depth == 0 && index > 0;
-        if is_second_root || depth >= DEEPEST || index >= MOST_ELEMENTS {
+        let is_second_root = open.is_empty() && index > 0;
+        let in_text = open.last().and_then(|around| self.entries.get(*around)).is_some_and(|it| !it.text.is_empty());
+        if is_second_root || in_text || open.len() >= DEEPEST || index >= MOST_ELEMENTS {
             return None;
         }
         self.entries.push(Entry { name, text: Cow::Borrowed(""), end: index + 1 });
         Some(index)
     }
 
-    /// Adds to the text of the innermost element; indentation between elements is no text.
+    /// Adds to the text of the innermost element, which holds either text or elements; indentation between elements is no text.
     fn add(&mut self, to: Option<&usize>, piece: Cow<'a, str>) -> Option<()> {
         let is_blank = || piece.bytes().all(|byte| byte.is_ascii_whitespace());
-        let Some(entry) = to.and_then(|index| self.entries.get_mut(*index)) else { return is_blank().then_some(()) };
+        let has_elements = to.is_some_and(|index| index + 1 < self.entries.len());
+        let entry = to.and_then(|index| self.entries.get_mut(*index)).filter(|_| !has_elements);
+        let Some(entry) = entry else { return is_blank().then_some(()) };
         if !entry.text.is_empty() {
             entry.text.to_mut().push_str(&piece);
         } else if !is_blank() {
@@ -105,7 +152,18 @@ impl<'a> Document<'a> {
     }
 }
 
+/// The name of the tag that begins here; `None` where it has attributes.
+fn name<'a>(text: &'a str, tag_at: usize, tag: &BytesStart<'_>) -> Option<&'a str> {
+    let alone = tag.attributes_raw().trim().is_empty();
+    text.get(tag_at + 1..)?.get(..tag.name().into_inner().len()).filter(|_| alone)
+}
+
 impl<'d> Element<'d> {
+    /// Whether it begins before another of its document.
+    pub(super) fn is_before(self, other: Self) -> bool {
+        self.index < other.index
+    }
+
     /// Its text without what surrounds it; empty where it holds none.
     pub(super) fn text(self) -> &'d str {
         self.entries.get(self.index).map_or("", |entry| entry.text.trim())
@@ -177,7 +235,7 @@ mod tests {
     fn values_stand_in_cdata_or_not_and_names_in_any_case() {
         let document = parse(
             "<?xml version=\"1.0\"?>\n<xml>\n  <ApproverStep >\n 3 </ApproverStep>\n  <SpTime/>\n  <Speech><![CDATA[<a> & ]]>]]&gt;<![CDATA[ b]]></Speech>\n\
-             <Item><ItemUserid>u1</ItemUserid></Item><Item><ItemUserId><![CDATA[u2]]></ItemUserId></Item><!-- x --></xml>\n",
+             <Item><ItemUserid>u1</ItemUserid></Item><Item><ItemUserId><![CDATA[u2]]></ItemUserId></Item></xml>\n",
         )
         .unwrap();
         let root = document.root();
@@ -223,11 +281,52 @@ mod tests {
             "<x><![CDATA[a</x>",
             "<x",
             "<x a='",
+            "<x a='1'/>",
+            "<x a='<y/>'></x>",
+            "<x><!-- y --></x>",
+            "<x>a<y/></x>",
+            "<x><y/>a</x>",
+            "<x><![CDATA[a]]>b]]></x>",
         ];
         for bad in bad {
             assert!(parse(bad).is_none(), "{bad}");
         }
         assert!(Document::parse(b"<x>\xff</x>").is_none());
+    }
+
+    #[test]
+    fn what_stood_before_a_break_is_told() {
+        let broken = |text: &str| Document::before_break(text.as_bytes()).map(|it| (it.is_whole(), it.entries.len()));
+        for rest in ["<c>", "<c></b>", "&& x<y", "<!-- ", "]]>", "<c d='", "<!DOCTYPE x>", "</a></x>"] {
+            let text = format!("<x><a>1</a><b><![CDATA[2]]></b><d>{rest}");
+            let document = Document::before_break(text.as_bytes()).unwrap();
+            assert!(!document.is_whole(), "{rest}");
+            let told = ["a", "b", "d"].map(|name| document.root().value(name));
+            assert_eq!(told, [Some("1"), Some("2"), None], "{rest}");
+        }
+        assert_eq!(broken("<x><a>1"), Some((false, 2)));
+        assert_eq!(broken("text"), None);
+        assert_eq!(broken("<x/>"), Some((true, 1)));
+        let bytes = Document::before_break(b"<x><a>1</a><b>\xff</b></x>").map(|it| it.root().value("a").is_some());
+        assert_eq!(bytes, Some(true));
+        let long = format!("<x><a>1</a><b>{}</b></x>", "\u{5b57}".repeat(MOST_BYTES));
+        let document = Document::before_break(long.as_bytes()).unwrap();
+        assert_eq!(
+            (document.is_whole(), document.root().value("a"), document.root().value("b")),
+            (false, Some("1"), None)
+        );
+    }
+
+    #[test]
+    fn two_of_one_name_are_found_in_one_element_only() {
+        let once = |text: &str| parse(text).unwrap().has_once(&["a", "B"]);
+        for good in ["<x><a/><b/></x>", "<x><a><b/></a><b><a/></b></x>", "<x><y><a/></y><y><a/></y></x>", "<a><a/></a>"]
+        {
+            assert!(once(good), "{good}");
+        }
+        for bad in ["<x><a/><A/></x>", "<x><y><b/><c/><b/></y></x>", "<x><a><c/></a><a/></x>"] {
+            assert!(!once(bad), "{bad}");
+        }
     }
 
     #[test]

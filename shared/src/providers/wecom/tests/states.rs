@@ -22,21 +22,34 @@ type At<'a> = (&'a str, i64, i64);
 
 /// The event of a change `after` so many seconds, with the form's two nodes as they are then.
 fn event(after: i64, status: i64, change: i64, first: (i64, &[At<'_>]), second: (i64, &[At<'_>])) -> Vec<Event> {
+    let time = |at: i64| if at == 0 { 0 } else { SECOND + at };
     let piece = |(user, state, at): &At<'_>| {
-        let at = if *at == 0 { 0 } else { SECOND + at };
         format!(
-            "<SubNodeList><UserInfo><UserId>{user}</UserId></UserInfo><SpYj>{state}</SpYj><Sptime>{at}</Sptime></SubNodeList>"
+            "<SubNodeList><UserInfo><UserId>{user}</UserId></UserInfo><SpYj>{state}</SpYj><Sptime>{}</Sptime></SubNodeList>",
+            time(*at)
+        )
+    };
+    let old_piece = |(user, state, at): &At<'_>| {
+        format!(
+            "<Details><Approver><UserId>{user}</UserId></Approver><SpStatus>{state}</SpStatus><SpTime>{}</SpTime></Details>",
+            time(*at)
         )
     };
     let node = |(status, pieces): (i64, &[At<'_>])| {
         let pieces: String = pieces.iter().map(piece).collect();
         format!("<NodeList><NodeType>1</NodeType><SpStatus>{status}</SpStatus><ApvRel>2</ApvRel>{pieces}</NodeList>")
     };
+    let old_node = |(status, pieces): (i64, &[At<'_>])| {
+        let pieces: String = pieces.iter().map(old_piece).collect();
+        format!("<SpRecord><SpStatus>{status}</SpStatus><ApproverAttr>1</ApproverAttr>{pieces}</SpRecord>")
+    };
     let text = format!(
         "<xml><FromUserName>sys</FromUserName><CreateTime>{}</CreateTime><Event>sys_approval_change</Event><ApprovalInfo>\
-         <SpNoStr>202510090007</SpNoStr><SpStatus>{status}</SpStatus><ApplyTime>{SECOND}</ApplyTime><ProcessList>{}{}\
+         <SpNoStr>202510090007</SpNoStr><SpStatus>{status}</SpStatus><ApplyTime>{SECOND}</ApplyTime>{}{}<ProcessList>{}{}\
          </ProcessList><StatuChangeEvent>{change}</StatuChangeEvent></ApprovalInfo></xml>",
         SECOND + after,
+        old_node(first),
+        old_node(second),
         node(first),
         node(second),
     );
@@ -142,7 +155,7 @@ fn a_form_that_was_sent_back_is_decided_again() {
 #[test]
 fn an_approval_is_revoked_when_it_is_withdrawn_after_it_was_approved() {
     let nodes = |status, change| event(900, status, change, (2, &[("A", 2, 10)]), (2, &[("C", 2, 20)]));
-    for (status, change) in [(6, 8), (2, 8), (6, 2)] {
+    for (status, change) in [(6, 8), (6, 2)] {
         let mut approval = running();
         apply(&mut approval, &event(20, 2, 2, (2, &[("A", 2, 10)]), (2, &[("C", 2, 20)])));
         assert_eq!(approval.status(), Status::Approved);
@@ -151,6 +164,13 @@ fn an_approval_is_revoked_when_it_is_withdrawn_after_it_was_approved() {
         apply(&mut approval, &event(20, 2, 2, (2, &[("A", 2, 10)]), (2, &[("C", 2, 20)])));
         assert_eq!(approval.status(), Status::Revoked, "an older event moves nothing back");
     }
+    let mut before = running();
+    apply(&mut before, &nodes(2, 8));
+    assert_eq!(
+        (before.status(), before.stage_to_read()),
+        (Status::Pending, Some(0)),
+        "told by the change alone: it is read"
+    );
     let mut withdrawn = running();
     apply(&mut withdrawn, &event(5, 4, 6, (1, &[("A", 1, 0)]), (1, &[("C", 1, 0)])));
     assert_eq!(withdrawn.status(), Status::Withdrawn);
