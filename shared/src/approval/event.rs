@@ -62,9 +62,12 @@ pub struct TaskFact {
     /// When it was given to the assignee.
     #[serde(rename = "op", default, skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<i64>,
-    /// How it ended; `None` while it is open.
+    /// How it ended, by the end that counts: of two decisions the first; `None` while it is open.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub end: Option<TaskEnd>,
+    /// What else was told of how it ended, which does not count.
+    #[serde(rename = "oe", default, skip_serializing_if = "Vec::is_empty")]
+    pub other_ends: Vec<TaskEnd>,
 }
 
 /// How a platform says an instance ended.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Comment, Event, Outcome, Rollback, Snapshot, TaskEnd, TaskFact};
+use super::ends;
+use super::event::{Comment, Event, Outcome, Rollback, Snapshot, TaskFact};
 
 /// Most tasks that are kept of one instance; a platform's own limit is far below.
 const MOST_TASKS: usize = 400;
@@ -25,9 +26,13 @@ pub struct Facts {
     /// Remarks.
     #[serde(rename = "cm", default, skip_serializing_if = "BTreeSet::is_empty")]
     pub comments: BTreeSet<Comment>,
-    /// How the platform says it ended, and when (milliseconds).
+    /// How the platform says it ended, and when (milliseconds): the first end, or that it was revoked after an approval.
     #[serde(rename = "oc", default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<(Outcome, i64)>,
+    /// What else the platform told of its end, each with its time (milliseconds): an approval that was revoked, a deletion
+    /// afterwards. It decides nothing.
+    #[serde(rename = "oe", default, skip_serializing_if = "Vec::is_empty")]
+    pub other_ends: Vec<(Outcome, i64)>,
     /// Codes that we do not know.
     #[serde(rename = "un", default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unknown: BTreeSet<String>,
@@ -105,14 +110,29 @@ impl Facts {
         }
     }
 
-    /// An instance has one outcome, and may be revoked after it; of the times told for one outcome the most precise
-    /// counts, which is the largest, since reading an instance gives whole minutes.
-    fn join_outcome(&mut self, outcome: (Outcome, i64)) {
-        self.outcome = self.outcome.max(Some(outcome));
+    /// Every kind of end is kept with its first time; the first of them counts.
+    fn join_outcome(&mut self, (outcome, at): (Outcome, i64)) {
+        let mut known: Vec<(Outcome, i64)> = self.outcome.into_iter().chain(self.other_ends.drain(..)).collect();
+        match known.iter_mut().find(|(kind, _)| *kind == outcome) {
+            Some((_, earliest)) => *earliest = ends::earlier(*earliest, at),
+            None => known.push((outcome, at)),
+        }
+        known.sort_unstable();
+        self.outcome = ends::first(&known);
+        let counts = self.outcome.map(|(kind, _)| kind);
+        known.retain(|(kind, _)| Some(*kind) != counts);
+        self.other_ends = known;
+    }
+
+    /// When the platform says that it came to this end (milliseconds).
+    pub(super) fn ended(&self, how: Outcome) -> Option<i64> {
+        let mut all = self.outcome.iter().chain(&self.other_ends);
+        all.find(|(outcome, _)| *outcome == how).map(|(_, at)| *at)
     }
 }
 
-/// Joins what is told of one task. Times told by a reading are cut to the minute, so the larger is the more precise.
+/// Joins what is told of one task. Times told by a reading are cut to the minute, so the larger is the more precise; of an
+/// end the first time counts.
 fn join_fact(known: &mut TaskFact, told: TaskFact) {
     known.node = known.node.max(told.node);
     known.opened_at = known.opened_at.max(told.opened_at);
@@ -120,15 +140,5 @@ fn join_fact(known: &mut TaskFact, told: TaskFact) {
     if known.assignee < told.assignee {
         known.assignee = told.assignee;
     }
-    known.end = match (known.end.take(), told.end) {
-        (Some(a), Some(b)) => Some(join_end(a, b)),
-        (a, b) => a.or(b),
-    };
-}
-
-fn join_end(a: TaskEnd, b: TaskEnd) -> TaskEnd {
-    if a.outcome != b.outcome {
-        return if a.outcome > b.outcome { a } else { b };
-    }
-    TaskEnd { outcome: a.outcome, at: a.at.max(b.at), remark: a.remark.max(b.remark), to: a.to.max(b.to) }
+    ends::join(known, told.end.into_iter().chain(told.other_ends).collect());
 }

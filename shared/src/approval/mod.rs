@@ -11,6 +11,7 @@
 mod account;
 mod deadline;
 mod deviation;
+mod ends;
 mod event;
 mod facts;
 mod history;

@@ -1,7 +1,8 @@
 //! When a node has passed.
 
-use super::event::{Mode, TaskEnd, TaskOutcome};
-use super::place::Seat;
+use super::event::{Mode, Outcome, TaskEnd, TaskOutcome};
+use super::place::{Placed, Seat};
+use super::state::Stage;
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,6 +62,37 @@ fn first_decision<'a>(
         (Some(approved), Some(rejected)) if approved < rejected => NodeStatus::Approved,
         (Some(_), None) => NodeStatus::Approved,
         (_, Some(_)) => NodeStatus::Rejected,
+    }
+}
+
+/// When a node whose seats decide had passed by its own seats (milliseconds).
+fn passed_at(mode: Mode, seats: &[Seat<'_>]) -> Option<i64> {
+    let ends = seats.iter().filter_map(Seat::end).filter(|end| end.outcome == TaskOutcome::Approved);
+    let mut times: Vec<i64> = ends.map(|end| end.at).collect();
+    times.sort_unstable();
+    match mode {
+        Mode::Any => times.first().copied(),
+        Mode::All | Mode::Sequential => times.last().copied(),
+        Mode::AtLeast(needed) => times.get(usize::from(needed.max(1)) - 1).or(times.last()).copied(),
+    }
+}
+
+impl Stage {
+    /// When it was approved (milliseconds): by the platform's word, else by its nodes.
+    pub(super) fn approved_at(&self) -> Option<i64> {
+        let by_nodes = || {
+            let placed = Placed::of(self);
+            let nodes = placed.nodes.iter().zip(&self.nodes);
+            nodes.filter_map(|(seats, node)| passed_at(node.mode, seats)).max()
+        };
+        self.facts.ended(Outcome::Approved).or_else(by_nodes)
+    }
+
+    /// When it was rejected (milliseconds): by the platform's word, else by the first task that was.
+    pub(super) fn rejected_at(&self) -> Option<i64> {
+        let ends = || self.facts.tasks.values().filter_map(|fact| fact.end.as_ref());
+        let rejections = || ends().filter(|end| end.outcome == TaskOutcome::Rejected).map(|end| end.at).min();
+        self.facts.ended(Outcome::Rejected).or_else(rejections)
     }
 }
 

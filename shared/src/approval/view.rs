@@ -178,21 +178,34 @@ impl Approval {
     #[must_use]
     pub fn decided_at(&self) -> Option<i64> {
         let closure = self.closed.as_ref()?;
-        let told = || {
-            let outcomes = self.stages.iter().filter_map(|stage| stage.facts.outcome);
-            let ends = self.stages.iter().flat_map(|stage| stage.facts.tasks.values());
-            outcomes
-                .map(|(_, at)| at)
-                .max()
-                .or_else(|| ends.filter_map(|fact| fact.end.as_ref()).map(|end| end.at).max())
-        };
         // A platform's clock may be behind ours, or tell whole seconds.
-        closure.at.or_else(told).map(|at| at.max(self.submitted_at))
+        closure.at.or_else(|| self.told_end(closure.how)).map(|at| at.max(self.submitted_at))
+    }
+
+    /// When the facts say that it came to this end (milliseconds). What was done on a platform after the end has no part in it.
+    fn told_end(&self, how: Closed) -> Option<i64> {
+        let ended = |outcome: Outcome| self.stages.iter().filter_map(move |stage| stage.facts.ended(outcome));
+        let by = |verdict: Verdict| self.stages.iter().filter(move |stage| stage.verdict() == verdict);
+        let told = match how {
+            Closed::Approved => self.stages.iter().map(Stage::approved_at).max()?,
+            Closed::Rejected => by(Verdict::Rejected).find_map(Stage::rejected_at),
+            Closed::Withdrawn => {
+                let first = by(Verdict::Withdrawn).find_map(|stage| stage.facts.ended(Outcome::Withdrawn));
+                first.or_else(|| ended(Outcome::Withdrawn).min())
+            }
+            Closed::Revoked => ended(Outcome::Revoked).min(),
+            Closed::Expired | Closed::Failed => None,
+        };
+        // Stored by an earlier version, which kept the last end in the place of the first.
+        told.or_else(|| self.stages.iter().filter_map(|stage| stage.facts.outcome).map(|(_, at)| at).max())
     }
 
     fn stage_view(&self, index: usize, stage: &Stage, current: Option<usize>) -> StageView {
-        let closed = self.closed.is_some();
-        let status = match stage.verdict() {
+        let closed = self.closed.as_ref().map(|closure| closure.how);
+        // That it was approved may have been delivered: it stays so.
+        let verdict = if closed == Some(Closed::Approved) { Verdict::Approved } else { stage.verdict() };
+        let closed = closed.is_some();
+        let status = match verdict {
             Verdict::Approved => StageStatus::Approved,
             Verdict::Rejected => StageStatus::Rejected,
             Verdict::Withdrawn => StageStatus::Withdrawn,
@@ -203,15 +216,15 @@ impl Approval {
             Verdict::Open => StageStatus::Pending,
         };
         let begun = current.is_none_or(|current| index <= current);
-        StageView { status, nodes: stage.node_views(begun, closed) }
+        StageView { status, nodes: stage.node_views(verdict, begun, closed) }
     }
 }
 
 impl Stage {
     /// The status of each node, as seen from outside.
-    fn node_statuses(&self, placed: &Placed<'_>, begun: bool, closed: bool) -> Vec<NodeStatus> {
-        let approved = matches!(self.facts.outcome, Some((Outcome::Approved | Outcome::Revoked, _)));
-        let ended = closed || self.verdict() != Verdict::Open;
+    fn node_statuses(verdict: Verdict, placed: &Placed<'_>, begun: bool, closed: bool) -> Vec<NodeStatus> {
+        let approved = matches!(verdict, Verdict::Approved | Verdict::Revoked);
+        let ended = closed || verdict != Verdict::Open;
         let seen = |status: NodeStatus| match status {
             _ if approved => NodeStatus::Approved,
             NodeStatus::Waiting | NodeStatus::Pending if ended => NodeStatus::Skipped,
@@ -221,9 +234,9 @@ impl Stage {
         placed.statuses().into_iter().map(seen).collect()
     }
 
-    fn node_views(&self, begun: bool, closed: bool) -> Vec<NodeView> {
+    fn node_views(&self, verdict: Verdict, begun: bool, closed: bool) -> Vec<NodeView> {
         let placed = Placed::of(self);
-        let statuses = self.node_statuses(&placed, begun, closed);
+        let statuses = Self::node_statuses(verdict, &placed, begun, closed);
         let views = placed.nodes.iter().zip(statuses).enumerate().map(|(index, (seats, status))| {
             let planned = self.nodes.get(index);
             // The platform may say that a node has passed before it says who approved: then nobody was skipped yet.

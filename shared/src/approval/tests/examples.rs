@@ -349,3 +349,60 @@ fn an_account_in_another_case_is_the_planned_persons_where_ids_know_none() {
     assert_eq!(to_read, None, "everybody is in their place");
     assert!(tasks(AccountIds::KnowCase).2.is_some(), "elsewhere these are other people");
 }
+
+#[test]
+fn the_first_end_counts_whatever_is_done_to_the_form_later() {
+    const LATER: i64 = 3 * 86_400_000;
+    for (first, status) in [(Outcome::Approved, Status::Approved), (Outcome::Rejected, Status::Rejected)] {
+        let mut approval = with(&[(Mode::Any, &["a"])]);
+        approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 9)))));
+        approval.apply(0, finished(first, 10));
+        let ended = approval.view();
+        assert!(approval.apply(0, finished(Outcome::Withdrawn, LATER)), "what the platform says is kept");
+        let read = Snapshot { outcome: Some((Outcome::Withdrawn, AT + LATER)), ..Snapshot::default() };
+        approval.apply(0, Event::Snapshot(read));
+        let now = approval.view();
+        assert_eq!((now.status, now.decided_at, &now.stages), (status, Some(AT + 10), &ended.stages));
+    }
+    let mut taken_back = with(&[(Mode::Any, &["a"])]);
+    taken_back.apply(0, finished(Outcome::Withdrawn, 10));
+    taken_back.apply(0, finished(Outcome::Withdrawn, LATER));
+    assert_eq!(taken_back.decided_at(), Some(AT + 10), "deleted after it was taken back");
+}
+
+#[test]
+fn a_stage_that_has_passed_has_passed_whatever_becomes_of_its_form() {
+    let plan = [(Mode::Any, vec!["a".to_owned()])];
+    let (first, mut second) = (stage(&plan, DecidedBy::Platform), stage(&plan, DecidedBy::Platform));
+    second.instance = None;
+    let mut approval = Approval::new(AT, Person::default(), vec![first, second], 0);
+    approval.apply(0, finished(Outcome::Approved, 10));
+    approval.apply(0, finished(Outcome::Withdrawn, 90_000));
+    assert_eq!((approval.status(), approval.stage_to_start()), (Status::Pending, Some(1)));
+    approval.started(1, "j".into(), None, AT + 100_000);
+    approval.apply(0, finished(Outcome::Withdrawn, 110_000));
+    approval.apply(1, finished(Outcome::Approved, 120_000));
+    assert_eq!((approval.status(), approval.decided_at()), (Status::Approved, Some(AT + 120_000)));
+    approval.apply(0, finished(Outcome::Withdrawn, 130_000));
+    assert_eq!(approval.decided_at(), Some(AT + 120_000));
+    approval.apply(0, finished(Outcome::Revoked, 140_000));
+    assert_eq!((approval.status(), approval.decided_at()), (Status::Revoked, Some(AT + 140_000)));
+}
+
+#[test]
+fn what_an_earlier_version_stored_is_read() {
+    let stored =
+        serde_json::json!({"oc": ["revoked", AT + 7], "t": {"1": {"a": "a", "e": {"o": "approved", "at": AT + 5}}}});
+    let mut approval = with(&[(Mode::Any, &["a"])]);
+    approval.stages[0].facts = serde_json::from_value(stored.clone()).unwrap();
+    approval.closed = Some(Closure { how: Closed::Revoked, at: None, by: None, remark: None });
+    assert_eq!((approval.status(), approval.decided_at()), (Status::Revoked, Some(AT + 7)));
+    assert_eq!(serde_json::to_value(&approval.stages[0].facts).unwrap(), stored, "few bytes");
+    approval.apply(0, finished(Outcome::Approved, 6));
+    assert_eq!((approval.status(), approval.decided_at()), (Status::Revoked, Some(AT + 7)));
+    // An approval that was deleted later, when the last end was taken for the end.
+    approval.stages[0].facts = serde_json::from_value(serde_json::json!({"oc": ["withdrawn", AT + 9]})).unwrap();
+    approval.closed = Some(Closure { how: Closed::Approved, at: None, by: None, remark: None });
+    let view = approval.view();
+    assert_eq!((view.status, view.stages[0].nodes[0].status), (Status::Approved, NodeStatus::Approved));
+}

@@ -34,8 +34,13 @@ pub(super) struct Platform {
     queue: Vec<String>,
     all: Vec<(String, TaskFact)>,
     pub(super) events: Vec<Event>,
+    /// What it has come to in the end: how it ended, or that it was revoked after an approval.
     pub(super) outcome: Option<Outcome>,
     pub(super) ended: bool,
+    /// The place of the first end among the events.
+    pub(super) end: Option<usize>,
+    /// What a reading would tell of its end now.
+    shown: Option<Outcome>,
 }
 
 pub(super) fn stage(plan: &[(Mode, Vec<String>)], decided_by: DecidedBy) -> Stage {
@@ -66,14 +71,17 @@ impl Platform {
             events: Vec::new(),
             outcome: None,
             ended: false,
+            end: None,
+            shown: None,
         };
         platform.events.push(Event::Started { at: platform.clock });
         platform.enter(0);
         for byte in script {
             if platform.ended {
-                break;
+                platform.act_after_the_end(*byte);
+            } else {
+                platform.act(*byte);
             }
-            platform.act(*byte);
         }
         platform.read();
         platform
@@ -197,10 +205,29 @@ impl Platform {
 
     fn finish(&mut self, outcome: Outcome) {
         self.skip_rest();
-        let at = self.tick();
-        self.events.push(Event::Finished { outcome, at });
+        self.end = Some(self.events.len());
+        self.tell_end(outcome);
         self.outcome = Some(outcome);
         self.ended = true;
+    }
+
+    fn tell_end(&mut self, outcome: Outcome) {
+        let at = self.tick();
+        self.events.push(Event::Finished { outcome, at });
+        self.shown = Some(outcome);
+    }
+
+    /// Now and then it is deleted or taken back after its end, and what was approved is undone.
+    fn act_after_the_end(&mut self, byte: u8) {
+        match byte % 8 {
+            0 => self.tell_end(Outcome::Withdrawn),
+            1 if self.outcome == Some(Outcome::Approved) => {
+                self.outcome = Some(Outcome::Revoked);
+                self.tell_end(Outcome::Revoked);
+            }
+            2 => self.clock += 300_000,
+            _ => {}
+        }
     }
 
     fn read(&mut self) {
@@ -216,7 +243,7 @@ impl Platform {
                 end.to = None;
             }
         }
-        let outcome = self.outcome.map(|outcome| (outcome, cut(self.clock)));
+        let outcome = self.shown.map(|outcome| (outcome, cut(self.clock)));
         self.events.push(Event::Snapshot(Snapshot { tasks, outcome, ..Snapshot::default() }));
         debug_assert!(self.open.iter().all(|open| open.node == self.node));
     }

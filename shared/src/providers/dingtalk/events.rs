@@ -87,7 +87,7 @@ impl Payload<'_> {
         let end = outcome.map(|outcome| TaskEnd { outcome, at: self.ended_at(now), remark, to: None });
         let opened_at = self.created.time();
         let task = self.task_id(&assignee);
-        Some(Event::Task { task, fact: TaskFact { assignee, name: None, node: None, opened_at, end } })
+        Some(Event::Task { task, fact: TaskFact { assignee, opened_at, end, ..TaskFact::default() } })
     }
 
     /// The task's id. Captures of 2017 have none; whose task it is and since when is the same in all its events.
@@ -244,6 +244,23 @@ mod tests {
             r#"{"EventType":"bpms_instance_change","processInstanceId":{"a":1}}"#,
         ] {
             assert_eq!(notices(bad.as_bytes(), 0), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_or_deleted_after_its_end_ended_as_it_was_decided() {
+        use crate::approval::{Approval, DecidedBy, Mode, Node, Person, Stage, Status};
+        let node = Node::new("one", Mode::Any, vec![]);
+        let stage = Stage::new("con_1".into(), "dingtalk".into(), DecidedBy::Platform, vec![node]);
+        for (result, expected) in [("agree", Status::Approved), ("refuse", Status::Rejected)] {
+            let mut approval = Approval::new(0, Person::default(), vec![stage.clone()], 0);
+            approval.started(0, "i-1".into(), None, 1_000);
+            let told = |fields| one("bpms_instance_change", fields);
+            approval.apply(0, told(json!({"type": "finish", "result": result})));
+            for after in ["terminate", "delete"] {
+                approval.apply(0, told(json!({"type": after, "finishTime": 99_000_000})));
+            }
+            assert_eq!((approval.status(), approval.decided_at()), (expected, Some(2_000)));
         }
     }
 }

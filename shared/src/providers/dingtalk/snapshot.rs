@@ -38,7 +38,7 @@ struct Record {
     activity: Option<String>,
 }
 
-/// Reads the `result` of get-instance. `now` (milliseconds) stands in for an end without a time.
+/// Reads the `result` of get-instance. `now` (milliseconds) stands in for ends without a time.
 pub(super) fn snapshot(instance: &Value, now: i64) -> Snapshot {
     let tasks = tasks(instance);
     let nodes = node_indexes(&tasks);
@@ -48,8 +48,8 @@ pub(super) fn snapshot(instance: &Value, now: i64) -> Snapshot {
     let outcome = outcome(instance, &records, now);
     let tasks = tasks.into_iter().map(|task| {
         let node = task.activity.as_ref().and_then(|activity| nodes.get(activity)).copied();
-        let end = task.end(&mut records);
-        (task.id, TaskFact { assignee: task.user, name: None, node, opened_at: task.created, end })
+        let end = task.end(&mut records, now);
+        (task.id, TaskFact { assignee: task.user, node, opened_at: task.created, end, ..TaskFact::default() })
     });
     Snapshot { tasks: tasks.collect(), rollbacks, comments, outcome }
 }
@@ -78,7 +78,8 @@ impl Task {
         (self.created.unwrap_or(i64::MAX), self.id.parse().unwrap_or(i64::MAX))
     }
 
-    fn end(&self, records: &mut Vec<Record>) -> Option<TaskEnd> {
+    /// How it ended; `now` stands in for a time that is not told, since the first that is told counts.
+    fn end(&self, records: &mut Vec<Record>, now: i64) -> Option<TaskEnd> {
         let outcome = match (self.status.as_str(), self.result.as_str()) {
             ("COMPLETED", "AGREE") => TaskOutcome::Approved,
             ("COMPLETED", "REFUSE") => TaskOutcome::Rejected,
@@ -87,7 +88,7 @@ impl Task {
             // Running, paused, or a result that we do not know, which closes nothing.
             _ => return None,
         };
-        let at = self.finished.or(self.created).unwrap_or_default();
+        let at = self.finished.unwrap_or(now);
         let remark = self.take_remark(outcome, records);
         Some(TaskEnd { outcome, at, remark, to: None })
     }

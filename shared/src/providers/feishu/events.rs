@@ -115,7 +115,7 @@ impl Fields<'_> {
         let node = self.custom_key.text().and_then(|key| node_index(&key));
         let opened_at = outcome.is_none().then_some(at);
         let end = outcome.map(|outcome| TaskEnd { outcome, at, remark: None, to: None });
-        let fact = TaskFact { assignee: assignee.into_owned(), name: None, node, opened_at, end };
+        let fact = TaskFact { assignee: assignee.into_owned(), node, opened_at, end, ..TaskFact::default() };
         vec![Event::Task { task: task.into_owned(), fact }]
     }
 
@@ -302,5 +302,28 @@ mod tests {
             assert_eq!(read(kind, &json!({"status": "approved"})), [Event::ReadWanted { at: 2_000 }], "{kind}");
         }
         assert_eq!(read("approval_instance", &json!({"instance_code": null, "status": "APPROVED"})), []);
+    }
+
+    #[test]
+    fn what_is_undone_or_deleted_after_its_end_ended_as_it_was_decided() {
+        use crate::approval::{Approval, DecidedBy, Mode, Node, Person, Stage, Status};
+        let node = Node::new("one", Mode::Any, vec![]);
+        let stage = Stage::new("con_1".into(), "feishu".into(), DecidedBy::Platform, vec![node]);
+        let after = |status: &str, ends: &[&str]| {
+            let mut approval = Approval::new(0, Person::default(), vec![stage.clone()], 0);
+            approval.started(0, "INS-1".into(), None, 1_000);
+            for (at, status) in [(2_000, &status)].into_iter().chain(ends.iter().map(|end| (99_000_000, end))) {
+                for event in read("approval_instance", &json!({"status": status, "operate_time": at.to_string()})) {
+                    approval.apply(0, event);
+                }
+            }
+            (approval.status(), approval.decided_at())
+        };
+        let gone = ["DELETED", "CANCELED", "OVERTIME_CLOSE"];
+        assert_eq!(after("APPROVED", &gone), (Status::Approved, Some(2_000)));
+        assert_eq!(after("REJECTED", &gone), (Status::Rejected, Some(2_000)));
+        assert_eq!(after("REJECTED", &["REVERTED"]), (Status::Rejected, Some(2_000)));
+        assert_eq!(after("APPROVED", &["REVERTED", "DELETED"]), (Status::Revoked, Some(99_000_000)));
+        assert_eq!(after("APPROVED", &["CANCELED", "REVERTED"]), (Status::Revoked, Some(99_000_000)));
     }
 }

@@ -23,12 +23,12 @@ struct Entry<'a> {
     to: Option<String>,
 }
 
-/// Reads the `data` of get-instance. `now` (milliseconds) stands in for an end without a time.
+/// Reads the `data` of get-instance. `now` (milliseconds) stands in for ends without a time.
 pub(super) fn snapshot(instance: &Value, now: i64) -> Snapshot {
     let timeline: Vec<Entry<'_>> = items(&instance["timeline"]).iter().map(Entry::of).collect();
     let tasks: Vec<_> = items(&instance["task_list"])
         .iter()
-        .filter_map(|listed| Some((text(&listed["id"])?, fact(listed, &timeline)?)))
+        .filter_map(|listed| Some((text(&listed["id"])?, fact(listed, &timeline, now)?)))
         .collect();
     let rollbacks = timeline.iter().filter(|entry| entry.kind.starts_with("ROLLBACK"));
     let rollbacks = rollbacks.filter_map(|entry| rollback(entry, &tasks)).collect();
@@ -69,8 +69,9 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// What is known of a task; nothing where nobody holds it: it was passed automatically.
-fn fact(task: &Value, timeline: &[Entry<'_>]) -> Option<TaskFact> {
+/// What is known of a task; nothing where nobody holds it: it was passed automatically. `now` stands in for the time of an
+/// end that is not told, since the first that is told counts.
+fn fact(task: &Value, timeline: &[Entry<'_>], now: i64) -> Option<TaskFact> {
     let assignee = person(task)?;
     let outcome = match task["status"].as_str().unwrap_or_default() {
         "APPROVED" => Some(TaskOutcome::Approved),
@@ -88,12 +89,12 @@ fn fact(task: &Value, timeline: &[Entry<'_>]) -> Option<TaskFact> {
             None => entry.person.as_ref() == Some(&assignee),
         };
         let said = timeline.iter().filter(own).find(|entry| entry.tells_of(outcome));
-        let at = time(&task["end_time"]).or_else(|| said?.at).or(opened_at).unwrap_or_default();
+        let at = time(&task["end_time"]).or_else(|| said?.at).unwrap_or(now);
         let to = said.and_then(|entry| entry.to.clone()).filter(|_| outcome == TaskOutcome::Transferred);
         TaskEnd { outcome, at, remark: said.and_then(|entry| entry.remark.clone()), to }
     });
     let node = text(&task["custom_node_id"]).and_then(|id| node_index(&id));
-    Some(TaskFact { assignee, name: None, node, opened_at, end })
+    Some(TaskFact { assignee, node, opened_at, end, ..TaskFact::default() })
 }
 
 /// A return to an earlier node: the node of the first task since, of the node that it came from or an earlier one.

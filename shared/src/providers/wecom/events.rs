@@ -134,6 +134,9 @@ fn events(info: Element<'_>, at: i64) -> Vec<Event> {
         events.push(unknown_code("SpStatus", code));
     }
     let ended = status.outcome().filter(|outcome| change.outcome().is_none_or(|changed| changed == *outcome));
+    // Deleted, perhaps after it had been decided: then that came first.
+    let before = nodes.as_deref().filter(|_| ended == Some(Outcome::Withdrawn)).and_then(process::decided);
+    events.extend(before.map(|(outcome, at)| Event::Finished { outcome, at }));
     events.extend(ended.map(|outcome| Event::Finished { outcome, at }));
     let is_as_it_was = matches!(change, Change::Submitted | Change::Nothing) && status == FormStatus::Open;
     if nodes.is_none() || (ended.is_none() && !is_as_it_was) {

@@ -9,6 +9,8 @@ use crate::providers::lenient::plausible;
 const APPROVER_NODE: i64 = 1;
 /// `sp_status`/`SpStatus` of a node that has passed.
 const NODE_AGREED: i64 = 2;
+/// `sp_status`/`SpStatus` of a node that was rejected.
+const NODE_REJECTED: i64 = 3;
 /// `apv_rel`/`ApvRel` of a node whose approvers are asked one after the other.
 const IN_TURN: i64 = 3;
 
@@ -128,6 +130,20 @@ pub(super) fn last_act(nodes: &[FormNode]) -> Option<i64> {
     nodes.iter().filter_map(FormNode::last_act).max()
 }
 
+/// How a form that is gone had been decided before that, and when the last one acted: every node has passed, or one was
+/// rejected. Whether WeCom still lists its nodes then is unconfirmed.
+pub(super) fn decided(nodes: &[FormNode]) -> Option<(Outcome, i64)> {
+    let statuses: Vec<Option<i64>> = deciding(nodes).map(|node| node.status).collect();
+    let outcome = if statuses.contains(&Some(NODE_REJECTED)) {
+        Outcome::Rejected
+    } else if !statuses.is_empty() && statuses.iter().all(|status| *status == Some(NODE_AGREED)) {
+        Outcome::Approved
+    } else {
+        return None;
+    };
+    Some((outcome, last_act(nodes)?))
+}
+
 /// How many have acted: grows with every change of a form.
 pub(super) fn acts(nodes: &[FormNode]) -> usize {
     nodes.iter().flat_map(|node| &node.pieces).filter(|piece| piece.has_acted()).count()
@@ -201,10 +217,10 @@ impl FormNode {
             let opened_at = opened_at.max(self.handed_on_before(position));
             let fact = TaskFact {
                 assignee: piece.user.clone(),
-                name: None,
                 node: Some(index),
                 opened_at,
                 end: piece.end(opened_at),
+                ..TaskFact::default()
             };
             told.tasks.push((id, fact));
         }

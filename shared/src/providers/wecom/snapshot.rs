@@ -17,6 +17,8 @@ pub(super) fn snapshot(info: &Value, now: i64) -> Snapshot {
         FormStatus::Ended(outcome @ (Outcome::Approved | Outcome::Rejected)) => {
             Some((outcome, process::last_act(&nodes).unwrap_or(now)))
         }
+        // Deleted, perhaps after it had been decided.
+        FormStatus::Ended(Outcome::Withdrawn) => process::decided(&nodes).or(Some((Outcome::Withdrawn, now))),
         FormStatus::Ended(outcome) => Some((outcome, now)),
         FormStatus::Open | FormStatus::Unknown => None,
     };

@@ -175,3 +175,23 @@ fn an_approval_is_revoked_when_it_is_withdrawn_after_it_was_approved() {
     apply(&mut withdrawn, &event(5, 4, 6, (1, &[("A", 1, 0)]), (1, &[("C", 1, 0)])));
     assert_eq!(withdrawn.status(), Status::Withdrawn);
 }
+
+#[test]
+fn a_form_that_is_deleted_after_its_end_ended_as_it_was_decided() {
+    let (a, c, no) = ([("A", 2, 10)], [("C", 2, 20)], [("C", 3, 20)]);
+    for (status, second, expected) in [(2, &c, Status::Approved), (3, &no, Status::Rejected)] {
+        let deleted = event(900, 7, 2, (2, &a), (status, second));
+        let mut approval = running();
+        apply(&mut approval, &event(20, status, 2, (2, &a), (status, second)));
+        let ended = approval.view();
+        apply(&mut approval, &deleted);
+        let now = approval.view();
+        assert_eq!((now.status, now.decided_at, &now.stages), (expected, ended.decided_at, &ended.stages));
+        let mut missed = running();
+        apply(&mut missed, &deleted);
+        assert_eq!((missed.status(), missed.decided_at()), (expected, ended.decided_at), "its own event was lost");
+    }
+    let mut open = running();
+    apply(&mut open, &event(30, 7, 2, (2, &a), (1, &[("C", 1, 0)])));
+    assert_eq!(open.status(), Status::Withdrawn);
+}
