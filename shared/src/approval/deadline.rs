@@ -75,6 +75,7 @@ impl Approval {
         if let Some(deadline) = &mut self.deadline {
             deadline.passed_at = Some(now);
         }
+        self.note();
         true
     }
 

@@ -84,7 +84,7 @@ impl Facts {
 
     fn join_snapshot(&mut self, snapshot: Snapshot) {
         for (task, fact) in snapshot.tasks {
-            self.join_task(task, fact);
+            self.join_task(task, TaskFact { read: true, ..fact });
         }
         self.rollbacks.extend(snapshot.rollbacks);
         for comment in snapshot.comments {
@@ -136,6 +136,7 @@ impl Facts {
 fn join_fact(known: &mut TaskFact, told: TaskFact) {
     known.node = known.node.max(told.node);
     known.opened_at = known.opened_at.max(told.opened_at);
+    known.read |= told.read;
     known.name = known.name.take().max(told.name);
     if known.assignee < told.assignee {
         known.assignee = told.assignee;

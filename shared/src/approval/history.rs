@@ -1,11 +1,17 @@
-//! What happened to an approval, told in order of time.
+//! What happened to an approval, told in the order in which it became known, with the platform's time beside it.
+//!
+//! The history only grows: what was shown keeps its place and is never left out again (`learned.rs`).
 
 use serde::{Deserialize, Serialize};
 
 use super::deadline::OnDeadline;
-use super::event::{TaskFact, TaskOutcome};
+use super::event::{Outcome, TaskFact, TaskOutcome};
+use super::learned::key;
 use super::place::Placed;
-use super::state::{Approval, Closed, Person, Stage};
+use super::state::{Approval, Closed, Person, Stage, Verdict};
+
+/// Readings of an instance may cut times to the minute (milliseconds).
+const MINUTE: i64 = 60_000;
 
 /// What somebody did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,49 +58,92 @@ pub struct Entry {
     pub node: Option<String>,
     /// What they wrote.
     pub remark: Option<String>,
+    /// Whether it came after the end: then it decides nothing.
+    pub after_end: bool,
 }
+
+/// A line, and what makes it that line and no other.
+type Line = (u32, Entry);
 
 /// The history of an approval that ended at `decided_at`.
 pub(super) fn history(approval: &Approval, decided_at: Option<i64>) -> Vec<Entry> {
     let applicant = Some(approval.applicant.clone());
     let submitted = entry(approval.submitted_at, Action::Submitted, applicant);
-    let mut entries = vec![submitted];
-    for stage in &approval.stages {
-        let first = entries.len();
-        entries.extend(of_tasks(stage));
-        entries.extend(stage.facts.rollbacks.iter().map(|rollback| Entry {
-            node: stage.nodes.get(usize::from(rollback.to_node)).map(|node| node.name.clone()),
-            ..entry(rollback.at, Action::RolledBack, None)
+    let mut lines = lines(approval, decided_at);
+    lines.sort_by_key(|(key, line)| (approval.learned.place(*key).unwrap_or(usize::MAX), line.at, line.action));
+    let shown = lines.into_iter().map(|(key, line)| {
+        let late = decided_at.is_some_and(|ended| is_after_end(approval, key, &line, ended));
+        Entry { after_end: line.after_end || late, ..line }
+    });
+    std::iter::once(submitted).chain(shown).collect()
+}
+
+/// The keys of all lines but the first, in the order of their times; the end is last of those that show for the first time together.
+pub(super) fn keys(approval: &Approval) -> Vec<u32> {
+    let mut lines = lines(approval, approval.decided_at());
+    let end = of_closure(approval, approval.decided_at()).map(|(key, _)| key);
+    lines.sort_by_key(|(key, line)| (Some(*key) == end, line.at, line.action));
+    lines.into_iter().map(|(key, _)| key).collect()
+}
+
+/// Whether a line that became known after the end came after it: it says otherwise than the end, or happened later. Who decided may be
+/// told a moment after that it was decided, and a reading cuts times to the minute.
+fn is_after_end(approval: &Approval, key: u32, line: &Entry, ended: i64) -> bool {
+    let Some(how) = approval.closed.as_ref().map(|closure| closure.how) else { return false };
+    let is_end = of_closure(approval, Some(ended)).is_some_and(|(end, _)| end == key);
+    let contradicts = match line.action {
+        Action::Approved => !matches!(how, Closed::Approved | Closed::Revoked),
+        Action::Rejected => how != Closed::Rejected,
+        _ => false,
+    };
+    !is_end && approval.learned.is_late(key) && (contradicts || line.at >= ended + MINUTE)
+}
+
+/// All lines but the first.
+fn lines(approval: &Approval, decided_at: Option<i64>) -> Vec<Line> {
+    let mut entries: Vec<Line> = Vec::new();
+    for (index, stage) in approval.stages.iter().enumerate() {
+        let (first, index) = (entries.len(), index.to_string());
+        entries.extend(of_tasks(approval, &index, stage));
+        entries.extend(stage.facts.rollbacks.iter().map(|rollback| {
+            let node = stage.nodes.get(usize::from(rollback.to_node)).map(|node| node.name.clone());
+            let line = Entry { node, ..entry(rollback.at, Action::RolledBack, None) };
+            (key(&[&index, "back", &rollback.to_node.to_string(), &rollback.at.to_string()]), line)
         }));
-        entries.extend(stage.facts.comments.iter().map(|comment| Entry {
-            remark: Some(comment.text.clone()),
-            ..entry(comment.at, Action::Commented, Some(stage.person(&fact_of(&comment.account))))
+        entries.extend(stage.facts.comments.iter().map(|comment| {
+            let writer = Some(stage.person(&fact_of(&comment.account)));
+            let line = Entry { remark: Some(comment.text.clone()), ..entry(comment.at, Action::Commented, writer) };
+            (key(&[&index, "said", &comment.at.to_string(), &comment.account, &comment.text]), line)
         }));
+        // Taken back or deleted after it had ended.
+        let gone = key(&[&index, "gone"]);
+        let is_after = stage.verdict() != Verdict::Withdrawn || approval.learned.place(gone).is_some();
+        let at = stage.facts.ended(Outcome::Withdrawn).filter(|_| is_after);
+        entries.extend(at.map(|at| (gone, Entry { after_end: true, ..entry(at, Action::Withdrawn, None) })));
         // We may learn of a start after what happened next, and a platform that tells whole seconds is always behind: the
         // stage ran when the first thing happened in it.
-        let earliest = entries[first..].iter().map(|entry| entry.at).min();
+        let earliest = entries[first..].iter().map(|(_, entry)| entry.at).min();
         let started = stage.facts.started_at.map(|at| earliest.map_or(at, |earliest| at.min(earliest)));
-        entries.extend(started.map(|at| entry(at, Action::Started, None)));
+        entries.extend(started.map(|at| (key(&[&index, "started"]), entry(at, Action::Started, None))));
     }
     entries.extend(of_escalation(approval));
     entries.extend(of_closure(approval, decided_at));
     // Nothing happens before it was asked for, even where a platform's clock is behind ours or tells whole seconds.
-    for entry in &mut entries {
+    for (_, entry) in &mut entries {
         entry.at = entry.at.max(approval.submitted_at);
     }
-    entries[1..].sort_by_key(|line| (line.at, line.action));
     entries
 }
 
 fn entry(at: i64, action: Action, actor: Option<Person>) -> Entry {
-    Entry { at, action, actor, node: None, remark: None }
+    Entry { at, action, actor, node: None, remark: None, after_end: false }
 }
 
 fn fact_of(account: &str) -> TaskFact {
     TaskFact { assignee: account.to_owned(), ..TaskFact::default() }
 }
 
-fn of_tasks(stage: &Stage) -> Vec<Entry> {
+fn of_tasks(approval: &Approval, stage_index: &str, stage: &Stage) -> Vec<Line> {
     let placed = Placed::of(stage);
     let node_of = |task: &str| {
         placed.nodes.iter().position(|seats| seats.iter().any(|seat| seat.tasks.iter().any(|(id, _)| *id == task)))
@@ -103,34 +152,43 @@ fn of_tasks(stage: &Stage) -> Vec<Entry> {
     for (id, fact) in &stage.facts.tasks {
         let index = node_of(id).or(fact.node.map(usize::from));
         let node = index.and_then(|index| stage.nodes.get(index)).map(|node| node.name.clone());
-        let Some(end) = &fact.end else { continue };
-        let action = match end.outcome {
-            TaskOutcome::Approved => Action::Approved,
-            TaskOutcome::Rejected => Action::Rejected,
-            TaskOutcome::Transferred => Action::Transferred,
-            TaskOutcome::Skipped => continue,
-        };
-        entries.push(Entry { node, remark: end.remark.clone(), ..entry(end.at, action, Some(stage.person(fact))) });
-    }
-    for (index, seats) in placed.nodes.iter().enumerate() {
-        let Some(node) = stage.nodes.get(index).filter(|node| !node.approvers.is_empty()) else { continue };
-        for (_, fact) in seats.iter().filter(|seat| seat.planned.is_none()).filter_map(|seat| seat.tasks.first()) {
-            let Some(at) = fact.opened_at else { continue };
-            let added = entry(at, Action::Countersigned, Some(stage.person(fact)));
-            entries.push(Entry { node: Some(node.name.clone()), ..added });
+        for end in fact.end.iter().chain(&fact.other_ends) {
+            let (action, word) = match end.outcome {
+                TaskOutcome::Approved => (Action::Approved, "approved"),
+                TaskOutcome::Rejected => (Action::Rejected, "rejected"),
+                TaskOutcome::Transferred => (Action::Transferred, "transferred"),
+                TaskOutcome::Skipped => continue,
+            };
+            let line = entry(end.at, action, Some(stage.person(fact)));
+            let line = Entry { node: node.clone(), remark: end.remark.clone(), ..line };
+            entries.push((key(&[stage_index, word, id]), line));
         }
+    }
+    let added = placed.nodes.iter().zip(&stage.nodes).filter(|(_, node)| !node.approvers.is_empty());
+    let added = added.flat_map(|(seats, _)| seats).filter(|seat| seat.planned.is_none());
+    let added: Vec<&str> = added.filter_map(|seat| seat.tasks.first()).map(|(id, _)| *id).collect();
+    for (id, fact) in &stage.facts.tasks {
+        let added_key = key(&[stage_index, "added", id]);
+        // Until the instance was read, somebody unknown may have been handed another's task as well.
+        let is_added = fact.read && added.contains(&id.as_str());
+        let Some(at) = fact.opened_at.filter(|_| is_added || approval.learned.place(added_key).is_some()) else {
+            continue;
+        };
+        let node = node_of(id).or(fact.node.map(usize::from)).and_then(|index| stage.nodes.get(index));
+        let line = entry(at, Action::Countersigned, Some(stage.person(fact)));
+        entries.push((added_key, Entry { node: node.map(|node| node.name.clone()), ..line }));
     }
     entries
 }
 
 /// The deadline, where it leaves the approval open.
-fn of_escalation(approval: &Approval) -> Option<Entry> {
+fn of_escalation(approval: &Approval) -> Option<Line> {
     let deadline = approval.deadline.filter(|deadline| deadline.then == OnDeadline::Escalate)?;
-    Some(entry(deadline.passed_at?, Action::Escalated, None))
+    Some((key(&["escalated"]), entry(deadline.passed_at?, Action::Escalated, None)))
 }
 
 /// The end, where no task's entry tells it.
-fn of_closure(approval: &Approval, decided_at: Option<i64>) -> Option<Entry> {
+fn of_closure(approval: &Approval, decided_at: Option<i64>) -> Option<Line> {
     let closure = approval.closed.as_ref()?;
     let action = match closure.how {
         // By a rule or the deadline: that is nobody's task.
@@ -143,5 +201,6 @@ fn of_closure(approval: &Approval, decided_at: Option<i64>) -> Option<Entry> {
         Closed::Revoked => Action::Revoked,
     };
     let line = entry(decided_at?, action, closure.by.clone());
-    Some(Entry { remark: closure.remark.clone(), ..line })
+    let end = if action == Action::Revoked { "revoked" } else { "end" };
+    Some((key(&[end]), Entry { remark: closure.remark.clone(), ..line }))
 }

@@ -4,9 +4,9 @@
 //! grow: joining the same fact twice, or facts in another order, gives the same facts. Every status is derived from
 //! them ([`Approval::view`]), so duplicates, any order and replays of a platform's events lead to the same state.
 //!
-//! Two things are kept beside the facts. The *closure* is sticky: once an approval has ended, nothing but a
+//! Three things are kept beside the facts. The *closure* is sticky: once an approval has ended, nothing but a
 //! revocation changes that, since the decision may have been delivered. The *intents* (a start under way, a withdrawal
-//! that was asked for) let an interrupted step be taken up again.
+//! that was asked for) let an interrupted step be taken up again. What was *learned* when is the order of the history.
 
 mod account;
 mod deadline;
@@ -15,6 +15,7 @@ mod ends;
 mod event;
 mod facts;
 mod history;
+mod learned;
 mod node;
 mod place;
 mod state;
@@ -29,6 +30,7 @@ pub use deviation::Deviation;
 pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
 pub use facts::Facts;
 pub use history::{Action, Entry};
+pub use learned::Learned;
 pub use node::NodeStatus;
 pub use state::{Approval, Closed, Closure, DecidedBy, Node, Person, Stage, Withdrawal};
 pub use view::{NodeView, StageStatus, StageView, Status, TaskStatus, TaskView, View};

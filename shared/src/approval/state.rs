@@ -7,6 +7,8 @@ use super::deadline::Deadline;
 use super::deviation::Deviation;
 use super::event::{Event, Mode, Outcome};
 use super::facts::Facts;
+use super::history::keys;
+use super::learned::Learned;
 use super::node::NodeStatus;
 use super::place::Placed;
 
@@ -174,6 +176,9 @@ pub struct Approval {
     /// Until when it waits for people.
     #[serde(rename = "dl", default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Deadline>,
+    /// In which order all of it became known.
+    #[serde(rename = "lg", default, skip_serializing_if = "Learned::is_empty")]
+    pub learned: Learned,
 }
 
 /// What a stage has come to.
@@ -193,7 +198,8 @@ impl Approval {
         if let Some(first) = stages.first_mut() {
             first.lease_until = Some(lease_until);
         }
-        Self { submitted_at, applicant, stages, closed: None, withdrawal: None, deadline: None }
+        let learned = Learned::default();
+        Self { submitted_at, applicant, stages, closed: None, withdrawal: None, deadline: None, learned }
     }
 
     /// An approval that is decided in the moment of its submit, by us and without any platform. `remark` says by what.
@@ -201,17 +207,32 @@ impl Approval {
     pub fn decided(submitted_at: i64, applicant: Person, approved: bool, remark: String) -> Self {
         let how = if approved { Closed::Approved } else { Closed::Rejected };
         let closed = Some(Closure { how, at: Some(submitted_at), by: None, remark: Some(remark) });
-        Self { submitted_at, applicant, stages: Vec::new(), closed, withdrawal: None, deadline: None }
+        let (withdrawal, deadline, learned) = (None, None, Learned::default());
+        Self { submitted_at, applicant, stages: Vec::new(), closed, withdrawal, deadline, learned }
     }
 
     /// Applies what happened to a stage's instance. Returns whether anything is new; if not, nothing need be written.
     pub fn apply(&mut self, stage: usize, event: Event) -> bool {
+        if stage < self.stages.len() && self.closed.is_some() && !self.learned.knows_the_end() {
+            // Stored by an earlier version: all that is known by now came before what is learned next.
+            self.note();
+        }
         let Some(found) = self.stages.get_mut(stage) else { return false };
         let before = (found.facts.clone(), self.closed.clone());
         found.facts.join(event);
         let facts_changed = found.facts != before.0;
         self.settle();
-        facts_changed || self.closed != before.1
+        let changed = facts_changed || self.closed != before.1;
+        if changed {
+            self.note();
+        }
+        changed
+    }
+
+    /// Gives every line of the history that shows for the first time its place.
+    pub(super) fn note(&mut self) {
+        let keys = keys(self);
+        self.learned.note(keys, self.closed.is_some());
     }
 
     /// The stage that is to be started now, if one is: the earlier ones have passed, it has no instance, and neither the deadline
@@ -282,6 +303,7 @@ impl Approval {
         }
         found.facts.join(Event::Started { at });
         self.settle();
+        self.note();
     }
 
     /// Records that a withdrawal was asked for. `false` when the approval has ended, or one that does as much was asked for before.
@@ -317,6 +339,7 @@ impl Approval {
         for stage in &mut self.stages {
             stage.lease_until = None;
         }
+        self.note();
         true
     }
 

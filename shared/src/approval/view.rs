@@ -78,7 +78,7 @@ pub struct View {
     pub decided_at: Option<i64>,
     /// The stages, in order.
     pub stages: Vec<StageView>,
-    /// What happened, in order of time.
+    /// What happened, in the order in which it became known.
     pub history: Vec<Entry>,
 }
 
@@ -188,7 +188,10 @@ impl Approval {
         let by = |verdict: Verdict| self.stages.iter().filter(move |stage| stage.verdict() == verdict);
         let told = match how {
             Closed::Approved => self.stages.iter().map(Stage::approved_at).max()?,
-            Closed::Rejected => by(Verdict::Rejected).find_map(Stage::rejected_at),
+            Closed::Rejected => {
+                let first = by(Verdict::Rejected).find_map(Stage::rejected_at);
+                first.or_else(|| self.stages.iter().find_map(Stage::rejected_at))
+            }
             Closed::Withdrawn => {
                 let first = by(Verdict::Withdrawn).find_map(|stage| stage.facts.ended(Outcome::Withdrawn));
                 first.or_else(|| ended(Outcome::Withdrawn).min())

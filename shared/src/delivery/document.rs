@@ -57,7 +57,7 @@ pub struct Document {
     pub failure: Option<FailureView>,
     /// The stages, in order.
     pub stages: Vec<Stage>,
-    /// What happened, in order of time.
+    /// What happened, in the order in which it became known.
     pub history: Vec<Entry>,
 }
 
@@ -175,6 +175,9 @@ pub struct Entry {
     pub node: Option<String>,
     /// What they wrote.
     pub remark: Option<String>,
+    /// Whether it came after the end: then it decides nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub after_end: bool,
 }
 
 impl From<&Record> for Document {
@@ -270,6 +273,7 @@ impl From<approval::Entry> for Entry {
             actor: entry.actor.map(Person::from),
             node: entry.node,
             remark: entry.remark,
+            after_end: entry.after_end,
         }
     }
 }

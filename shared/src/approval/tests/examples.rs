@@ -2,8 +2,8 @@
 
 use super::platform::stage;
 use crate::approval::{
-    AccountIds, Action, Approval, Closed, Closure, DecidedBy, Event, Mode, NodeStatus, Outcome, Person, Snapshot,
-    Status, TaskEnd, TaskFact, TaskOutcome, TaskStatus, Withdrawal,
+    AccountIds, Action, Approval, Closed, Closure, Comment, DecidedBy, Event, Mode, NodeStatus, Outcome, Person,
+    Snapshot, Status, TaskEnd, TaskFact, TaskOutcome, TaskStatus, Withdrawal,
 };
 
 const AT: i64 = 1_790_000_000_000;
@@ -405,4 +405,32 @@ fn what_an_earlier_version_stored_is_read() {
     approval.closed = Some(Closure { how: Closed::Approved, at: None, by: None, remark: None });
     let view = approval.view();
     assert_eq!((view.status, view.stages[0].nodes[0].status), (Status::Approved, NodeStatus::Approved));
+}
+
+#[test]
+fn what_comes_after_the_end_stands_behind_it_and_says_so() {
+    let lines = |approval: &Approval| -> Vec<_> {
+        approval.view().history.iter().skip(1).map(|line| (line.action, line.at - AT, line.after_end)).collect()
+    };
+    let mut rejected = with(&[(Mode::All, &["a", "b"])]);
+    rejected.apply(0, finished(Outcome::Rejected, 60_000));
+    rejected.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Rejected, 60_000)))));
+    rejected.apply(0, task("2", fact("b", 1, Some((TaskOutcome::Approved, 50_000)))));
+    rejected.apply(0, finished(Outcome::Withdrawn, 500_000));
+    let expected =
+        [(Action::Rejected, 60_000, false), (Action::Approved, 50_000, true), (Action::Withdrawn, 500_000, true)];
+    assert_eq!(lines(&rejected), expected);
+    let mut forced = with(&[(Mode::Any, &["a"])]);
+    let asked = Withdrawal { at: AT, by: Person::default(), reason: None, force: true };
+    forced.ask_withdrawal(asked);
+    forced.end_withdrawn(AT + 90_000, None);
+    forced.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 80_000)))));
+    forced.apply(0, finished(Outcome::Approved, 80_000));
+    assert_eq!(lines(&forced), [(Action::Withdrawn, 90_000, false), (Action::Approved, 80_000, true)]);
+    let mut approved = with(&[(Mode::Any, &["a"])]);
+    approved.apply(0, finished(Outcome::Approved, 390));
+    approved.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 427)))));
+    assert_eq!(lines(&approved), [(Action::Approved, 427, false)], "told a moment late, it is the decision");
+    approved.apply(0, Event::Commented(Comment { at: AT + 900_000, account: "b".into(), text: "thanks".into() }));
+    assert_eq!(lines(&approved)[1], (Action::Commented, 900_000, true));
 }

@@ -163,10 +163,9 @@ pub(super) fn told(nodes: &[FormNode], applied_at: Option<i64>) -> Told {
     deciding.truncate((last_reached(&deciding) + 1).min(MOST_NODES));
     let mut told = Told { rollbacks: rollbacks(&deciding), ..Told::default() };
     let mut opened_at = applied_at;
-    for (index, node) in (0_u8..).zip(deciding) {
-        let again =
-            told.rollbacks.iter().filter(|rollback| rollback.to_node == index).map(|rollback| rollback.at).max();
-        node.tell(index, opened_at.max(again), &mut told);
+    for (index, node) in (0_u8..).zip(deciding.iter().copied()) {
+        let later: Vec<i64> = deciding[usize::from(index) + 1..].iter().flat_map(|node| node.returns()).collect();
+        node.tell(index, opened_at, &later, &mut told);
         opened_at = opened_at.max(node.last_act());
     }
     told
@@ -199,17 +198,48 @@ impl FormNode {
         self.pieces.iter().filter(|piece| piece.has_acted()).filter_map(|piece| piece.at).max()
     }
 
-    /// Adds what this node tells. WeCom gives tasks no ids; ours are made of node, person, and which of the person's pieces
-    /// it is. The place in the list is no part of it: others may be added in front.
-    fn tell(&self, index: u8, opened_at: Option<i64>, told: &mut Told) {
+    /// When this node sent the form back.
+    fn returns(&self) -> impl Iterator<Item = i64> {
+        self.pieces.iter().filter(|piece| piece.state() == PieceState::SentBack).filter_map(|piece| piece.at)
+    }
+
+    /// The returns after which a piece was given out, from this node and from `later` ones. Whoever is asked again has a new
+    /// task: what they decided before stays decided then.
+    fn returns_before(&self, position: usize, later: &[i64]) -> Vec<i64> {
+        let own = &self.pieces[position];
+        let until = match (own.has_acted(), self.status) {
+            (true, _) => own.at.unwrap_or_default(),
+            // Nobody is asked any more.
+            (false, Some(NODE_AGREED)) => self.last_act().unwrap_or(i64::MAX),
+            (false, _) => i64::MAX,
+        };
+        let here = self
+            .pieces
+            .iter()
+            .enumerate()
+            .filter(|(other, piece)| *other != position && piece.state() == PieceState::SentBack);
+        here.filter_map(|(_, piece)| piece.at).chain(later.iter().copied()).filter(|at| *at < until).collect()
+    }
+
+    /// Adds what this node tells. WeCom gives tasks no ids; ours are made of node, person, which of the person's pieces it is,
+    /// and how often the form had come back. The place in the list is no part of it: others may be added in front.
+    fn tell(&self, index: u8, opened_at: Option<i64>, later: &[i64], told: &mut Told) {
+        // An earlier node is asked again first.
+        let came_back_before = told.rollbacks.iter().any(|rollback| rollback.to_node < index);
         let mut seen: Vec<String> = Vec::with_capacity(self.pieces.len());
         for (position, piece) in self.pieces.iter().enumerate() {
-            if self.waits_for_turn(position) || self.is_asked_again(position) {
+            let waits = came_back_before && !piece.has_acted();
+            if waits || self.waits_for_turn(position) || self.is_asked_again(position) {
                 continue;
             }
             let user = piece.user.to_lowercase();
             let before = seen.iter().filter(|name| **name == user).count();
-            let id = if before == 0 { format!("{index}/{user}") } else { format!("{index}/{user}/{}", before + 1) };
+            let mut id = if before == 0 { format!("{index}/{user}") } else { format!("{index}/{user}/{}", before + 1) };
+            let returns = self.returns_before(position, later);
+            if !returns.is_empty() {
+                id.push_str(&format!("#{}", returns.len() + 1));
+            }
+            let opened_at = opened_at.max(returns.into_iter().max());
             seen.push(user);
             if let PieceState::Unknown = piece.state() {
                 told.unknown.push(format!("sp_yj/{}", piece.state.unwrap_or_default()));
@@ -426,12 +456,12 @@ mod tests {
     fn a_return_makes_void_what_came_before_it() {
         let nodes = [node(1, 1, 1, &[piece("A", 1, 0)]), node(1, 11, 1, &[piece("B", 11, 8_000)])];
         assert_eq!(told(&nodes, Some(AT)).rollbacks, [Rollback { to_node: 0, at: AT + 8_000 }]);
-        assert_eq!(read(&nodes), [task("0/a", 0, 8_000, None), task("1/b", 1, 0, None)]);
+        assert_eq!(read(&nodes), [task("0/a#2", 0, 8_000, None), task("1/b", 1, 0, None)]);
         let listed_twice = [piece("B", 11, 8_000), piece("B", 1, 0)];
         let again = [node(1, 2, 1, &[piece("A", 2, 9_000)]), node(1, 11, 1, &listed_twice)];
         assert_eq!(
             read(&again),
-            [task("0/a", 0, 0, Some(TaskOutcome::Approved)), task("1/b", 1, 9_000, None)],
+            [task("0/a#2", 0, 8_000, Some(TaskOutcome::Approved)), task("1/b#2", 1, 9_000, None)],
             "the node that sent it back is asked again"
         );
         let nowhere = [node(1, 2, 1, &[piece("A", 2, 1_000)]), node(1, 11, 1, &[piece("B", 11, 8_000)])];

@@ -187,7 +187,7 @@ fn said_last(view: &View, outcome: Outcome) -> Option<Said> {
         Outcome::Failed => Action::Failed,
         Outcome::Revoked => Action::Revoked,
     };
-    let entry = view.history.iter().rev().find(|entry| entry.action == action)?;
+    let entry = view.history.iter().rev().find(|entry| entry.action == action && !entry.after_end)?;
     Some((entry.actor.clone(), entry.remark.clone(), None))
 }
 

@@ -19,7 +19,7 @@ pub(super) fn of(event: EventType, record: &Record) -> String {
     };
     let history = record.state.view().history;
     let mut parts: Vec<String> = Vec::new();
-    for part in history.iter().filter(|entry| entry.action == action).filter_map(said) {
+    for part in history.iter().filter(|entry| entry.action == action && !entry.after_end).filter_map(said) {
         if !parts.contains(&part) {
             parts.push(part);
         }

@@ -150,6 +150,11 @@ fn a_form_that_was_sent_back_is_decided_again() {
     assert_eq!(statuses(&approval), [NodeStatus::Approved, NodeStatus::Pending], "a repeated event moves nothing back");
     apply(&mut approval, &event(40, 2, 2, (2, &[("B", 2, 30)]), (2, &[("C", 11, 20), ("C", 2, 40)])));
     assert_eq!(approval.status(), Status::Approved);
+    let lines = approval.view().history;
+    let said: Vec<_> = lines.iter().map(|line| (line.action, (line.at - SECOND * 1_000) / 1_000)).collect();
+    use crate::approval::Action::{Approved, RolledBack, Started, Submitted};
+    let expected = [(Submitted, 0), (Started, 0), (Approved, 10), (RolledBack, 20), (Approved, 30), (Approved, 40)];
+    assert_eq!(said, expected, "what was decided before the return stays in the history");
 }
 
 #[test]
