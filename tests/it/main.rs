@@ -22,6 +22,7 @@ mod races;
 mod readme;
 mod rules;
 mod sources;
+mod starts;
 mod store_approvals;
 mod store_base;
 mod store_budgets;

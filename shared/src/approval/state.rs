@@ -100,6 +100,10 @@ pub struct Stage {
     /// While a start is under way: until when nobody else may try (milliseconds).
     #[serde(rename = "ls", default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<i64>,
+    /// Whether nothing that was tried so far can have reached the platform: then the lease is only a time to wait, and nobody is
+    /// at it.
+    #[serde(rename = "us", default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
     /// What was learned of the instance.
     #[serde(rename = "f", default)]
     pub facts: Facts,
@@ -245,7 +249,7 @@ impl Approval {
     /// The stage whose start was begun and has come neither to an instance nor to an end. It may run on the platform already.
     #[must_use]
     pub fn stage_under_way(&self) -> Option<usize> {
-        self.stage_without_instance().filter(|stage| self.stages[*stage].lease_until.is_some())
+        self.stage_without_instance().filter(|stage| self.stages[*stage].may_be_there())
     }
 
     /// The stage whose turn it is, if it has no instance.
@@ -287,13 +291,25 @@ impl Approval {
             return false;
         }
         self.stages[stage].lease_until = Some(lease_until);
+        self.stages[stage].unsent = false;
+        true
+    }
+
+    /// Gives the lease `held` on a stage's start back until `again_at`, when it is tried again. `unsent` says that nothing has
+    /// reached the platform so far. `false` when somebody else has it by now, or the stage has got on.
+    pub fn put_off(&mut self, stage: usize, held: Option<i64>, again_at: i64, unsent: bool) -> bool {
+        if self.stage_without_instance() != Some(stage) || self.stages[stage].lease_until != held {
+            return false;
+        }
+        self.stages[stage].lease_until = Some(again_at);
+        self.stages[stage].unsent = unsent;
         true
     }
 
     /// Records that the platform runs a stage. The first instance stays: a second start never replaces it.
     pub fn started(&mut self, stage: usize, instance: String, url: Option<String>, at: i64) {
         let Some(found) = self.stages.get_mut(stage) else { return };
-        found.lease_until = None;
+        (found.lease_until, found.unsent) = (None, false);
         if found.instance.is_none() {
             found.instance = Some(instance);
             found.url = url;
@@ -337,7 +353,7 @@ impl Approval {
         self.closed = Some(closure);
         self.withdrawal = None;
         for stage in &mut self.stages {
-            stage.lease_until = None;
+            (stage.lease_until, stage.unsent) = (None, false);
         }
         self.note();
         true
@@ -357,7 +373,7 @@ impl Approval {
         let (by, remark) = asked.map_or((None, None), |asked| (Some(asked.by), asked.reason));
         self.closed = Some(by_deadline.unwrap_or(Closure { how: next, at: None, by, remark }));
         for stage in &mut self.stages {
-            stage.lease_until = None;
+            (stage.lease_until, stage.unsent) = (None, false);
         }
     }
 
@@ -410,8 +426,15 @@ impl Stage {
             instance: None,
             url: None,
             lease_until: None,
+            unsent: false,
             facts: Facts::default(),
         }
+    }
+
+    /// Whether a try to start it may have reached the platform.
+    #[must_use]
+    pub const fn may_be_there(&self) -> bool {
+        self.lease_until.is_some() && !self.unsent
     }
 
     pub(super) fn verdict(&self) -> Verdict {

@@ -70,7 +70,7 @@ async fn take_back(app: &App, record: Record, waited: i64) -> Result<(Taken, Rec
     let Some(stage) = record.state.current_stage() else { return Ok((Taken::Back, record)) };
     let planned = &record.state.stages[stage];
     if planned.instance.is_none() {
-        return match planned.lease_until {
+        return match planned.lease_until.filter(|_| !planned.unsent) {
             None => Ok((Taken::Back, record)),
             Some(until) if until > app.world.now() => Ok((Taken::Later, record)),
             Some(_) => find(app, record, stage, waited).await,
@@ -117,6 +117,5 @@ async fn refused(app: &App, record: Record, stage: usize, error: &providers::Err
 
 /// Whether to try again. A spent quota lasts longer than anybody would wait.
 fn is_later(error: &providers::Error, waited: i64) -> bool {
-    use providers::Error as E;
-    waited < GRACE && matches!(error, E::NotYet { .. } | E::Throttled { .. } | E::Unavailable { .. })
+    waited < GRACE && error.passes() && !matches!(error, providers::Error::QuotaExhausted { .. })
 }

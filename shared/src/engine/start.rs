@@ -24,7 +24,9 @@ use crate::store::requests::Request;
 /// How long one start may take before another may try, in milliseconds. Longer than any function's time limit.
 pub const LEASE: i64 = 60_000;
 
-/// Shortest and longest wait before a start that the platform did not answer is tried again, in milliseconds.
+/// Shortest and longest wait before a start that the platform refused for now, or that did not reach it, is tried again, in
+/// milliseconds. One that may have had its effect waits as long as a lease: a slow platform may still be at it. DingTalk's
+/// gateway gives a call up after 3 seconds (documented); the others name no time.
 const AGAIN_AT_LEAST: i64 = 2_000;
 const AGAIN_AT_MOST: i64 = 15 * 60 * 1000;
 
@@ -55,7 +57,7 @@ pub async fn start_stage(app: &App, id: &ApprovalId) -> Result<Outcome, Error> {
     let mut tried = false;
     let Transition { record, .. } = transition(app, id, |record| {
         held = record.state.stage_to_start();
-        tried = held.is_some_and(|stage| record.state.stages[stage].lease_until.is_some());
+        tried = held.is_some_and(|stage| record.state.stages[stage].may_be_there());
         let taken = held.is_some_and(|stage| record.state.take_lease(stage, now, now + LEASE));
         if taken {
             record.due_at = next_look(&record.state, now, Pace::Full);
@@ -111,31 +113,47 @@ pub async fn start_with(
     if let Some(code) = start.template.as_deref().filter(|code| !account.has_template(code)) {
         remember(app, &connection, code, code).await?;
     }
-    match call(app, provider, &connection, account, &start, tried).await {
+    if tried {
+        match find(app, provider, &account, &start).await {
+            Ok(None) => {}
+            Ok(Some(found)) => return keep(app, record, stage, &connection.id, found).await,
+            // Whatever the search was refused for, the instance may be there: that fails no approval.
+            Err(error) => return again_later(app, record, stage, tried, &error.before_the_call()).await,
+        }
+    }
+    match call(app, provider, &connection, account, &start).await {
         Ok(started) => keep(app, record, stage, &connection.id, started).await,
-        Err(Error::Provider(error)) if is_final(&error) => fail(app, record, error).await,
+        Err(Error::Provider(error)) if !error.passes() => fail(app, record, error).await,
         Err(Error::Provider(error)) => {
             app.note_exhausted(connection.id.as_str(), &error).await;
-            again_later(app, record, stage, &error).await
+            again_later(app, record, stage, tried, &error).await
         }
         Err(error) => Err(error),
     }
 }
 
-/// Gives the lease back until the start is to be tried again: soon at first, then less and less often.
-async fn again_later(app: &App, record: Record, stage: usize, error: &providers::Error) -> Result<Outcome, Error> {
+/// Gives the lease back until the start is to be tried again: soon at first, then less and less often, and not before a lease's
+/// time where this try may have had its effect.
+async fn again_later(
+    app: &App,
+    record: Record,
+    stage: usize,
+    tried: bool,
+    error: &providers::Error,
+) -> Result<Outcome, Error> {
     let now = app.world.now();
     let asked = match error {
         providers::Error::Throttled { retry_after_ms: Some(wait), .. } => i64::try_from(*wait).unwrap_or(AGAIN_AT_MOST),
         _ => 0,
     };
-    let wait = ((now - record.state.submitted_at) / 2).max(asked).clamp(AGAIN_AT_LEAST, AGAIN_AT_MOST);
+    let is_unknown = error.may_have_had_effect();
+    let least = if is_unknown { LEASE } else { AGAIN_AT_LEAST };
+    let wait = ((now - record.state.submitted_at) / 2).max(asked).clamp(least, AGAIN_AT_MOST);
     tracing::warn!(approval.id = %record.id, stage, %error, wait_ms = wait, "the platform has not started it yet");
     let held = record.state.stages.get(stage).and_then(|stage| stage.lease_until);
     let Transition { record, .. } = continue_from(app, record, |record| {
-        let still = record.state.stage_under_way() == Some(stage) && record.state.stages[stage].lease_until == held;
+        let still = record.state.put_off(stage, held, now + wait, !tried && !is_unknown);
         if still {
-            record.state.stages[stage].lease_until = Some(now + wait);
             record.due_at = next_look(&record.state, now, Pace::Full);
         }
         still
@@ -144,28 +162,44 @@ async fn again_later(app: &App, record: Record, stage: usize, error: &providers:
     Ok(Outcome::Starting(Box::new(record)))
 }
 
-/// Looks for the instance where an earlier try may have made it, else makes it.
+/// Looks for the instance where an earlier try may have made it.
+async fn find(
+    app: &App,
+    provider: &dyn Provider,
+    account: &Account,
+    start: &Start,
+) -> Result<Option<Started>, providers::Error> {
+    let found = provider.find(account, start, &app.line(&account.connection).calls()).await;
+    app.flush_usage().await;
+    if let Err(error) = &found {
+        app.note_exhausted(&account.connection, error).await;
+    }
+    found
+}
+
+/// Makes the instance, and our template before it where there is none.
 async fn call(
     app: &App,
     provider: &dyn Provider,
     connection: &Connection,
     mut account: Account,
     start: &Start,
-    tried: bool,
 ) -> Result<Started, Error> {
-    if tried {
-        let found = provider.find(&account, start, &app.line(&account.connection).calls()).await;
-        app.flush_usage().await;
-        if let Some(found) = found? {
-            return Ok(found);
-        }
-    }
     match provider.start(&account, start, &app.calls()).await {
         Err(providers::Error::NotFound { code, .. }) if code == providers::TEMPLATE_MISSING => {
-            create_template(app, provider, connection, &mut account, &provider.layout(&start.nodes)).await?;
+            let made = create_template(app, provider, connection, &mut account, &provider.layout(&start.nodes)).await;
+            made.map_err(before_the_start)?;
             Ok(provider.start(&account, start, &app.calls()).await?)
         }
         other => Ok(other?),
+    }
+}
+
+/// What fails before the start itself has started nothing.
+fn before_the_start(error: Error) -> Error {
+    match error {
+        Error::Provider(error) => Error::Provider(error.before_the_call()),
+        error => error,
     }
 }
 
@@ -199,19 +233,6 @@ pub(super) async fn find_held(app: &App, record: Record, stage: usize) -> Result
 pub(super) fn missing(connection: &str) -> providers::Error {
     let message = format!("connection {connection} was deleted");
     providers::Error::NotFound { code: "connection_missing".into(), message }
-}
-
-/// Whether trying again cannot help.
-fn is_final(error: &providers::Error) -> bool {
-    use providers::Error as E;
-    match error {
-        E::Unsupported { .. }
-        | E::Permission { .. }
-        | E::Credentials { .. }
-        | E::NotFound { .. }
-        | E::Refused { .. } => true,
-        E::Throttled { .. } | E::QuotaExhausted { .. } | E::NotYet { .. } | E::Unavailable { .. } => false,
-    }
 }
 
 /// What the platform is asked to start.
@@ -310,13 +331,13 @@ pub fn failure(error: &providers::Error) -> Failure {
     let (code, provider_code, fix) = match error {
         E::Unsupported { .. } => ("provider_cannot", None, None),
         E::Permission { code, fix, .. } => ("provider_permission", Some(code), Some(fix.clone())),
-        E::Credentials { code, .. } => ("provider_credentials", Some(code), None),
+        E::Credentials { code, .. } | E::TokenRefused { code, .. } => ("provider_credentials", Some(code), None),
         E::Throttled { code, .. } => ("provider_throttled", Some(code), None),
         E::QuotaExhausted { code, .. } => ("quota_exhausted", Some(code), None),
         E::NotFound { code, .. } | E::Refused { code, .. } | E::NotYet { code, .. } => {
             ("provider_refused", Some(code), None)
         }
-        E::Unavailable { .. } => ("provider_unavailable", None, None),
+        E::Unavailable { .. } | E::NotSent { .. } => ("provider_unavailable", None, None),
     };
     let message = error.to_string().chars().take(500).collect();
     Failure { code: code.into(), provider_code: provider_code.cloned(), message, fix }

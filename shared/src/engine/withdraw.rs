@@ -16,6 +16,7 @@ use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
 
 const UNTOLD: &str = "The platform was not told";
+const PERHAPS: &str = "It is not known whether the platform took it back";
 
 /// What a withdrawal came to.
 #[derive(Debug)]
@@ -81,7 +82,10 @@ pub async fn carry_out(app: &App, record: Record, patience: Patience) -> Result<
         let reason = record.state.withdrawal.as_ref().and_then(|asked| asked.reason.clone()).unwrap_or_default();
         return match cancel(app, &record, &reason).await {
             Ok(()) => close(app, record, None).await,
-            Err(error) => not_taken(app, record, error, UNTOLD, patience).await,
+            Err(error) => {
+                let unknown = matches!(&error, Error::Provider(error) if error.may_have_had_effect());
+                not_taken(app, record, error, if unknown { PERHAPS } else { UNTOLD }, patience).await
+            }
         };
     };
     let (looked, record) = look(app, record, stage).await?;
@@ -105,8 +109,7 @@ async fn not_taken(app: &App, record: Record, error: Error, said: &str, patience
         error => return Err(error),
     };
     let waited = app.world.now() - asked_at;
-    let passes =
-        matches!(error, E::NotYet { .. } | E::Throttled { .. } | E::QuotaExhausted { .. } | E::Unavailable { .. });
+    let passes = error.passes();
     let is_spent = patience == Patience::None || waited >= GRACE;
     match (force, passes) {
         (false, true) => Ok(Outcome::Later(Box::new(record))),

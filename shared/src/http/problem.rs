@@ -273,6 +273,9 @@ impl From<providers::Error> for Problem {
                 platform_code(Self::unprocessable("provider_permission", detail), code).with("fix", fix)
             }
             E::Credentials { code, .. } => platform_code(Self::unprocessable("provider_credentials", detail), code),
+            E::TokenRefused { code, .. } => {
+                platform_code(Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", detail), code)
+            }
             E::Throttled { code, retry_after_ms, .. } => {
                 let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000).max(1);
                 let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider_throttled", detail);
@@ -284,7 +287,9 @@ impl From<providers::Error> for Problem {
             E::NotFound { code, .. } => platform_code(Self::unprocessable("provider_not_found", detail), code),
             E::NotYet { code, .. } => platform_code(Self::conflict("provider_not_yet", detail), code),
             E::Refused { code, .. } => platform_code(Self::unprocessable("provider_refused", detail), code),
-            E::Unavailable { .. } => Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", detail),
+            E::Unavailable { .. } | E::NotSent { .. } => {
+                Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", detail)
+            }
         }
     }
 }

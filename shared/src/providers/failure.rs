@@ -23,6 +23,8 @@ pub(super) enum Failure {
     NotUnderstood(&'static str),
     /// We could not make the call, or say ourselves what its answer means.
     Ours(Error),
+    /// Something before the call failed so, and the call itself was not made.
+    Before(Box<Failure>),
 }
 
 /// A refusal.
@@ -83,9 +85,31 @@ impl Failure {
         Self::Ours(Error::Refused { code: code.to_owned(), message: message.into() })
     }
 
+    /// The same, of something before the call that matters: where its own effect is unknown, that call had none.
+    pub(super) fn before_the_call(self) -> Self {
+        let unknown = match &self {
+            Self::NoAnswer(error) => error.was_sent(),
+            Self::Refused(refusal) => refusal.kind == Kind::Unavailable,
+            Self::NotUnderstood(_) => true,
+            Self::Ours(error) => error.may_have_had_effect(),
+            Self::Before(_) => false,
+        };
+        if unknown { Self::Before(Box::new(self)) } else { self }
+    }
+
     /// Whether another token may help.
     pub(super) fn refuses_token(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.kind == Kind::Token)
+    }
+
+    /// The same, of the call that asks for a token: what it refuses is the secret.
+    pub(super) fn of_the_secret(mut self) -> Self {
+        if let Self::Refused(refusal) = &mut self
+            && refusal.kind == Kind::Token
+        {
+            refusal.kind = Kind::Credentials;
+        }
+        self
     }
 
     /// Whether what was asked for is not there.
@@ -103,6 +127,9 @@ impl Failure {
 
     /// Takes a secret out of the text, should the platform have repeated it.
     pub(super) fn without(mut self, secret: &str) -> Self {
+        if let Self::Before(failure) = self {
+            return Self::Before(Box::new(failure.without(secret)));
+        }
         if let Self::Refused(refusal) = &mut self
             && !secret.is_empty()
             && refusal.message.contains(secret)
@@ -124,7 +151,9 @@ impl Failure {
             Self::NoAnswer(error @ (OutboundError::AddressRefused { .. } | OutboundError::Invalid { .. })) => {
                 Error::Refused { code: "endpoint".to_owned(), message: error.to_string() }
             }
-            Self::NoAnswer(error) => Error::Unavailable { message: error.to_string() },
+            Self::NoAnswer(error) if error.was_sent() => Error::Unavailable { message: error.to_string() },
+            Self::NoAnswer(error) => Error::NotSent { message: error.to_string() },
+            Self::Before(failure) => failure.into_error(platform, fix).before_the_call(),
         }
     }
 }
@@ -133,7 +162,8 @@ impl Refusal {
     fn into_error(self, platform: &str, fix: String) -> Error {
         let Self { code, message, kind, scopes, retry_after_ms } = self;
         match kind {
-            Kind::Token | Kind::Credentials => Error::Credentials { code, message },
+            Kind::Token => Error::TokenRefused { code, message },
+            Kind::Credentials => Error::Credentials { code, message },
             Kind::Permission if !scopes.is_empty() => {
                 let message = format!("{platform} has not granted the app {}", scopes.join(", "));
                 Error::Permission { code, message, fix }

@@ -360,6 +360,14 @@ pub enum Error {
         /// For people.
         message: String,
     },
+    /// The access token was refused, and so was a new one. The credentials got one, so it may pass later.
+    #[error("{message}")]
+    TokenRefused {
+        /// The platform's code.
+        code: String,
+        /// For people.
+        message: String,
+    },
     /// Too many calls; try later.
     #[error("{message}")]
     Throttled {
@@ -402,12 +410,54 @@ pub enum Error {
         /// The platform's text.
         message: String,
     },
-    /// No answer, or one that cannot be understood: the effect is unknown.
+    /// The call was sent, and there is no answer, or one that cannot be understood: the effect is unknown.
     #[error("{message}")]
     Unavailable {
         /// For people; holds no secret.
         message: String,
     },
+    /// The call was not made: no connection, no access token, or nothing of what must be known before it. It has had no
+    /// effect, and may be made again as it is.
+    #[error("{message}")]
+    NotSent {
+        /// For people; holds no secret.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Whether the call that failed so may have had its effect all the same. Everything else is a refusal, or was not sent.
+    #[must_use]
+    pub const fn may_have_had_effect(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    /// Whether the same call may pass later, by itself.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::TokenRefused { .. }
+            | Self::Throttled { .. }
+            | Self::QuotaExhausted { .. }
+            | Self::NotYet { .. }
+            | Self::Unavailable { .. }
+            | Self::NotSent { .. } => true,
+            Self::Unsupported { .. }
+            | Self::Permission { .. }
+            | Self::Credentials { .. }
+            | Self::NotFound { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
+    /// The same of a step before the call that matters: that call was not made.
+    #[must_use]
+    pub fn before_the_call(self) -> Self {
+        match self {
+            Self::Unavailable { message } => Self::NotSent { message },
+            other => other,
+        }
+    }
 }
 
 /// The code of [`Error::NotFound`] by which a provider says that our template is not there (any more): it is to be made, and
@@ -494,7 +544,7 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     }
 
     /// Starts an instance. Never repeats a call whose effect is unknown: that is [`Error::Unavailable`], and the
-    /// caller looks with [`Provider::find`] before it starts again.
+    /// caller looks with [`Provider::find`] before it starts again. Whatever fails before that call is [`Error::NotSent`].
     fn start<'a>(&'a self, account: &'a Account, start: &'a Start, calls: &'a Calls<'a>) -> Call<'a, Started>;
 
     /// Looks for an instance that an interrupted start may have made.

@@ -83,6 +83,12 @@ pub enum OutboundError {
         /// The host.
         host: String,
     },
+    /// As many calls to it as may be made at once are under way, and none ended in time. Nothing was sent.
+    #[error("too many calls to {host} are under way")]
+    Crowded {
+        /// The host.
+        host: String,
+    },
     /// The request cannot be written: a header that is none, or a scheme other than HTTP. Nothing was sent.
     #[error("the request to {host} cannot be written")]
     Invalid {
@@ -107,6 +113,21 @@ pub enum OutboundError {
         /// The host.
         host: String,
     },
+}
+
+impl OutboundError {
+    /// Whether the call may have had its effect: something was sent.
+    #[must_use]
+    pub const fn was_sent(&self) -> bool {
+        match self {
+            Self::AddressRefused { .. }
+            | Self::Connect { .. }
+            | Self::LeftAlone { .. }
+            | Self::Crowded { .. }
+            | Self::Invalid { .. } => false,
+            Self::Timeout { .. } | Self::Interrupted { .. } | Self::TooLarge { .. } => true,
+        }
+    }
 }
 
 /// A call that is about to be made.
@@ -329,8 +350,11 @@ impl Outbound {
         let Some(client) = self.client(&request.url) else { return Err(OutboundError::Invalid { host }) };
         let Some(world) = request.guarded.clone() else { return self.repeated(client, request, &host).await };
         let circuits = &self.shared.circuits;
-        let Some(pass) = circuits.enter(&request.url, world.now()).await else {
-            return Err(OutboundError::LeftAlone { host });
+        let patience = request.timeout.unwrap_or(self.shared.timeout);
+        let pass = match tokio::time::timeout(patience, circuits.enter(&request.url, world.now())).await {
+            Ok(Some(pass)) => pass,
+            Ok(None) => return Err(OutboundError::LeftAlone { host }),
+            Err(_) => return Err(OutboundError::Crowded { host }),
         };
         let result = self.repeated(client, request, &host).await;
         match &result {
@@ -483,6 +507,7 @@ mod tests {
         assert_eq!(too_large, OutboundError::TooLarge { host: "127.0.0.1".into() });
         let late = client().send(Request::get(url.join("/late?access_token=secret-token").unwrap())).await.unwrap_err();
         assert_eq!(late, OutboundError::Timeout { host: "127.0.0.1".into() });
+        assert!(late.was_sent() && too_large.was_sent());
         let shown = format!("{too_large} {late} {:?} {:?}", Request::get(url), client());
         assert!(!shown.contains("secret-token"), "{shown}");
     }
@@ -507,6 +532,7 @@ mod tests {
         let listed = Outbound::new(AddressPolicy::PublicAnd(vec!["localhost:9".into()]), DEFAULT_TIMEOUT);
         let error = listed.send(Request::get(Url::parse("http://localhost:9/").unwrap())).await.unwrap_err();
         assert_eq!(error, OutboundError::Connect { host: "localhost".into() });
+        assert!(!error.was_sent());
     }
 
     #[tokio::test]
@@ -524,6 +550,21 @@ mod tests {
         fn now(&self) -> i64 {
             self.0.load(Ordering::Relaxed).try_into().unwrap()
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_finds_no_place_in_time_was_not_sent() {
+        let (world, client) = (World::system(), client());
+        let url = serve(Router::new().route("/", axum::routing::post(std::future::pending::<()>))).await;
+        let call = |patience| client.send(Request::post(url.clone()).guarded(&world).timeout(patience));
+        let mut under_way: Vec<_> = (0..16).map(|_| Box::pin(call(Duration::from_secs(60)))).collect();
+        for call in &mut under_way {
+            // Each takes its place when it is first looked at.
+            tokio::select! { biased; _ = call => panic!("it is never answered"), () = std::future::ready(()) => {} }
+        }
+        let error = call(Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(error, OutboundError::Crowded { host: "127.0.0.1".into() });
+        assert!(!error.was_sent());
     }
 
     #[tokio::test]

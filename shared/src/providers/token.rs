@@ -51,19 +51,24 @@ pub(super) fn key(platform: &str, connection: &str, parts: &[&str]) -> String {
 }
 
 impl Calls<'_> {
-    /// Makes a call; when the platform refuses the token, once more with a new one. Tokens may die before their time.
+    /// Makes a call; when the platform refuses the token, once more with a new one. Tokens may die before their time. One that is
+    /// refused too is not kept either, so that whoever tries later begins with another.
     pub(super) async fn with_token(
         &self,
         grant: &TokenGrant<'_>,
         request: impl Fn(&SecretString) -> Request + Send + Sync,
         judge: Judge,
     ) -> Result<Value, Failure> {
-        let token = self.token(grant).await?;
+        let token = self.token(grant).await.map_err(Failure::before_the_call)?;
         match self.once(request(&token), judge, &token).await {
             Err(failure) if failure.refuses_token() => {
                 self.tokens.forget(&grant.key, &token).await;
-                let token = self.token(grant).await?;
-                self.once(request(&token), judge, &token).await
+                let token = self.token(grant).await.map_err(Failure::before_the_call)?;
+                let again = self.once(request(&token), judge, &token).await;
+                if again.as_ref().is_err_and(Failure::refuses_token) {
+                    self.tokens.forget(&grant.key, &token).await;
+                }
+                again
             }
             result => result,
         }
@@ -104,7 +109,8 @@ impl Calls<'_> {
     /// Fetches a token and keeps it.
     async fn fetch(&self, grant: &TokenGrant<'_>) -> Result<SecretString, Failure> {
         let now = self.world.now();
-        let answer = self.once(grant.request.clone().free(), grant.judge, grant.secret).await?;
+        let asked = self.once(grant.request.clone().free(), grant.judge, grant.secret).await;
+        let answer = asked.map_err(Failure::of_the_secret)?;
         let token = text(&answer[grant.token]).ok_or_else(|| Failure::not_understood(grant.token))?;
         let token = SecretString::from(token);
         let seconds = number(&answer[grant.seconds]).unwrap_or(TOKEN_SECONDS).clamp(0, TOKEN_SECONDS);

@@ -12,8 +12,10 @@ fn starting(answer: Answer) -> Value {
     answer.json
 }
 
-/// A start that was not answered is tried again after this (milliseconds).
+/// A start that the platform refused for now is tried again after this (milliseconds).
 const AGAIN: i64 = 2_500;
+/// One whose answer was lost may still be on its way there, and is looked for after this.
+const LOOKED_FOR: i64 = 61_000;
 
 #[tokio::test]
 async fn a_throttled_start_goes_on_by_itself() {
@@ -39,7 +41,7 @@ async fn a_start_whose_answer_was_lost_is_found_and_not_made_twice() {
     assert_eq!(local.instances().await.len(), 1, "the platform has it");
     let again = local.submit_as("k", &request()).await;
     assert_eq!((again.status, &again.json["id"]), (200, &approval["id"]), "{}", again.text);
-    local.clock.advance(AGAIN);
+    local.clock.advance(LOOKED_FOR);
     let now = local.wait_for(&approval, "pending").await;
     let instances = local.instances().await;
     assert_eq!(instances.len(), 1, "exactly one: {instances:?}");
@@ -57,7 +59,7 @@ async fn what_is_decided_before_the_start_is_known_is_not_lost() {
     local.act(&instance, OWNER, "approve", &Value::Null).await;
     assert_eq!(local.approval(&approval).await["status"], "starting", "the callbacks are parked");
     // Nothing is read from now on: only the parked callbacks can tell.
-    local.clock.advance(AGAIN);
+    local.clock.advance(LOOKED_FOR);
     let done = local.wait_for(&approval, "approved").await;
     assert_eq!(done["stages"][0]["nodes"][0]["tasks"][0]["status"], "approved", "{done}");
     assert_eq!(local.instances().await.len(), 1);
@@ -94,7 +96,7 @@ async fn nor_is_it_on_a_template_of_the_customers() {
     let instance = local.instances().await[0]["id"].as_str().unwrap().to_owned();
     local.act(&instance, OWNER, "approve", &Value::Null).await;
     assert_eq!(local.approval(&approval).await["status"], "starting", "the callbacks are parked");
-    local.clock.advance(AGAIN);
+    local.clock.advance(LOOKED_FOR);
     // Nothing is read from now on: only the parked callbacks can tell.
     let done = local.wait_for(&approval, "approved").await;
     assert_eq!(done["stages"][0]["nodes"][0]["tasks"][0]["status"], "approved", "{done}");

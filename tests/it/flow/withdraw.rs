@@ -11,6 +11,8 @@ async fn withdraw(local: &Api, approval: &Value, body: &Value) -> Answer {
 
 /// DingTalk withdraws nothing in the first 15 seconds.
 const TOO_SOON: i64 = 16_000;
+/// A start whose answer was lost is looked for after this (milliseconds).
+const LOOKED_FOR: i64 = 61_000;
 
 #[tokio::test]
 async fn what_the_person_withdraws_is_noticed() {
@@ -144,7 +146,7 @@ async fn a_start_whose_answer_was_lost_is_found_and_taken_back_forced_or_not() {
         assert_eq!(before, usize::from(force), "one of the round before");
         let approval = started_unseen(&api).await;
         is_later(&withdraw(&api, &approval, &json!({"reason": "not needed", "force": force})).await);
-        local.clock.advance(TOO_SOON + 1_000);
+        local.clock.advance(LOOKED_FOR);
         let done = api.wait_for(&approval, "withdrawn").await;
         let last = done["history"].as_array().unwrap().last().unwrap();
         assert_eq!(last["remark"], "not needed", "{kind} {force}: the platform was told: {done}");
@@ -193,7 +195,13 @@ async fn nothing_is_started_any_more_once_its_withdrawal_was_asked_for() {
     for force in [false, true] {
         local.faults(&json!({"throttle": true})).await;
         let approval = local.submit(&request()).await.json;
-        is_later(&withdraw(&local, &approval, &json!({"force": force})).await);
+        let answer = withdraw(&local, &approval, &json!({"force": force})).await;
+        assert_eq!(
+            (answer.status, &answer.json["status"]),
+            (200, &json!("withdrawn")),
+            "nothing is there: {}",
+            answer.text
+        );
         local.mend().await;
         local.clock.advance(TOO_SOON);
         local.wait_for(&approval, "withdrawn").await;
@@ -208,14 +216,14 @@ async fn a_platform_that_cannot_withdraw_is_named_once_the_instance_is_known() {
     let api = local.on("wecom");
     let approval = started_unseen(&api).await;
     is_later(&withdraw(&api, &approval, &json!({"reason": "not needed", "force": true})).await);
-    local.clock.advance(TOO_SOON + 1_000);
+    local.clock.advance(LOOKED_FOR);
     let done = api.wait_for(&approval, "withdrawn").await;
     let remark = done["history"].as_array().unwrap().last().unwrap()["remark"].as_str().unwrap().to_owned();
     assert!(remark.starts_with("not needed\nThe platform was not told: ") && remark.contains("WeCom"), "{remark}");
     assert!(done["stages"][0]["instance"].is_string(), "people can be told where it is: {done}");
     let open = started_unseen(&api).await;
     is_later(&withdraw(&api, &open, &json!({})).await);
-    local.clock.advance(TOO_SOON + 1_000);
+    local.clock.advance(LOOKED_FOR);
     let now = api.wait_until(&open, "it goes on", |now| now["status"] == "pending" && now["withdrawing"].is_null());
     assert!(now.await["stages"][0]["instance"].is_string(), "the platform cannot, and nobody forced it");
 }

@@ -197,9 +197,10 @@ async fn post(app: &App, to: &Target, row: &Delivery, patience: Option<Duration>
 fn unsent(error: &OutboundError, heard: Heard) -> (Result<Answer, Failed>, Heard) {
     let (is_final, heard) = match error {
         OutboundError::AddressRefused { .. } | OutboundError::Invalid { .. } => (true, Heard::Nothing),
-        OutboundError::Connect { .. } | OutboundError::Timeout { .. } | OutboundError::LeftAlone { .. } => {
-            (false, Heard::Silence)
-        }
+        OutboundError::Connect { .. }
+        | OutboundError::Timeout { .. }
+        | OutboundError::LeftAlone { .. }
+        | OutboundError::Crowded { .. } => (false, Heard::Silence),
         OutboundError::Interrupted { .. } | OutboundError::TooLarge { .. } => (false, heard),
     };
     (Err(Failed::of(error.to_string(), is_final)), heard)

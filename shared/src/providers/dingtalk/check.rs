@@ -101,6 +101,9 @@ fn mend(api: &Api<'_>, error: &Error, scope: &str) -> String {
         }
         Error::Permission { fix, .. } => fix.clone(),
         Error::QuotaExhausted { .. } => "Wait for next month, or buy calls in DingTalk's developer console".to_owned(),
+        Error::TokenRefused { .. } => {
+            "A new access token is refused too: check `endpoint`, and that the app is enabled; then try again in a minute".to_owned()
+        }
         Error::Credentials { .. } => "Copy AppKey and AppSecret from the developer console again".to_owned(),
         _ => "Try again in a minute".to_owned(),
     }

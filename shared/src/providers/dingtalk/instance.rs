@@ -36,7 +36,10 @@ pub(super) async fn start(api: &Api<'_>, account: &Account, start: &Start) -> Re
     let template = template(account, start).ok_or_else(template_missing)?;
     let approvers = start.nodes.iter().map(approvers).collect::<Result<Vec<_>, _>>()?;
     let values = match &start.template {
-        Some(code) => form::values_for(&text_controls(api, code).await?, start)?,
+        Some(code) => {
+            let controls = text_controls(api, code).await.map_err(Failure::before_the_call)?;
+            form::values_for(&controls, start)?
+        }
         None => form::values(start),
     };
     let mut body = json!({

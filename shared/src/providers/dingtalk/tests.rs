@@ -137,7 +137,8 @@ async fn a_refused_token_is_fetched_again_once() {
 
     let refusing = Platform::new().await;
     refusing.says(START, 400, refusal("InvalidAuthentication"));
-    assert!(matches!(refusing.start(&start()).await, Err(Error::Credentials { .. })));
+    let error = refusing.start(&start()).await.unwrap_err();
+    assert!(matches!(error, Error::TokenRefused { .. }), "{error:?}");
     assert_eq!((refusing.seen(START).len(), refusing.seen(TOKEN).len()), (2, 2));
 }
 
@@ -354,7 +355,7 @@ async fn silence_is_unavailable_and_shows_no_secret() {
         platform.account.settings.insert(name.into(), closed.into());
     }
     let error = platform.start(&start()).await.unwrap_err();
-    assert_eq!(error, Error::Unavailable { message: "no connection to 127.0.0.1".into() });
+    assert_eq!(error, Error::NotSent { message: "no connection to 127.0.0.1".into() });
     let shown = format!("{:?} {:?}", platform.account, error);
     assert!(!shown.contains("the-app-secret") && !shown.contains("the-callback-token"), "{shown}");
 
@@ -430,4 +431,22 @@ proptest::proptest! {
         let record = json!({"type": "REDIRECT_PROCESS", "date": value, "remark": value});
         super::snapshot::snapshot(&json!({"tasks": [task, value], "operationRecords": [record, value]}), NOW);
     }
+}
+
+/// What fails before the call that starts has started nothing, and is told apart from a start whose answer was lost.
+#[tokio::test]
+async fn what_fails_before_a_start_is_known_not_to_be_sent() {
+    let platform = Platform::new().await;
+    platform.says(TOKEN, 504, "<html>gateway time-out</html>");
+    let error = platform.start(&start()).await.unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert!(platform.seen(START).is_empty());
+
+    let platform = Platform::new().await;
+    platform.says(SCHEMA, 504, "<html>gateway time-out</html>");
+    let mut theirs = start();
+    theirs.template = Some("PROC-theirs".into());
+    let error = platform.start(&theirs).await.unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert!(platform.seen(START).is_empty());
 }

@@ -93,7 +93,8 @@ fn failed(error: &OutboundError) -> Error {
         OutboundError::AddressRefused { .. } | OutboundError::Invalid { .. } => {
             Error::Refused { code: "address_refused".into(), message: error.to_string() }
         }
-        _ => Error::Unavailable { message: error.to_string() },
+        error if error.was_sent() => Error::Unavailable { message: error.to_string() },
+        error => Error::NotSent { message: error.to_string() },
     }
 }
 

@@ -157,6 +157,9 @@ fn mend(api: &Api<'_>, error: &Error, scopes: &[&str]) -> String {
             "Wait for next month, or buy calls: the tenant's admin console, the open platform's API calls".to_owned()
         }
         Error::Credentials { .. } => "Copy App ID and App Secret again, and check `endpoint`".to_owned(),
+        Error::TokenRefused { .. } => {
+            "A new access token is refused too: check that `endpoint` is the tenant's own (Feishu or Lark)".to_owned()
+        }
         _ => "Try again in a minute".to_owned(),
     }
 }

@@ -267,7 +267,8 @@ mod tests {
             "field_violations": [{"field": "task_id", "description": "task_id is required"}]}});
         let expected = "field validation failed: task_id: task_id is required (log id L1)";
         assert_eq!(read(400, &body).message, expected);
-        let Error::Credentials { message, .. } = told(400, &json!({"code": 99_991_663, "msg": "Invalid access token"}))
+        let Error::TokenRefused { message, .. } =
+            told(400, &json!({"code": 99_991_663, "msg": "Invalid access token"}))
         else {
             panic!()
         };

@@ -34,11 +34,11 @@ pub(super) async fn start(api: &Api<'_>, account: &Account, start: &Start) -> Re
     is_open_id(applicant)?;
     let (code, keys, form) = match &start.template {
         Some(code) => {
-            let definition = template::read(api, code).await?;
+            let definition = template::read(api, code).await.map_err(Failure::before_the_call)?;
             if let Some(error) = template::mismatch(&definition, &start.nodes) {
                 return Err(error.into());
             }
-            template::subscribe(api, code).await?;
+            template::subscribe(api, code).await.map_err(Failure::before_the_call)?;
             let keys = definition.nodes.into_iter().map(|node| node.key).collect();
             (code.as_str(), keys, form::values_for(&definition.widgets, start))
         }
@@ -65,7 +65,10 @@ pub(super) async fn start(api: &Api<'_>, account: &Account, start: &Start) -> Re
             let instance = text(&answer["instance_code"]).ok_or_else(|| Failure::not_understood("instance_code"))?;
             Ok(started(api, instance))
         }
-        Err(failure) if is_uuid_conflict(&failure) => find(api, start).await?.ok_or(failure),
+        // It is there already: whatever the reading comes to, this start has not failed.
+        Err(failure) if is_uuid_conflict(&failure) => {
+            find(api, start).await.ok().flatten().ok_or_else(taken_but_unseen)
+        }
         // An administrator disabled our definition, or it is another tenant's: another can be made.
         Err(failure) if start.template.is_none() && is_one_of(&failure, &NO_DEFINITION) => Err(template_missing()),
         Err(failure) => Err(failure),
@@ -150,6 +153,12 @@ fn is_open_id(account: &str) -> Result<(), Failure> {
 fn is_uuid_conflict(failure: &Failure) -> bool {
     matches!(failure, Failure::Refused(refusal)
         if refusal.code == "60012" || refusal.message.to_ascii_lowercase().contains("uuid"))
+}
+
+/// It is there, so the start has not failed; the next try looks again.
+fn taken_but_unseen() -> Failure {
+    let message = "Feishu says that the instance is there, and does not show it yet".to_owned();
+    Error::Unavailable { message }.into()
 }
 
 fn is_one_of(failure: &Failure, codes: &[&str]) -> bool {

@@ -183,7 +183,7 @@ async fn a_refused_token_is_fetched_again_once() {
     let refusing = Platform::new().await;
     refusing.says(START, 400, refusal(99_991_663));
     let error = refusing.start(&start()).await.unwrap_err();
-    assert!(matches!(&error, Error::Credentials { message, .. } if message.contains("wrong endpoint")), "{error:?}");
+    assert!(matches!(&error, Error::TokenRefused { message, .. } if message.contains("wrong endpoint")), "{error:?}");
     assert_eq!((refusing.seen(START).len(), refusing.seen(TOKEN).len()), (2, 2));
 }
 
@@ -240,7 +240,8 @@ async fn a_start_whose_uuid_is_in_use_adopts_the_first() {
 
         let odd = Platform::new().await;
         odd.says(START, 400, conflict).says(FIND, 400, refusal(1_390_003));
-        assert!(matches!(odd.start(&start()).await, Err(Error::Refused { .. })));
+        // It is there all the same: to fail the approval would leave it behind.
+        assert!(matches!(odd.start(&start()).await, Err(Error::Unavailable { .. })));
     }
 }
 
@@ -442,7 +443,7 @@ async fn silence_is_unavailable_and_shows_no_secret() {
     let mut platform = Platform::new().await;
     platform.account.settings.insert("endpoint".into(), "http://127.0.0.1:1".into());
     let error = platform.start(&start()).await.unwrap_err();
-    assert_eq!(error, Error::Unavailable { message: "no connection to 127.0.0.1".into() });
+    assert_eq!(error, Error::NotSent { message: "no connection to 127.0.0.1".into() });
     let shown = format!("{:?} {error:?}", platform.account);
     for secret in ["the-app-secret", "hJ7c2QpXv9LmT4sWz8RfYb3N", "v3rT0kEnAbCdEfGhIjKlMnOpQrStUv01"] {
         assert!(!shown.contains(secret), "{shown}");
@@ -532,4 +533,22 @@ proptest::proptest! {
             "timeline": [entry, value], "comment_list": [value, {"open_id": "u", "comment": value, "create_time": value}]});
         super::snapshot::snapshot(&read, NOW);
     }
+}
+
+/// What fails before the call that starts has started nothing, and is told apart from a start whose answer was lost.
+#[tokio::test]
+async fn what_fails_before_a_start_is_known_not_to_be_sent() {
+    let platform = Platform::new().await;
+    platform.says(TOKEN, 504, "<html>gateway time-out</html>");
+    let error = platform.start(&start()).await.unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert!(platform.seen(START).is_empty());
+
+    let platform = Platform::new().await;
+    platform.says(THEIRS, 504, "<html>gateway time-out</html>");
+    let mut theirs = start();
+    theirs.template = Some("DEF-THEIRS".into());
+    let error = platform.start(&theirs).await.unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert!(platform.seen(START).is_empty());
 }

@@ -88,6 +88,11 @@ fn told(api: &Api<'_>, name: &'static str, failure: Failure) -> Check {
     let error = api.error(failure);
     let fix = match &error {
         Error::Permission { fix, .. } => fix.clone(),
+        Error::TokenRefused { .. } => {
+            "A new access token is refused too: look whether another program fetches tokens of this app, and whether the app \
+             is switched on; then try again in a minute"
+                .to_owned()
+        }
         _ if is_wrong_app => "Copy AgentId and Secret from the same app's page in the WeCom admin console".to_owned(),
         _ => "Try again in a minute".to_owned(),
     };

@@ -59,9 +59,10 @@ const fn kind_of_status(status: u16) -> (Kind, &'static str) {
 /// The table of `errcode`.
 fn kind_of(code: i64, message: &str) -> Kind {
     match code {
-        40014 | 42001 => Kind::Token,
+        // 40001 is said of a secret by the call for tokens, and of a token that is not the latest one by all others.
+        40001 | 40014 | 42001 => Kind::Token,
         // Secret, corporation, application; 45031: a secret that WeCom thinks weak; 301002, 40056: of two applications.
-        40001 | 40013 | 40091 | 41002 | 41004 | 45031 | 40056 | 301_002 => Kind::Credentials,
+        40013 | 40091 | 41002 | 41004 | 45031 | 40056 | 301_002 => Kind::Credentials,
         60020 | 301_042 => Kind::AddressList,
         // The application is disabled, its calls are, or its right was taken away after long disuse; the call is not its.
         50003 | 60031 | 48002 | 48006 | 48009 => Kind::Permission,
@@ -83,7 +84,9 @@ fn kind_of(code: i64, message: &str) -> Kind {
 /// Where WeCom's text does not say enough.
 const fn explained(code: i64) -> Option<&'static str> {
     Some(match code {
-        40001 => "the secret is wrong, was reset, or is another application's; or the application is disabled",
+        40001 => {
+            "the secret, or the access token, is wrong, was replaced, or is another application's; or the application is disabled"
+        }
         40013 => "there is no such corporation",
         40091 => "the secret is invalid, or another corporation's",
         45031 => "WeCom wants this secret to be reset",
@@ -176,8 +179,8 @@ mod tests {
     #[test]
     fn every_code_has_its_meaning() {
         for (codes, expected) in [
-            (&[40014, 42001][..], Kind::Token),
-            (&[40001, 40013, 40091, 41002, 41004, 45031, 40056, 301_002], Kind::Credentials),
+            (&[40001, 40014, 42001][..], Kind::Token),
+            (&[40013, 40091, 41002, 41004, 45031, 40056, 301_002], Kind::Credentials),
             (&[60020, 301_042], Kind::AddressList),
             (&[50003, 60031, 48002, 48006, 48009, 301_055, 301_056, 301_088, 50006], Kind::Permission),
             (&[60011, 60021], Kind::ContactScope),

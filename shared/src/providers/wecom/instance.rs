@@ -40,7 +40,10 @@ pub(super) async fn start(api: &Api<'_>, account: &Account, start: &Start) -> Re
     let template = template_of(account, start).ok_or_else(template_missing)?;
     let nodes = start.nodes.iter().map(node).collect::<Result<Vec<_>, _>>()?;
     let contents = match &start.template {
-        Some(code) => form::values_for(&template::controls(api, code).await?, start)?,
+        Some(code) => {
+            let controls = template::controls(api, code).await.map_err(Failure::before_the_call)?;
+            form::values_for(&controls, start)?
+        }
         None => form::values(start),
     };
     let body = json!({

@@ -166,7 +166,7 @@ async fn a_start_that_cannot_be_is_refused_before_any_call() {
 
 #[tokio::test]
 async fn a_refused_token_is_fetched_again_once() {
-    for code in [40014, 42001] {
+    for code in [40001, 40014, 42001] {
         let platform = Platform::new().await;
         platform.answers(START, refusal(code)).answers(START, json!({"sp_no": "1"}));
         platform.start(&start()).await.unwrap();
@@ -175,7 +175,8 @@ async fn a_refused_token_is_fetched_again_once() {
 
         let refusing = Platform::new().await;
         refusing.answers(START, refusal(code));
-        assert!(matches!(refusing.start(&start()).await, Err(Error::Credentials { .. })));
+        let error = refusing.start(&start()).await.unwrap_err();
+        assert!(matches!(error, Error::TokenRefused { .. }), "{error:?}");
         assert_eq!((refusing.seen(START).len(), refusing.seen(TOKEN).len()), (2, 2));
     }
 }
@@ -190,8 +191,13 @@ async fn a_wrong_secret_is_tried_once() {
     }
     let platform = Platform::new().await;
     platform.answers(START, refusal(40001));
-    assert!(matches!(platform.start(&start()).await, Err(Error::Credentials { .. })));
-    assert_eq!((platform.seen(TOKEN).len(), platform.seen(START).len()), (1, 1), "never retried");
+    platform.says(TOKEN, 200, json!({"errcode": 0, "access_token": "token-1", "expires_in": 7200}));
+    platform.answers(TOKEN, refusal(40001));
+    assert!(
+        matches!(platform.start(&start()).await, Err(Error::Credentials { .. })),
+        "it was reset while a token was kept"
+    );
+    assert_eq!((platform.seen(TOKEN).len(), platform.seen(START).len()), (2, 1), "and is not tried again");
 }
 
 #[tokio::test]
@@ -475,7 +481,7 @@ async fn silence_is_unavailable_and_shows_no_secret() {
     let mut platform = Platform::new().await;
     platform.account.settings.insert("endpoint".into(), "http://127.0.0.1:1".into());
     let error = platform.start(&start()).await.unwrap_err();
-    assert_eq!(error, Error::Unavailable { message: "no connection to 127.0.0.1".into() });
+    assert_eq!(error, Error::NotSent { message: "no connection to 127.0.0.1".into() });
     let shown = format!("{:?} {:?}", platform.account, error);
     assert!(!shown.contains("the-app-secret") && !shown.contains("the-callback-token"), "{shown}");
     platform.http = Outbound::new(AddressPolicy::PublicOnly, Duration::from_millis(500));
@@ -549,4 +555,22 @@ async fn a_connection_test_with_wrong_credentials_says_so_and_stops() {
     closed.answers(APP, json!({"errcode": 0, "close": 1}));
     let checks = WeCom.test_connection(&closed.account, &closed.calls()).await;
     assert!(!check(&checks, "trusted_ip").ok);
+}
+
+/// What fails before the call that starts has started nothing, and is told apart from a start whose answer was lost.
+#[tokio::test]
+async fn what_fails_before_a_start_is_known_not_to_be_sent() {
+    let platform = Platform::new().await;
+    platform.says(TOKEN, 504, "<html>gateway time-out</html>");
+    let error = platform.start(&start()).await.unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert!(platform.seen(START).is_empty());
+
+    let platform = Platform::new().await;
+    platform.says(TEMPLATE, 504, "<html>gateway time-out</html>");
+    let mut theirs = start();
+    theirs.template = Some("their-template".into());
+    let error = platform.start(&theirs).await.unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert!(platform.seen(START).is_empty());
 }
