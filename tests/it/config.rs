@@ -9,6 +9,7 @@ mod access;
 mod connections;
 mod external;
 mod flows;
+mod hosts;
 mod members;
 mod requests;
 mod sources;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use countersign::config::connection::{Given, check_fields};
+use countersign::config::hosts::must_be_given_again;
 use countersign::config::{Connection, Flow, Member, Role};
 use countersign::http::{
     App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged,
@@ -160,6 +161,7 @@ async fn update_connection(
     let given = Given { settings: &connection.settings, secrets: &secrets, kept: &kept };
     check_fields(provider.fields(), &given, &app.settings.addresses, &mut errors);
     errors.into_result()?;
+    must_be_given_again(&found.value.destinations(), &connection.destinations(), &secrets)?;
     let key = connection.key();
     seal(&app, &key, &mut connection.secrets, &secrets).await?;
     let version = replace(&app, &found.value, &connection, found.version, provider, &if_match).await?;

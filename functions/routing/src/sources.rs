@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use countersign::config::connection::{Given, check_fields};
+use countersign::config::hosts::must_be_given_again;
 use countersign::config::source::WEBHOOK_SECRET;
 use countersign::config::{ApiKeyRecord, Flow, Role, SealedSecret, Source, Workspace, address};
 use countersign::crypto::api_key::ApiKey;
@@ -251,6 +252,7 @@ async fn update_source(
     caller.require(Role::Admin)?;
     let found = load::<Source>(&app, &caller.org, id.as_str(), &if_match).await?;
     let (mut source, mut errors) = (found.value, FieldErrors::new());
+    let before = source.destinations();
     update.name.replace(&mut source.name, "/name", &mut errors);
     update.format.replace(&mut source.format, "/format", &mut errors);
     update.callback_url.change(&mut source.callback_url);
@@ -260,6 +262,7 @@ async fn update_source(
     change_settings(&mut source.settings, update.settings);
     let secrets = change_secrets(&mut source.secrets, update.secrets);
     check(&app, &source, &secrets, errors).await?;
+    must_be_given_again(&before, &source.destinations(), &secrets)?;
     let key = source.key();
     seal(&app, &key, &mut source.secrets, &secrets).await?;
     poll::watch(&app, &source).await?;

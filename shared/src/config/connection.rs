@@ -1,12 +1,13 @@
 //! Connections: approval platforms that we reach with credentials.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::address;
+use super::hosts::{Destination, destinations};
 use super::secret::SealedSecret;
 use crate::crypto::envelope::Keys;
 use crate::http::FieldErrors;
@@ -64,6 +65,16 @@ impl Connection {
     #[must_use]
     pub fn quota(&self) -> Option<u64> {
         self.monthly_quota.or_else(|| by_kind(&self.kind)?.monthly_quota())
+    }
+
+    /// Where its secrets go; nowhere on a platform that this version does not know.
+    #[must_use]
+    pub fn destinations(&self) -> BTreeSet<Destination> {
+        let Some(provider) = by_kind(&self.kind) else { return BTreeSet::new() };
+        let address = |name| self.settings.get(name).and_then(Value::as_str).or_else(|| provider.usual_address(name));
+        let addresses = provider.fields().iter().filter(|field| matches!(field.shape, Shape::Url));
+        let addresses = addresses.filter_map(|field| Some((field.name, address(field.name)?)));
+        destinations(addresses, self.secrets.keys(), |address, secret| provider.sends(address, secret))
     }
 
     /// What the platform's code needs: settings, and the secrets opened.

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod env;
 pub mod flow;
 pub mod given;
+pub mod hosts;
 pub mod key_file;
 pub mod member;
 pub mod organization;

@@ -1,15 +1,17 @@
 //! Sources: programs that ask for approvals and get decisions back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::hosts::{Destination, destinations};
 use super::secret::SealedSecret;
 use crate::crypto::webhook::WebhookSecret;
 use crate::ids::{FlowId, OrgId, SourceId, WorkspaceId};
+use crate::providers::Shape;
 use crate::sources::{Format, Receiver, by_kind};
 use crate::store::{DataKey, Error, Resource};
 
@@ -69,6 +71,18 @@ impl Source {
     /// [`Error::Corrupt`] when it is one that this version does not know.
     pub fn format(&self) -> Result<&'static dyn Format, Error> {
         by_kind(&self.format).ok_or_else(|| self.corrupt())
+    }
+
+    /// Where the format's secrets go; nowhere in a format that this version does not know. The webhook secret is not among them: it is
+    /// made here from random bytes, so that a signature tells nothing of it.
+    #[must_use]
+    pub fn destinations(&self) -> BTreeSet<Destination> {
+        let Some(format) = by_kind(&self.format) else { return BTreeSet::new() };
+        let address = |name| self.settings.get(name).and_then(Value::as_str).or_else(|| format.usual_address(name));
+        let addresses = format.fields().iter().filter(|field| matches!(field.shape, Shape::Url));
+        let addresses = addresses.filter_map(|field| Some((field.name, address(field.name)?)));
+        let callback = self.callback_url.as_deref().map(|url| ("callback_url", url));
+        destinations(addresses.chain(callback), self.secrets.keys(), |address, secret| format.sends(address, secret))
     }
 
     /// Where its decisions go, with its secrets opened.

@@ -487,6 +487,17 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// The settings and secrets of a connection.
     fn fields(&self) -> &'static [Field];
 
+    /// Whether calls to the address in this setting show this secret, or something that is made with it (a token, a signature). A
+    /// secret that goes to an address is asked for again when the address's host changes.
+    fn sends(&self, _address: &str, _secret: &str) -> bool {
+        true
+    }
+
+    /// The address that is called where this setting is left out, if there is one.
+    fn usual_address(&self, _setting: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Whether its callbacks come to `/callbacks/{connection}`.
     fn has_callbacks(&self) -> bool {
         true

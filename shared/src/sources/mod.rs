@@ -41,6 +41,17 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// The settings and secrets that a source of this format has.
     fn fields(&self) -> &'static [Field];
 
+    /// Whether calls to this address (`callback_url`, or the setting of this name) show this secret, or something that is made with it
+    /// (a signature, a sealed text). A secret that goes to an address is asked for again when the address's host changes.
+    fn sends(&self, _address: &str, _secret: &str) -> bool {
+        true
+    }
+
+    /// The address that is called where this setting is left out, if there is one.
+    fn usual_address(&self, _setting: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Those of its secrets that are made up where a new source is given none: its answer shows them, once.
     fn generated(&self) -> &'static [&'static str] {
         &[]

@@ -31,6 +31,11 @@ impl Format for Native {
         &[]
     }
 
+    /// It has no secrets; those of the format that a source had before are not sent.
+    fn sends(&self, _: &str, _: &str) -> bool {
+        false
+    }
+
     fn tell(&self, news: &News<'_>) -> Option<String> {
         let told = news.told;
         let data = Document::from(news.record);

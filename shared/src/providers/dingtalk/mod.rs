@@ -39,6 +39,15 @@ impl Provider for DingTalk {
         settings::FIELDS
     }
 
+    /// The others only open callbacks.
+    fn sends(&self, _: &str, secret: &str) -> bool {
+        secret == "app_secret"
+    }
+
+    fn usual_address(&self, setting: &str) -> Option<&'static str> {
+        settings::usual_address(setting)
+    }
+
     /// Documented: of the standard edition, all apps of an organisation together.
     fn monthly_quota(&self) -> Option<u64> {
         Some(5_000)

@@ -23,6 +23,15 @@ pub(super) const FIELDS: &[Field] = &[
     secret("aes_key", true, Shape::AesKey),
 ];
 
+/// The address that is called where this setting is left out.
+pub(super) fn usual_address(setting: &str) -> Option<&'static str> {
+    match setting {
+        "endpoint" => Some(ENDPOINT),
+        "legacy_endpoint" => Some(LEGACY_ENDPOINT),
+        _ => None,
+    }
+}
+
 /// A connection's settings, read for calls.
 #[derive(Debug, Clone)]
 pub(super) struct Settings<'a> {

@@ -39,6 +39,15 @@ impl Provider for Feishu {
         settings::FIELDS
     }
 
+    /// The others only open callbacks.
+    fn sends(&self, _: &str, secret: &str) -> bool {
+        secret == "app_secret"
+    }
+
+    fn usual_address(&self, setting: &str) -> Option<&'static str> {
+        settings::usual_address(setting)
+    }
+
     /// Documented: of the free edition, all self-built apps of a tenant together.
     fn monthly_quota(&self) -> Option<u64> {
         Some(10_000)

@@ -25,6 +25,11 @@ pub(super) const FIELDS: &[Field] = &[
     secret("encrypt_key", false, Shape::Text(128)),
 ];
 
+/// The address that is called where this setting is left out.
+pub(super) fn usual_address(setting: &str) -> Option<&'static str> {
+    (setting == "endpoint").then_some(FEISHU)
+}
+
 /// A connection's settings, read for calls.
 #[derive(Debug, Clone)]
 pub(super) struct Settings<'a> {

@@ -46,6 +46,15 @@ impl Provider for WeCom {
         AccountIds::KnowNoCase
     }
 
+    /// The others only open callbacks.
+    fn sends(&self, _: &str, secret: &str) -> bool {
+        secret == "app_secret"
+    }
+
+    fn usual_address(&self, setting: &str) -> Option<&'static str> {
+        settings::usual_address(setting)
+    }
+
     fn generated_keys(&self) -> &'static [(&'static str, usize)] {
         // WeCom takes letters and digits, at most 32 of them as a token.
         &[("token", 32), ("aes_key", 43)]

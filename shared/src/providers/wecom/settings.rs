@@ -19,6 +19,11 @@ pub(super) const FIELDS: &[Field] = &[
     secret("aes_key", true, Shape::AesKey),
 ];
 
+/// The address that is called where this setting is left out.
+pub(super) fn usual_address(setting: &str) -> Option<&'static str> {
+    (setting == "endpoint").then_some(ENDPOINT)
+}
+
 /// A connection's settings, read for calls.
 #[derive(Debug, Clone)]
 pub(super) struct Settings<'a> {

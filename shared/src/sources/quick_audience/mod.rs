@@ -81,6 +81,11 @@ impl Format for QuickAudience {
         FIELDS
     }
 
+    /// The token is in the address that Quick Audience calls.
+    fn sends(&self, _: &str, secret: &str) -> bool {
+        secret != PATH_TOKEN
+    }
+
     fn generated(&self) -> &'static [&'static str] {
         &[PATH_TOKEN]
     }

@@ -20,7 +20,7 @@ pub const REJECT: u8 = 2;
 pub const PAGE_SIZE: usize = 100;
 
 const VERSION: &str = "2022-01-01";
-const CLOUD: &str = "https://quickbi-public.cn-hangzhou.aliyuncs.com";
+pub(super) const CLOUD: &str = "https://quickbi-public.cn-hangzhou.aliyuncs.com";
 /// Where the calls are on a private deployment is not documented: these follow the paths that are, and are settings.
 const QUERY_PATH: &str = "/openapi/v2/approval/queryApprovalInfo";
 const RESULT_PATH: &str = "/openapi/v2/approval/resultCallback";

@@ -127,6 +127,15 @@ impl Format for QuickBi {
         FIELDS
     }
 
+    /// Pushes are signed by Quick BI, and `callback_url` is not called.
+    fn sends(&self, address: &str, secret: &str) -> bool {
+        address == "endpoint" && secret != PUSH_TOKEN
+    }
+
+    fn usual_address(&self, setting: &str) -> Option<&'static str> {
+        (setting == "endpoint").then_some(approvals::CLOUD)
+    }
+
     fn generated(&self) -> &'static [&'static str] {
         &[PUSH_TOKEN]
     }
