@@ -8,7 +8,11 @@ use crate::run::Running;
 /// Sets up the log: warnings (the embedded DynamoDB warns of every lost race), unless `RUST_LOG` asks for more.
 pub fn init_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,dynoxide=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .fmt_fields(countersign::http::log::fields())
+        .init();
 }
 
 /// A line of progress.

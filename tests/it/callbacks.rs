@@ -252,3 +252,50 @@ async fn events_decide_in_any_order_and_repeats_write_nothing() {
     }
     assert_eq!((writes(&desk), desk.shown(&record.id).await), (before, done));
 }
+
+#[tokio::test]
+async fn keys_that_are_retired_are_refused_at_once() {
+    let desk = Desk::new().await;
+    desk.running("inst-1", ONE).await;
+    let elsewhere = desk.elsewhere();
+    let event = instance_event("inst-1", "start", None);
+    let path = format!("/v1/connections/{}", desk.connection);
+    for process in [&desk, &elsewhere] {
+        assert_eq!(process.push(&event).await.status, 200);
+    }
+    let renewed = desk.client.call("POST", &format!("{path}/generate-keys"), &Value::Null).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.text);
+    assert_eq!(desk.push(&event).await.status, 200, "the old keys still count");
+    let retired = desk.client.call("POST", &format!("{path}/generate-keys"), &json!({"retire_old": true})).await;
+    assert_eq!(retired.status, 200, "{}", retired.text);
+    assert_eq!(desk.push(&event).await.status, 401, "the clock stands still");
+    // Another process may use what it read before, for a few seconds.
+    desk.clock.advance(5_000);
+    assert_eq!(elsewhere.push(&event).await.status, 401);
+}
+
+#[tokio::test]
+async fn keys_that_are_replaced_are_refused_at_once() {
+    let desk = Desk::new().await;
+    let event = instance_event("inst-1", "start", None);
+    assert_eq!(desk.push(&event).await.status, 200);
+    let path = format!("/v1/connections/{}", desk.connection);
+    let new = json!({"secrets": {"token": "anotherTokenOfTheDesk"}});
+    assert_eq!(desk.client.call("PATCH", &path, &new).await.status, 200);
+    assert_eq!(desk.push(&event).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_deleted_connection_takes_no_callback_more() {
+    let desk = Desk::new().await;
+    let event = instance_event("inst-1", "start", None);
+    let elsewhere = desk.elsewhere();
+    for process in [&desk, &elsewhere] {
+        assert_eq!(process.push(&event).await.status, 200);
+    }
+    let path = format!("/v1/connections/{}", desk.connection);
+    assert_eq!(desk.client.call("DELETE", &path, &Value::Null).await.status, 204);
+    assert_eq!(desk.push(&event).await.status, 404);
+    desk.clock.advance(5_000);
+    assert_eq!(elsewhere.push(&event).await.status, 404);
+}

@@ -40,6 +40,19 @@ async fn on(client: &Client, receiver: &Receiver, access_id: &str) -> (String, S
     (connection, flow)
 }
 
+#[tokio::test]
+async fn a_key_that_is_replaced_opens_nothing_more() {
+    let oa = oa().await;
+    let approval = oa.pending().await;
+    let (with_key, path) = (fields(&approval, &[("accessKey", KEY)]), format!("/v1/connections/{}", oa.connection));
+    let unknown_level = fields(&approval, &[("accessKey", KEY), ("approverStatus", "9")]);
+    assert_ne!(oa.call_back(&unknown_level).await.status, 401, "it is read, with the key that is right");
+    let new = json!({"secrets": {"access_key": "another-key-of-the-oa-0123"}});
+    assert_eq!(oa.desk.client.call("PATCH", &path, &new).await.status, 200);
+    assert_eq!(oa.call_back(&with_key).await.status, 401);
+    assert_eq!(oa.shown(&approval).await["status"], "pending");
+}
+
 fn asked(flow: &str) -> Value {
     json!({"title": "Audience 4711", "reason": "campaign", "flow": flow,
         "applicant": {"name": "Li Na", "mobile": "13800000002", "email": "li.na@yunshan.example"},

@@ -276,7 +276,7 @@ async fn a_rule_is_checked_when_it_is_saved() {
 }
 
 #[tokio::test]
-async fn what_another_process_changes_counts_ten_seconds_later_at_the_latest() {
+async fn what_another_process_changes_counts_five_seconds_later_at_the_latest() {
     let local = Local::start().await;
     local.pending(&asking(1)).await;
     // As another process would: this one is not told.

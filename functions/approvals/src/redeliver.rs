@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use countersign::config::{Role, Source};
+use countersign::config::Source;
 use countersign::engine::deliver::redeliver::{self, Asked};
-use countersign::http::{App, Caller, Id, Json, OptionalJson, Problem};
+use countersign::http::{App, Id, Json, OptionalJson, Problem, Submitter};
 use countersign::ids::{DeliveryId, SourceId};
 use countersign::store::Error;
 use serde::Deserialize;
@@ -20,11 +20,10 @@ pub(crate) struct Empty {}
 
 pub(crate) async fn one(
     State(app): State<App>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     Id(id): Id<DeliveryId>,
     OptionalJson(Empty {}): OptionalJson<Empty>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Submitter)?;
     let row = find(&app, &caller, &id).await?;
     let to = match app.store.get::<Source>(&row.org, row.source.as_str()).await {
         Ok(stored) => stored.value,
@@ -56,11 +55,10 @@ enum Wanted {
 
 pub(crate) async fn many(
     State(app): State<App>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     Id(id): Id<SourceId>,
     Json(body): Json<Body>,
 ) -> Result<axum::Json<Value>, Problem> {
-    caller.require(Role::Submitter)?;
     let to = source(&app, &caller, &id).await?;
     let (delivered, dead) = (body.status != Wanted::Dead, body.status != Wanted::Delivered);
     let asked = Asked { since: time("/since", &body.since)?, delivered, dead, cursor: body.cursor.as_deref() };

@@ -4,11 +4,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use countersign::approval::Person;
-use countersign::config::Role;
 use countersign::delivery::Document;
 use countersign::engine::start::failure;
 use countersign::engine::withdraw::{Outcome, withdraw as withdraw_on_platform};
-use countersign::http::{App, Caller, FieldErrors, Id, Json, Problem};
+use countersign::http::{App, FieldErrors, Id, Json, Problem, Submitter};
 use countersign::ids::ApprovalId;
 use countersign::providers;
 use countersign::store::approvals::Record;
@@ -27,11 +26,10 @@ pub(crate) struct Body {
 
 pub(crate) async fn withdraw(
     State(app): State<App>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     Id(id): Id<ApprovalId>,
     Json(body): Json<Body>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Submitter)?;
     if let Some(reason) = &body.reason {
         let mut errors = FieldErrors::new();
         errors.text("/reason", reason, LONGEST_REASON);

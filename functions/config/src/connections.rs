@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use countersign::config::connection::{Given, check_fields};
+use countersign::config::connection::{Given, check_fields, check_lengths, normalise};
 use countersign::config::hosts::must_be_given_again;
-use countersign::config::{Connection, Flow, Member, Role};
+use countersign::config::{Connection, Flow, Member};
 use countersign::http::{
-    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged,
+    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged,
 };
 use countersign::ids::ConnectionId;
 use countersign::providers::{self, Provider};
@@ -87,11 +87,10 @@ fn provider_of(kind: &str) -> Result<&'static dyn Provider, Problem> {
 }
 
 async fn create_connection(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let provider = provider_of(&new.kind)?;
     let secrets = given_secrets(new.secrets);
     let mut connection = Connection {
@@ -112,6 +111,8 @@ async fn create_connection(
     let given = Given { settings: &connection.settings, secrets: &secrets, kept: &[] };
     check_fields(provider.fields(), &given, &app.settings.addresses, &mut errors);
     errors.into_result()?;
+    check_lengths(&secrets)?;
+    normalise(provider.fields(), &mut connection.settings);
     let key = connection.key();
     seal(&app, &key, &mut connection.secrets, &secrets).await?;
     create(&app, &connection, provider).await?;
@@ -120,34 +121,31 @@ async fn create_connection(
 }
 
 async fn list_connections(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Admin)?;
     let shown = |connection: &Connection| Ok(view(connection, connection.provider()?, &app.settings));
     list_of(&app, &caller.org, &query, shown).await
 }
 
 async fn get_connection(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = app.store.get::<Connection>(&caller.org, id.as_str()).await?;
     let provider = found.value.provider()?;
     Ok(Tagged { version: found.version, body: view(&found.value, provider, &app.settings) })
 }
 
 async fn update_connection(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
     if_match: IfMatch,
     Json(update): Json<Update>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Connection>(&app, &caller.org, id.as_str(), &if_match).await?;
     let provider = found.value.provider()?;
     let (mut connection, mut errors) = (found.value.clone(), FieldErrors::new());
@@ -161,6 +159,8 @@ async fn update_connection(
     let given = Given { settings: &connection.settings, secrets: &secrets, kept: &kept };
     check_fields(provider.fields(), &given, &app.settings.addresses, &mut errors);
     errors.into_result()?;
+    check_lengths(&secrets)?;
+    normalise(provider.fields(), &mut connection.settings);
     must_be_given_again(&found.value.destinations(), &connection.destinations(), &secrets)?;
     let key = connection.key();
     seal(&app, &key, &mut connection.secrets, &secrets).await?;
@@ -169,12 +169,11 @@ async fn update_connection(
 }
 
 async fn delete_connection(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Connection>(&app, &caller.org, id.as_str(), &if_match).await?;
     must_be_unused::<Flow>(&app, &caller.org, |flow| flow.stages.iter().any(|stage| stage.connection == id)).await?;
     must_be_unused::<Member>(&app, &caller.org, |member| member.accounts.contains_key(&id)).await?;

@@ -7,9 +7,7 @@ use axum::response::Response;
 use axum::routing::get;
 use countersign::config::{ApiKeyRecord, Role, Source};
 use countersign::crypto::api_key::ApiKey;
-use countersign::http::{
-    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Problem, Query, Tagged, time,
-};
+use countersign::http::{App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Owner, Problem, Query, Tagged, time};
 use countersign::ids::{KeyId, SourceId};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -43,8 +41,11 @@ fn view(key: &ApiKeyRecord) -> Value {
 }
 
 /// The key itself is in this answer and nowhere else.
-async fn create_key(caller: Caller, State(app): State<App>, Json(new): Json<New>) -> Result<Created<Value>, Problem> {
-    caller.require(Role::Owner)?;
+async fn create_key(
+    Owner(caller): Owner,
+    State(app): State<App>,
+    Json(new): Json<New>,
+) -> Result<Created<Value>, Problem> {
     let mut errors = FieldErrors::new();
     errors.text("/name", &new.name, LONGEST_NAME);
     match (new.role, &new.source) {
@@ -76,28 +77,25 @@ async fn create_key(caller: Caller, State(app): State<App>, Json(new): Json<New>
 }
 
 async fn list_keys(
-    caller: Caller,
+    Owner(caller): Owner,
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Owner)?;
     list_of(&app, &caller.org, &query, |key| Ok(view(key))).await
 }
 
-async fn get_key(caller: Caller, State(app): State<App>, Id(id): Id<KeyId>) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Owner)?;
+async fn get_key(Owner(caller): Owner, State(app): State<App>, Id(id): Id<KeyId>) -> Result<Tagged<Value>, Problem> {
     let found = app.store.get::<ApiKeyRecord>(&caller.org, id.as_str()).await?;
     Ok(Tagged { version: found.version, body: view(&found.value) })
 }
 
 /// Its record stays, so that the key is known as one that was revoked.
 async fn revoke_key(
-    caller: Caller,
+    Owner(caller): Owner,
     State(app): State<App>,
     Id(id): Id<KeyId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Role::Owner)?;
     if id == caller.key {
         let detail = "a key cannot revoke itself: make another owner's key and use that";
         return Err(Problem::conflict("own_key", detail));

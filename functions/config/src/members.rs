@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::{Approver, Connection, Flow, Member, Role, Source, Workspace};
+use countersign::config::{Approver, Connection, Flow, Member, Source, Workspace};
 use countersign::http::resource::{
     LONGEST_NAME, LONGEST_TEXT, MOST_ENTRIES, check_list, list_of, load, must_be_unused, must_exist, pointed,
 };
 use countersign::http::{
-    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
+    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
 use countersign::store::members::LONGEST_SOURCE_ID;
@@ -118,11 +118,10 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
 }
 
 async fn create_member(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let member = Member {
         id: MemberId::new(&app.world),
         org: caller.org,
@@ -141,28 +140,29 @@ async fn create_member(
 }
 
 async fn list_members(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Admin)?;
     list_of(&app, &caller.org, &query, |member| Ok(view(member))).await
 }
 
-async fn get_member(caller: Caller, State(app): State<App>, Id(id): Id<MemberId>) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
+async fn get_member(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id<MemberId>,
+) -> Result<Tagged<Value>, Problem> {
     let found = app.store.get::<Member>(&caller.org, id.as_str()).await?;
     Ok(Tagged { version: found.version, body: view(&found.value) })
 }
 
 async fn update_member(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<MemberId>,
     if_match: IfMatch,
     Json(update): Json<Update>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Member>(&app, &caller.org, id.as_str(), &if_match).await?;
     let (mut member, mut errors) = (found.value.clone(), FieldErrors::new());
     update.name.replace(&mut member.name, "/name", &mut errors);
@@ -188,12 +188,11 @@ async fn update_member(
 }
 
 async fn delete_member(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<MemberId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Member>(&app, &caller.org, id.as_str(), &if_match).await?;
     must_be_unused::<Workspace>(&app, &caller.org, |workspace| workspace.administrators.contains(&id)).await?;
     let asked = Approver::Member(id);

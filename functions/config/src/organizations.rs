@@ -7,7 +7,9 @@ use axum::routing::get;
 use countersign::config::Organization;
 use countersign::config::bootstrap::owner_record;
 use countersign::crypto::api_key::ApiKey;
-use countersign::http::{App, Caller, Created, FieldErrors, Id, Json, ListQuery, Problem, Query, Tagged, time};
+use countersign::http::{
+    App, Created, DeploymentOwner, FieldErrors, Id, Json, ListQuery, Problem, Query, Tagged, time,
+};
 use countersign::ids::OrgId;
 use countersign::store::resources::create_write;
 use secrecy::ExposeSecret;
@@ -34,11 +36,10 @@ fn view(organization: &Organization) -> Value {
 
 /// The new organisation's owner has a key of its own; it is in this answer and nowhere else.
 async fn create_organization(
-    caller: Caller,
+    DeploymentOwner(_): DeploymentOwner,
     State(app): State<App>,
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
-    caller.require_deployment_owner()?;
     let mut errors = FieldErrors::new();
     errors.text("/name", &new.name, LONGEST_NAME);
     errors.into_result()?;
@@ -56,16 +57,18 @@ async fn create_organization(
 }
 
 async fn list_organizations(
-    caller: Caller,
+    DeploymentOwner(caller): DeploymentOwner,
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    caller.require_deployment_owner()?;
     list_of(&app, &caller.org, &query, |organization| Ok(view(organization))).await
 }
 
-async fn get_organization(caller: Caller, State(app): State<App>, Id(id): Id<OrgId>) -> Result<Tagged<Value>, Problem> {
-    caller.require_deployment_owner()?;
+async fn get_organization(
+    DeploymentOwner(caller): DeploymentOwner,
+    State(app): State<App>,
+    Id(id): Id<OrgId>,
+) -> Result<Tagged<Value>, Problem> {
     let found = app.store.get::<Organization>(&caller.org, id.as_str()).await?;
     Ok(Tagged { version: found.version, body: view(&found.value) })
 }

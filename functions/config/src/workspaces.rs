@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::{Member, Role, Source, Workspace};
+use countersign::config::{Member, Source, Workspace};
 use countersign::http::{
-    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
+    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{MemberId, WorkspaceId};
 use serde::Deserialize;
@@ -57,11 +57,10 @@ async fn check(app: &App, workspace: &Workspace, mut errors: FieldErrors) -> Res
 }
 
 async fn create_workspace(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let workspace = Workspace {
         id: WorkspaceId::new(&app.world),
         org: caller.org,
@@ -75,32 +74,29 @@ async fn create_workspace(
 }
 
 async fn list_workspaces(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Admin)?;
     list_of(&app, &caller.org, &query, |workspace| Ok(view(workspace))).await
 }
 
 async fn get_workspace(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<WorkspaceId>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = app.store.get::<Workspace>(&caller.org, id.as_str()).await?;
     Ok(Tagged { version: found.version, body: view(&found.value) })
 }
 
 async fn update_workspace(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<WorkspaceId>,
     if_match: IfMatch,
     Json(update): Json<Update>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Workspace>(&app, &caller.org, id.as_str(), &if_match).await?;
     let (mut workspace, mut errors) = (found.value, FieldErrors::new());
     update.name.replace(&mut workspace.name, "/name", &mut errors);
@@ -111,12 +107,11 @@ async fn update_workspace(
 }
 
 async fn delete_workspace(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<WorkspaceId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Workspace>(&app, &caller.org, id.as_str(), &if_match).await?;
     must_be_unused::<Source>(&app, &caller.org, |source| source.workspace.as_ref() == Some(&id)).await?;
     must_be_unused::<Member>(&app, &caller.org, |member| member.workspaces.contains(&id)).await?;

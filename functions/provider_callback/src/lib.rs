@@ -99,7 +99,7 @@ async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Resul
             received = take_in(app, &fresh, notice).await?;
         }
     }
-    tracing::info!(connection.id = %known.connection.id, instance = %notice.instance, ?received, "callback received");
+    tracing::info!(connection.id = %known.connection.id, instance = ?notice.instance, ?received, "callback received");
     Ok(())
 }
 

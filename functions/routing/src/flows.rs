@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use countersign::config::flow::{MOST_STAGES, RequestLimits, Unsupported, check_nodes, members_named};
-use countersign::config::{Connection, Fallback, Flow, Member, OnDeadline, OwnApprover, Role, Rule, Source, StageSpec};
+use countersign::config::{Connection, Fallback, Flow, Member, OnDeadline, OwnApprover, Rule, Source, StageSpec};
 use countersign::http::{
-    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
+    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::FlowId;
 use serde::Deserialize;
@@ -112,8 +112,11 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
     unsupported.approvers.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_approver")
 }
 
-async fn create_flow(caller: Caller, State(app): State<App>, Json(new): Json<New>) -> Result<Created<Value>, Problem> {
-    caller.require(Role::Admin)?;
+async fn create_flow(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Json(new): Json<New>,
+) -> Result<Created<Value>, Problem> {
     let usual = RequestLimits::default();
     let flow = Flow {
         id: FlowId::new(&app.world),
@@ -137,28 +140,25 @@ async fn create_flow(caller: Caller, State(app): State<App>, Json(new): Json<New
 }
 
 async fn list_flows(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Admin)?;
     list_of(&app, &caller.org, &query, |flow| Ok(view(flow))).await
 }
 
-async fn get_flow(caller: Caller, State(app): State<App>, Id(id): Id<FlowId>) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
+async fn get_flow(Admin(caller): Admin, State(app): State<App>, Id(id): Id<FlowId>) -> Result<Tagged<Value>, Problem> {
     let found = app.store.get::<Flow>(&caller.org, id.as_str()).await?;
     Ok(Tagged { version: found.version, body: view(&found.value) })
 }
 
 async fn update_flow(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<FlowId>,
     if_match: IfMatch,
     Json(update): Json<Update>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Flow>(&app, &caller.org, id.as_str(), &if_match).await?;
     let (mut flow, mut errors) = (found.value, FieldErrors::new());
     update.name.replace(&mut flow.name, "/name", &mut errors);
@@ -177,12 +177,11 @@ async fn update_flow(
 }
 
 async fn delete_flow(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<FlowId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Flow>(&app, &caller.org, id.as_str(), &if_match).await?;
     must_be_unused::<Source>(&app, &caller.org, |source| source.default_flow.as_ref() == Some(&id)).await?;
     must_be_unused::<Rule>(&app, &caller.org, |rule| rule.flow() == Some(&id)).await?;

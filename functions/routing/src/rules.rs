@@ -8,12 +8,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use countersign::config::rule::MOST_RULES;
-use countersign::config::{Flow, Role, Rule, Then};
+use countersign::config::{Flow, Rule, Then};
 use countersign::engine::rules::{Ready, in_order};
 use countersign::engine::submit::{Body, Tried, source, try_rules};
 use countersign::http::resource::{list_of, load, must_exist, remove, save};
 use countersign::http::{
-    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, extract, time,
+    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, extract, time,
 };
 use countersign::ids::{OrgId, RuleId};
 use countersign::rules::Finding;
@@ -88,8 +88,11 @@ async fn check(app: &App, rule: &Rule, mut errors: FieldErrors) -> Result<(), Pr
     errors.into_result()
 }
 
-async fn create_rule(caller: Caller, State(app): State<App>, Json(new): Json<New>) -> Result<Created<Value>, Problem> {
-    caller.require(Role::Admin)?;
+async fn create_rule(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Json(new): Json<New>,
+) -> Result<Created<Value>, Problem> {
     let rule = new.rule(RuleId::new(&app.world), &app, &caller.org);
     check(&app, &rule, FieldErrors::new()).await?;
     let there = app.store.list::<Rule>(&rule.org, 200, None).await?.items.len();
@@ -102,28 +105,25 @@ async fn create_rule(caller: Caller, State(app): State<App>, Json(new): Json<New
 }
 
 async fn list_rules(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Admin)?;
     list_of(&app, &caller.org, &query, |rule| Ok(view(rule))).await
 }
 
-async fn get_rule(caller: Caller, State(app): State<App>, Id(id): Id<RuleId>) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
+async fn get_rule(Admin(caller): Admin, State(app): State<App>, Id(id): Id<RuleId>) -> Result<Tagged<Value>, Problem> {
     let found = app.store.get::<Rule>(&caller.org, id.as_str()).await?;
     Ok(Tagged { version: found.version, body: view(&found.value) })
 }
 
 async fn update_rule(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<RuleId>,
     if_match: IfMatch,
     Json(update): Json<Update>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Rule>(&app, &caller.org, id.as_str(), &if_match).await?;
     let (mut rule, mut errors) = (found.value, FieldErrors::new());
     update.name.replace(&mut rule.name, "/name", &mut errors);
@@ -138,12 +138,11 @@ async fn update_rule(
 }
 
 async fn delete_rule(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<RuleId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Rule>(&app, &caller.org, id.as_str(), &if_match).await?;
     let removed = remove(&app, &found, &if_match).await?;
     app.rules.forget(&caller.org);
@@ -152,11 +151,10 @@ async fn delete_rule(
 
 /// Tells what a request would come to: the body is a submit's, and may bring rules that are tried in the place of the stored ones.
 async fn try_request(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Json(mut sent): Json<Map<String, Value>>,
 ) -> Result<axum::Json<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let candidates = sent.remove("rules").filter(|rules| !rules.is_null());
     let bytes = serde_json::to_vec(&sent).map_err(Problem::internal)?;
     let body: Body = extract::parse(&bytes)?;

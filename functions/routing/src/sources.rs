@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use countersign::config::connection::{Given, check_fields};
+use countersign::config::connection::{Given, check_fields, check_lengths, normalise};
 use countersign::config::hosts::must_be_given_again;
 use countersign::config::source::WEBHOOK_SECRET;
 use countersign::config::{ApiKeyRecord, Flow, Role, SealedSecret, Source, Workspace, address};
@@ -16,7 +16,7 @@ use countersign::crypto::webhook::WebhookSecret;
 use countersign::delivery::EventType;
 use countersign::engine::poll;
 use countersign::http::{
-    App, Caller, Created, FieldErrors, Id, IfMatch, Json, ListQuery, OptionalJson, Patch, Problem, Query, Tagged, time,
+    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, OptionalJson, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{FlowId, OrgId, SourceId, WorkspaceId};
 use countersign::sources::{self, Format, Unsendable};
@@ -113,10 +113,10 @@ fn format_of(kind: &str) -> Result<&'static dyn Format, Problem> {
     })
 }
 
-/// Checks a source that is to get these new secrets.
+/// Checks a source that is to get these new secrets, and writes its addresses as they were read.
 async fn check(
     app: &App,
-    source: &Source,
+    source: &mut Source,
     secrets: &BTreeMap<String, SecretString>,
     mut errors: FieldErrors,
 ) -> Result<(), Problem> {
@@ -149,16 +149,21 @@ async fn check(
             errors.push("/settings", why);
         }
     }
-    errors.into_result()
+    errors.into_result()?;
+    check_lengths(secrets)?;
+    normalise(format.fields(), &mut source.settings);
+    if let Some(url) = &mut source.callback_url {
+        *url = address::normalised(url);
+    }
+    Ok(())
 }
 
 /// The source's API key and webhook secret are in this answer and nowhere else.
 async fn create_source(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let now = app.world.now();
     let id = SourceId::new(&app.world);
     let secret = WebhookSecret::generate(app.world.random());
@@ -180,7 +185,7 @@ async fn create_source(
         default_flow: new.default_flow,
         created_at: now,
     };
-    check(&app, &source, &secrets, FieldErrors::new()).await?;
+    check(&app, &mut source, &secrets, FieldErrors::new()).await?;
     seal(&app, &at, &mut source.secrets, &secrets).await?;
     let key = ApiKey::generate(&app.world);
     let record = ApiKeyRecord {
@@ -224,16 +229,18 @@ fn generate(app: &App, format: &dyn Format, secrets: &mut BTreeMap<String, Secre
 }
 
 async fn list_sources(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    caller.require(Role::Admin)?;
     list_of(&app, &caller.org, &query, |source| Ok(view(source))).await
 }
 
-async fn get_source(caller: Caller, State(app): State<App>, Id(id): Id<SourceId>) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
+async fn get_source(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id<SourceId>,
+) -> Result<Tagged<Value>, Problem> {
     let found = app.store.get::<Source>(&caller.org, id.as_str()).await?;
     let mut body = view(&found.value);
     if poll::is_polled(&found.value) {
@@ -243,13 +250,12 @@ async fn get_source(caller: Caller, State(app): State<App>, Id(id): Id<SourceId>
 }
 
 async fn update_source(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<SourceId>,
     if_match: IfMatch,
     Json(update): Json<Update>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Source>(&app, &caller.org, id.as_str(), &if_match).await?;
     let (mut source, mut errors) = (found.value, FieldErrors::new());
     let before = source.destinations();
@@ -261,7 +267,7 @@ async fn update_source(
     update.default_flow.change(&mut source.default_flow);
     change_settings(&mut source.settings, update.settings);
     let secrets = change_secrets(&mut source.secrets, update.secrets);
-    check(&app, &source, &secrets, errors).await?;
+    check(&app, &mut source, &secrets, errors).await?;
     must_be_given_again(&before, &source.destinations(), &secrets)?;
     let key = source.key();
     seal(&app, &key, &mut source.secrets, &secrets).await?;
@@ -271,12 +277,11 @@ async fn update_source(
 }
 
 async fn delete_source(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<SourceId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Source>(&app, &caller.org, id.as_str(), &if_match).await?;
     revoke_keys(&app, &caller.org, &id).await?;
     remove(&app, &found, &if_match).await
@@ -295,13 +300,12 @@ struct Rotate {
 /// `POST /v1/sources/{id}/rotate-secret`: a new webhook secret, in this answer and nowhere else. Deliveries are signed with both until
 /// the old one is retired.
 async fn rotate_secret(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<SourceId>,
     if_match: IfMatch,
     OptionalJson(rotate): OptionalJson<Rotate>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let found = load::<Source>(&app, &caller.org, id.as_str(), &if_match).await?;
     let mut source = found.value;
     if rotate.retire_old {

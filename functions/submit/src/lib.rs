@@ -11,9 +11,8 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
-use countersign::config::Role;
 use countersign::engine::submit::{Body, Submission, source};
-use countersign::http::{App, Caller, Problem, extract, ok_router};
+use countersign::http::{App, Problem, Submitter, extract, ok_router};
 use serde_json::Value;
 
 /// What this function serves.
@@ -38,8 +37,7 @@ pub fn routes(app: App) -> Router {
 /// Longest `Idempotency-Key`, in characters.
 const LONGEST_KEY: usize = 128;
 
-async fn submit(State(app): State<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
-    caller.require(Role::Submitter)?;
+async fn submit(State(app): State<App>, Submitter(caller): Submitter, request: Request) -> Result<Response, Problem> {
     let key = idempotency_key(request.headers())?;
     let bytes = extract::body(request, &app).await?;
     let value: Value = extract::parse(&bytes)?;

@@ -40,6 +40,24 @@ pub fn check(policy: &AddressPolicy, text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
+/// An address as it is read: what is stored of one that passed [`check`].
+#[must_use]
+pub fn normalised(text: &str) -> String {
+    Url::parse(text).map_or_else(|_| text.to_owned(), String::from)
+}
+
+/// Checks an address that people are shown and we do not call. `{…}` may stand for a value, but not in the host.
+///
+/// # Errors
+/// What is wrong with it, for the person who typed it.
+pub fn check_link(text: &str) -> Result<(), &'static str> {
+    let url = check(&AddressPolicy::AllowAll, text)?;
+    if url.host_str().is_none_or(|host| host.contains(['{', '}'])) {
+        return Err("the host must be written out");
+    }
+    Ok(())
+}
+
 fn is_local_name(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     name == "localhost" || [".localhost", ".local", ".internal"].iter().any(|end| name.ends_with(end))

@@ -1,7 +1,7 @@
 //! Connections as a process keeps them between requests: settings and opened secrets.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Connection;
 use crate::http::App;
@@ -9,8 +9,9 @@ use crate::ids::ConnectionId;
 use crate::providers::{Account, Provider};
 use crate::store::Error;
 
-/// How long a connection is used without looking whether it has changed, in milliseconds.
-const KEEP: i64 = 30_000;
+/// How long a connection is used without looking whether it has changed, in milliseconds: a key that another process has retired
+/// counts here for so long at most.
+const KEEP: i64 = 5_000;
 /// A callback that cannot be verified makes us look again at once, but no more often than this (milliseconds): anybody
 /// may send one.
 const LOOK_AGAIN: i64 = 1_000;
@@ -31,29 +32,46 @@ pub struct OpenConnection {
 
 /// The connections that this process has read lately.
 #[derive(Debug, Default)]
-pub struct Connections(Mutex<HashMap<ConnectionId, Arc<OpenConnection>>>);
+pub struct Connections(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    open: HashMap<ConnectionId, Arc<OpenConnection>>,
+    /// How often something was forgotten: what was read before that is not kept.
+    forgotten: u64,
+}
 
 impl Connections {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get(&self, id: &ConnectionId, now: i64) -> Option<Arc<OpenConnection>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(id).filter(|open| now - open.read_at < KEEP).cloned()
+        self.known().open.get(id).filter(|open| now - open.read_at < KEEP).cloned()
     }
 
-    fn keep(&self, open: &Arc<OpenConnection>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MOST {
-            kept.clear();
+    /// Keeps what was read, unless something was forgotten since `forgotten` was looked at.
+    fn keep(&self, open: &Arc<OpenConnection>, forgotten: u64) {
+        let mut known = self.known();
+        if known.forgotten != forgotten {
+            return;
         }
-        kept.insert(open.connection.id.clone(), Arc::clone(open));
+        if known.open.len() >= MOST {
+            known.open.clear();
+        }
+        known.open.insert(open.connection.id.clone(), Arc::clone(open));
     }
 
-    fn forget(&self, id: &ConnectionId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    /// Forgets a connection, because it was changed or deleted here.
+    pub fn forget(&self, id: &ConnectionId) {
+        let mut known = self.known();
+        known.open.remove(id);
+        known.forgotten += 1;
     }
 }
 
 impl App {
-    /// A connection of any organisation, for its callbacks: at most half a minute old. `None` when there is none.
+    /// A connection of any organisation, for its callbacks: at most five seconds old. `None` when there is none.
     ///
     /// # Errors
     /// The table's own; [`Error::Corrupt`] when its secrets do not open.
@@ -92,6 +110,7 @@ impl App {
     }
 
     async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
+        let forgotten = self.connections.known().forgotten;
         let connection = match self.store.get_unscoped::<Connection>(id.as_str()).await {
             Ok(stored) => stored.value,
             Err(Error::NotFound) => {
@@ -106,7 +125,7 @@ impl App {
             connection,
             read_at: self.world.now(),
         });
-        self.connections.keep(&open);
+        self.connections.keep(&open, forgotten);
         Ok(Some(open))
     }
 

@@ -1,7 +1,7 @@
 //! An organisation's rules as a process keeps them between requests, and what they decide.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Rule, Then};
 use crate::http::App;
@@ -11,7 +11,7 @@ use crate::store::Error;
 use crate::store::approvals::{Ruled, RuledAs};
 
 /// How long rules are used without looking whether they have changed, in milliseconds.
-pub const KEEP: i64 = 10_000;
+pub const KEEP: i64 = 5_000;
 /// Most organisations whose rules are kept.
 const MOST: usize = 500;
 
@@ -32,7 +32,14 @@ impl From<Rule> for Ready {
 
 /// The rules that this process has read lately.
 #[derive(Debug, Default)]
-pub struct Rules(Mutex<HashMap<OrgId, Kept>>);
+pub struct Rules(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    kept: HashMap<OrgId, Kept>,
+    /// How often something was forgotten: what was read before that is not kept.
+    forgotten: u64,
+}
 
 #[derive(Debug, Clone)]
 struct Kept {
@@ -43,25 +50,38 @@ struct Kept {
 impl Rules {
     /// Forgets an organisation's rules, because they were changed here.
     pub fn forget(&self, org: &OrgId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(org);
+        let mut known = self.known();
+        known.kept.remove(org);
+        known.forgotten += 1;
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn get(&self, org: &OrgId, now: i64) -> Option<Arc<[Ready]>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(org).filter(|kept| (0..KEEP).contains(&(now - kept.read_at))).map(|kept| Arc::clone(&kept.rules))
+        self.known()
+            .kept
+            .get(org)
+            .filter(|kept| (0..KEEP).contains(&(now - kept.read_at)))
+            .map(|kept| Arc::clone(&kept.rules))
     }
 
-    fn keep(&self, org: &OrgId, kept: Kept) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.clear();
+    /// Keeps what was read, unless something was forgotten since `forgotten` was looked at.
+    fn keep(&self, org: &OrgId, kept: Kept, forgotten: u64) {
+        let mut known = self.known();
+        if known.forgotten != forgotten {
+            return;
         }
-        all.insert(org.clone(), kept);
+        if known.kept.len() >= MOST {
+            known.kept.clear();
+        }
+        known.kept.insert(org.clone(), kept);
     }
 }
 
 impl App {
-    /// The organisation's rules in their order: at most ten seconds old.
+    /// The organisation's rules in their order: at most five seconds old.
     ///
     /// # Errors
     /// The table's own.
@@ -70,6 +90,7 @@ impl App {
         if let Some(rules) = self.rules.get(org, read_at) {
             return Ok(rules);
         }
+        let forgotten = self.rules.known().forgotten;
         let mut rules = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -81,7 +102,7 @@ impl App {
             }
         }
         let rules = in_order(rules);
-        self.rules.keep(org, Kept { rules: Arc::clone(&rules), read_at });
+        self.rules.keep(org, Kept { rules: Arc::clone(&rules), read_at }, forgotten);
         Ok(rules)
     }
 }

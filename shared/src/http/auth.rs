@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 
 use super::app::App;
 use super::problem::Problem;
+use crate::config::organization::default_org;
 use crate::config::{ApiKeyRecord, Role};
 use crate::crypto::api_key::ApiKey;
 use crate::ids::{KeyId, OrgId, SourceId};
@@ -22,7 +23,7 @@ pub struct Caller {
     pub source: Option<SourceId>,
     /// The key.
     pub key: KeyId,
-    /// Whether it is the deployment's owner.
+    /// Whether it is of the deployment's own organisation, `default`, whose owners are the deployment's.
     pub deployment: bool,
 }
 
@@ -56,6 +57,37 @@ impl Caller {
     }
 }
 
+/// Callers of at least a role. Anybody else is refused before more of the request is read.
+macro_rules! callers {
+    ($($(#[$doc:meta])* $name:ident by $check:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(pub Caller);
+
+        impl FromRequestParts<App> for $name {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+                let caller = Caller::from_request_parts(parts, app).await?;
+                let check: fn(&Caller) -> Result<(), Problem> = $check;
+                check(&caller)?;
+                Ok(Self(caller))
+            }
+        }
+    )*};
+}
+
+callers! {
+    /// Of the role submitter or above.
+    Submitter by |caller| caller.require(Role::Submitter);
+    /// Of the role admin or above.
+    Admin by |caller| caller.require(Role::Admin);
+    /// Of the role owner.
+    Owner by |caller| caller.require(Role::Owner);
+    /// An owner of the deployment's own organisation.
+    DeploymentOwner by Caller::require_deployment_owner;
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
@@ -76,12 +108,7 @@ impl FromRequestParts<App> for Caller {
         if !key.matches(&record.hash) || record.revoked_at.is_some() {
             return Err(Problem::invalid_key());
         }
-        Ok(Self {
-            org: record.org,
-            role: record.role,
-            source: record.source,
-            key: record.id,
-            deployment: record.deployment,
-        })
+        let deployment = record.deployment || record.org == default_org();
+        Ok(Self { org: record.org, role: record.role, source: record.source, key: record.id, deployment })
     }
 }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path as ErrorPath, Segment};
 
+use super::duplicates::duplicate;
 use super::fields::{FieldErrors, step};
 use super::problem::Problem;
 use super::trace;
@@ -79,6 +80,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
         return Err(Problem::bad_field("invalid_request", "", "the body must be a JSON object"));
     }
+    if let Some(pointer) = duplicate(bytes) {
+        return Err(Problem::bad_field("invalid_request", pointer, "stands twice in one object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let error = match serde_path_to_error::deserialize(&mut reader) {
         Ok(value) => match reader.end() {
@@ -118,7 +122,6 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         }
     }
     if errors.is_empty() {
-        // Only the text itself was wrong, as with the same field twice.
         errors.push(pointer(error.path()), without_value(&error.inner().to_string()));
     }
     Err(errors.into_problem(StatusCode::BAD_REQUEST, code.unwrap_or("invalid_request")))

@@ -3,8 +3,10 @@
 pub mod answer;
 pub mod app;
 pub mod auth;
+pub mod duplicates;
 pub mod extract;
 pub mod fields;
+pub mod log;
 pub mod patch;
 pub mod problem;
 pub mod resource;
@@ -13,7 +15,7 @@ pub mod trace;
 
 pub use answer::{Created, IfMatch, Tagged, list, time};
 pub use app::App;
-pub use auth::Caller;
+pub use auth::{Admin, Caller, DeploymentOwner, Owner, Submitter};
 pub use extract::{Id, Json, ListQuery, OptionalJson, Query};
 pub use fields::FieldErrors;
 pub use patch::Patch;

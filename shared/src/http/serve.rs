@@ -47,5 +47,5 @@ pub fn init_log() {
     let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let log = tracing_subscriber::fmt().with_target(false).without_time().with_max_level(level);
     // Only a second call could fail, and the first has done the work.
-    _ = if json { log.json().try_init() } else { log.try_init() };
+    _ = if json { log.json().try_init() } else { log.fmt_fields(super::log::fields()).try_init() };
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use axum::extract::{Request, State};
-use axum::http::header::ALLOW;
+use axum::http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -101,9 +101,13 @@ fn finish(mut response: Response, trace: &TraceId) -> Response {
             response.headers_mut().insert(ALLOW, allow);
         }
     }
+    let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(trace.as_str()) {
-        response.headers_mut().insert(TRACE_HEADER, value);
+        headers.insert(TRACE_HEADER, value);
     }
+    // Answers are one caller's, and some hold a key: nobody in between keeps them, unless they say so themselves.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -99,6 +99,8 @@ pub enum Shape {
     Text(usize),
     /// An address that starts with `https://` or `http://`.
     Url,
+    /// An address that people are shown and we do not call, of at most so many characters; `{…}` behind the host stands for a value.
+    Link(usize),
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A whole number from this to that, written as a text.

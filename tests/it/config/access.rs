@@ -47,11 +47,9 @@ async fn roles_may_do_what_they_may() {
     assert_eq!(other.call("GET", "/v1/keys", &Value::Null).await.status, 200);
     assert_eq!(other.call("GET", "/v1/organizations", &Value::Null).await.status, 403, "not the deployment's owner");
     let more = key(&owner, "owner", None).await;
-    assert_eq!(
-        more.call("GET", "/v1/organizations", &Value::Null).await.status,
-        403,
-        "an owner, but of one organisation"
-    );
+    assert_eq!(more.call("GET", "/v1/organizations", &Value::Null).await.status, 200, "every owner of `default`");
+    let theirs = key(&other, "owner", None).await;
+    assert_eq!(theirs.call("GET", "/v1/organizations", &Value::Null).await.status, 403);
 }
 
 #[tokio::test]
@@ -174,4 +172,41 @@ async fn the_first_start_makes_one_key_and_the_operator_may_set_it() {
     let taken: SecretString = format!("csk_{id}_0123456789abcdef").into();
     assert!(bootstrap(&app.store, &app.world, Some(&taken)).await.is_err());
     assert_eq!(other.call("GET", "/v1/keys", &Value::Null).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_key_is_replaced_as_its_refusal_advises() {
+    let (owner, _) = setup().await;
+    let own = format!("/v1/keys/key_{}", owner.key.split('_').nth(1).unwrap());
+    let refused = owner.call("DELETE", &own, &Value::Null).await;
+    assert_eq!((refused.status, refused.code()), (409, "own_key"));
+    assert!(refused.json["detail"].as_str().unwrap().contains("another owner's key"), "{}", refused.text);
+    let other = key(&owner, "owner", None).await;
+    let revoked = other.call("DELETE", &own, &Value::Null).await;
+    assert_eq!(revoked.status, 204, "{}", revoked.text);
+    assert_eq!(owner.call("GET", "/v1/keys", &Value::Null).await.status, 401);
+    // Whoever is left is the deployment's owner all the same.
+    let made = other.call("POST", "/v1/organizations", &json!({"name": "After"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_so_before_the_body_is_read() {
+    let (owner, _) = setup().await;
+    let source = make(&owner, "/v1/sources", &json!({"name": "S", "format": "native"})).await;
+    let submitter = key(&owner, "submitter", Some(&source)).await;
+    let viewer = key(&owner, "viewer", None).await;
+    let json = [("content-type", "application/json")];
+    for (method, path) in countersign_config::ROUTES.iter().chain(countersign_routing::ROUTES) {
+        let path = path.replace("{id}", "none");
+        for client in [&viewer, &submitter] {
+            let answers = [
+                client.send(method, &format!("{path}?limit=x&colour=red"), &json, "{\"colour\": ").await,
+                client.send(method, &path, &[("content-type", "text/plain")], "x".repeat(1 << 21)).await,
+            ];
+            for answer in answers {
+                assert_eq!((answer.status, answer.code()), (403, "forbidden"), "{method} {path}: {}", answer.text);
+            }
+        }
+    }
 }

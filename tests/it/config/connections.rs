@@ -199,3 +199,55 @@ async fn a_viewer_learns_nothing_of_connections() {
         assert_eq!((answer.status, answer.code()), (403, "forbidden"), "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn addresses_are_stored_as_they_are_read() {
+    let (owner, _) = setup().await;
+    let typed = "HTTPS://Api.DingTalk.com:443/a/../b\\c d";
+    let read = "https://api.dingtalk.com/b/c%20d";
+    let mut body = dingtalk();
+    body["settings"]["endpoint"] = json!(typed);
+    let made = owner.call("POST", "/v1/connections", &body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(made.json["settings"]["endpoint"], read);
+    let path = format!("/v1/connections/{}", made.json["id"].as_str().unwrap());
+    let change = json!({"settings": {"endpoint": "https://api.dingtalk.com:443"}});
+    assert_eq!(owner.call("PATCH", &path, &change).await.json["settings"]["endpoint"], "https://api.dingtalk.com/");
+    let source = json!({"name": "S", "format": "native", "callback_url": typed});
+    let source = owner.call("POST", "/v1/sources", &source).await;
+    assert_eq!(source.json["callback_url"], read, "{}", source.text);
+    let path = format!("/v1/sources/{}", source.json["id"].as_str().unwrap());
+    let change = json!({"callback_url": "https://B\u{fc}cher.example"});
+    assert_eq!(owner.call("PATCH", &path, &change).await.json["callback_url"], "https://xn--bcher-kva.example/");
+}
+
+#[tokio::test]
+async fn a_secret_that_can_be_guessed_is_refused() {
+    let (owner, app) = setup().await;
+    let mut body = dingtalk();
+    body["secrets"]["token"] = json!("12345");
+    let answer = owner.call("POST", "/v1/connections", &body).await;
+    assert_eq!((answer.status, answer.code(), answer.pointers()), (422, "secret_too_short", vec!["/secrets/token"]));
+    assert!(answer.text.contains("6 characters") && !answer.text.contains("12345\""), "{}", answer.text);
+    body["secrets"]["token"] = json!("123456");
+    let id = make(&owner, "/v1/connections", &body).await;
+    let source =
+        json!({"name": "D", "format": "dataphin", "secrets": {"access_token": "x", "encoding_aes_key": AES_KEY}});
+    let answer = owner.call("POST", "/v1/sources", &source).await;
+    assert_eq!(
+        (answer.status, answer.code(), answer.pointers()),
+        (422, "secret_too_short", vec!["/secrets/access_token"])
+    );
+
+    // One that was stored before still counts, whatever else is changed.
+    let found = app.store.get_unscoped::<Connection>(&id).await.unwrap();
+    let (mut stored, sealer) = (found.value, app.data_key.sealer().await.unwrap());
+    let key = countersign::store::Resource::key(&stored);
+    let short = countersign::config::SealedSecret::seal(sealer, &"t".into(), &key, "token", &app.world).unwrap();
+    stored.secrets.insert("token".into(), short);
+    app.store.update(&stored, found.version).await.unwrap();
+    let path = format!("/v1/connections/{id}");
+    assert_eq!(owner.call("PATCH", &path, &json!({"name": "Renamed"})).await.status, 200);
+    let answer = owner.call("PATCH", &path, &json!({"secrets": {"token": "t"}})).await;
+    assert_eq!((answer.status, answer.code()), (422, "secret_too_short"));
+}

@@ -48,7 +48,7 @@ async fn a_changed_host_of_a_platform_asks_for_what_is_sent_there() {
         let change = json!({"settings": {"endpoint": OTHER}, "secrets": {secret: "given-for-elsewhere"}});
         let answer = patch(&owner, &path, &change).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        assert_eq!(read().await, format!("{OTHER}"));
+        assert_eq!(read().await, format!("{OTHER}/"));
         assert_eq!(patch(&owner, &path, &json!({"settings": {"endpoint": OTHER}})).await.status, 200);
     }
 }

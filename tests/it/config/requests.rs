@@ -199,3 +199,44 @@ async fn an_empty_query_value_is_the_same_as_none() {
     assert_eq!(owner.call("GET", "/v1/members?colour=", &Value::Null).await.status, 200);
     assert_eq!(owner.call("GET", "/v1/members?colour=red", &Value::Null).await.code(), "unknown_field");
 }
+
+#[tokio::test]
+async fn answers_are_kept_by_nobody_and_read_as_what_they_are() {
+    let (owner, _) = setup().await;
+    let viewer = json!({"name": "v", "role": "viewer"});
+    for (method, path, body) in [
+        ("POST", "/v1/keys", viewer),
+        ("POST", "/v1/sources", json!({"name": "S", "format": "native"})),
+        ("GET", "/v1/members", Value::Null),
+        ("GET", "/v1/members/mem_none", Value::Null),
+        ("GET", "/nowhere", Value::Null),
+    ] {
+        let answer = owner.call(method, path, &body).await;
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{method} {path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_stands_twice_is_refused_wherever_it_stands() {
+    let (owner, _) = setup().await;
+    let json = [("content-type", "application/json")];
+    for (path, body, pointer) in [
+        ("/v1/members", r#"{"name": "A", "accounts": {"con_1": "a", "con_1": "b"}}"#, "/accounts/con_1"),
+        (
+            "/v1/connections",
+            r#"{"kind": "dingtalk", "name": "A", "settings": {"app_key": "a", "app_key": "b"}}"#,
+            "/settings/app_key",
+        ),
+        (
+            "/v1/connections",
+            r#"{"kind": "dingtalk", "name": "A", "secrets": {"token": "a", "\u0074oken": "b"}}"#,
+            "/secrets/token",
+        ),
+        ("/v1/members", r#"{"name": "A", "name": "B"}"#, "/name"),
+    ] {
+        let answer = owner.send("POST", path, &json, body).await;
+        assert_eq!((answer.status, answer.code()), (400, "invalid_request"), "{body}: {}", answer.text);
+        assert_eq!(answer.pointers(), [pointer], "{}", answer.text);
+    }
+}

@@ -59,7 +59,7 @@ async fn a_source_is_changed_field_by_field() {
     let before = secret().await;
     let changed = owner.call("PATCH", &path, &json!({"name": "Q", "workspace": null})).await;
     assert_eq!((&changed.json["name"], &changed.json["workspace"]), (&json!("Q"), &Value::Null));
-    assert_eq!(changed.json["callback_url"], "https://p.example");
+    assert_eq!(changed.json["callback_url"], "https://p.example/");
     assert_eq!(secret().await, before);
     for (body, pointer) in [
         (json!({"callback_url": "javascript:alert(1)"}), "/callback_url"),
@@ -108,4 +108,27 @@ async fn the_deployments_owner_makes_organisations() {
     assert_eq!(listed.json["items"].as_array().unwrap().len(), 2);
     let empty = owner.call("POST", "/v1/organizations", &json!({"name": ""})).await;
     assert_eq!((empty.status, empty.pointers()), (400, vec!["/name"]));
+}
+
+#[tokio::test]
+async fn the_link_to_a_form_leads_to_the_web() {
+    let (owner, _) = setup().await;
+    let with = |url: &str| {
+        json!({"name": "D", "format": "dataphin", "settings": {"form_url": url},
+            "secrets": {"access_token": "access-token-1", "encoding_aes_key": super::AES_KEY}})
+    };
+    for bad in [
+        "javascript:alert(1)//{applyId}",
+        "{applyId}",
+        "data:text/html,x",
+        "https://",
+        "https://{applyId}.example/",
+        "https://u:p@h/",
+    ] {
+        let answer = owner.call("POST", "/v1/sources", &with(bad)).await;
+        assert_eq!((answer.status, answer.pointers()), (400, vec!["/settings/form_url"]), "{bad}: {}", answer.text);
+    }
+    let good = "https://dataphin.example/form?id={applyId}";
+    let made = owner.call("POST", "/v1/sources", &with(good)).await;
+    assert_eq!((made.status, &made.json["settings"]["form_url"]), (201, &json!(good)), "{}", made.text);
 }

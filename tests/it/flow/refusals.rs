@@ -153,3 +153,20 @@ async fn an_applicants_account_that_was_mended_is_used_when_the_same_key_is_subm
     assert_eq!((again.status, &again.json["status"]), (201, &json!("pending")), "{}", again.text);
     assert_eq!(again.json["id"], answer.json["approval"], "the same approval");
 }
+
+#[tokio::test]
+async fn a_field_that_stands_twice_is_refused() {
+    let local = Local::start().await;
+    let text = request().to_string();
+    let json = [("content-type", "application/json")];
+    for (fields, pointer) in [
+        (r#"{"amount": 1, "amount": 5000}"#, "/fields/amount"),
+        (r#"{"rows": [{"a": 1}, {"b": {"c": 1, "c": 2}}]}"#, "/fields/rows/1/b/c"),
+    ] {
+        let body = text.replacen('{', &format!("{{\"fields\": {fields}, "), 1);
+        let answer = local.send("POST", "/v1/approvals", &json, body.into_bytes()).await;
+        assert_eq!((answer.status, answer.code()), (400, "invalid_request"), "{}", answer.text);
+        assert_eq!(answer.pointers(), [pointer], "{}", answer.text);
+    }
+    assert_eq!(local.get("/v1/approvals").await.json["items"], json!([]));
+}

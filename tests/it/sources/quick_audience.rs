@@ -204,16 +204,16 @@ async fn a_refusal_with_a_code_is_final_and_one_without_is_tried_again() {
 #[tokio::test]
 async fn the_open_platforms_signature_holds() {
     let auth = json!({"settings": {"auth": "open_platform", "app_id": "tttt"},
-        "secrets": {"access_key": "xxxx", "access_secret": "yyyy-secret"}});
+        "secrets": {"access_key": "accesskey", "access_secret": "yyyy-secret"}});
     let qa = Qa::new(&auth).await;
     let approval = qa.asked(&notice()).await;
     qa.decide(&approval, OWNER, "reject", "").await;
     let received = qa.call_backs(1).await.remove(0);
     let query: Form = url::form_urlencoded::parse(received.uri.query().unwrap().as_bytes()).into_owned().collect();
-    assert_eq!((query["appId"].as_str(), query["accessKey"].as_str(), query.len()), ("tttt", "xxxx", 3));
+    assert_eq!((query["appId"].as_str(), query["accessKey"].as_str(), query.len()), ("tttt", "accesskey", 3));
     let timestamp = &query["timestamp"];
     assert_eq!(timestamp.len(), 13, "milliseconds");
-    let text = format!("accessKey=xxxx&accessSecret=yyyy-secret&appId=tttt&timestamp={timestamp}");
+    let text = format!("accessKey=accesskey&accessSecret=yyyy-secret&appId=tttt&timestamp={timestamp}");
     let digest: String = Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(received.headers["authorization"], digest.as_str());
     let form = form(&received);

@@ -3,11 +3,11 @@
 use axum::extract::State;
 use countersign::approval::Mode;
 use countersign::config::flow::MOST_NODES;
-use countersign::config::{Connection, Role, SealedSecret};
+use countersign::config::{Connection, SealedSecret};
 use countersign::crypto::envelope::random_text;
 use countersign::engine::pace::Month;
 use countersign::engine::template::create_template;
-use countersign::http::{App, Caller, Id, IfMatch, OptionalJson, Problem, Tagged, time};
+use countersign::http::{Admin, App, Id, IfMatch, OptionalJson, Problem, Tagged, time};
 use countersign::ids::ConnectionId;
 use countersign::providers::{NodePlan, Provider};
 use countersign::store::{Resource, Versioned};
@@ -25,12 +25,11 @@ pub(super) struct Empty {}
 
 /// `POST /v1/connections/{id}/test`: what works and what does not, and how to mend it.
 pub(super) async fn test(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
     OptionalJson(Empty {}): OptionalJson<Empty>,
 ) -> Result<axum::Json<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
     let account = connection.account(&app.data_key).await?;
     let line = app.line(id.as_str());
@@ -56,12 +55,11 @@ impl Default for MakeTemplate {
 
 /// `POST /v1/connections/{id}/template`: makes our template on the platform, or finds it, and remembers its code.
 pub(super) async fn make_template(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
     OptionalJson(request): OptionalJson<MakeTemplate>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
     let provider = connection.provider()?;
     let layout = provider.layout(&nodes(provider, &request)?);
@@ -84,11 +82,10 @@ fn nodes(provider: &dyn Provider, request: &MakeTemplate) -> Result<Vec<NodePlan
 
 /// `GET /v1/connections/{id}/usage`: the calls of this month against the quota.
 pub(super) async fn usage(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
 ) -> Result<axum::Json<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
     let now = app.world.now();
     let (month, usage) = (Month::at(now), app.usage(id.as_str(), now).await?);
@@ -111,13 +108,12 @@ pub(super) struct GenerateKeys {
 /// `POST /v1/connections/{id}/generate-keys`: new keys for callbacks (a token and an AES key, or what the platform has), shown
 /// in this answer and nowhere else. Those before them work until they are retired.
 pub(super) async fn generate_keys(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
     if_match: IfMatch,
     OptionalJson(request): OptionalJson<GenerateKeys>,
 ) -> Result<Tagged<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let mut found = load::<Connection>(&app, &caller.org, id.as_str(), &if_match).await?;
     let provider = found.value.provider()?;
     let keys = provider.generated_keys();
@@ -130,6 +126,7 @@ pub(super) async fn generate_keys(
         found.value.old_secrets.clear();
     }
     let version = save(&app, &found.value, found.version, &if_match).await?;
+    app.connections.forget(&id);
     let mut body = view(&found.value, provider, &app.settings);
     for ((name, _), secret) in keys.iter().zip(new.iter().flatten()) {
         body[*name] = secret.expose_secret().into();

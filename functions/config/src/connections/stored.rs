@@ -62,6 +62,7 @@ pub(super) async fn replace(
     let mut writes = vec![update_write(new, version)?];
     writes.extend(renaming(new, Names::of(old, provider), Names::of(new, provider)));
     write(app, writes, if_match).await?;
+    app.connections.forget(&new.id);
     Ok(version + 1)
 }
 
@@ -70,7 +71,9 @@ pub(super) async fn remove(app: &App, found: &Versioned<Connection>, if_match: &
     let connection = &found.value;
     let mut writes = vec![Write::delete_if_version(connection.key(), found.version)];
     writes.extend(renaming(connection, Names::of(connection, connection.provider()?), NO_NAMES));
-    write(app, writes, if_match).await
+    write(app, writes, if_match).await?;
+    app.connections.forget(&connection.id);
+    Ok(())
 }
 
 /// The first write is the connection's; what else is refused is an `access_id` that another connection has.

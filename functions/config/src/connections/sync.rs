@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use axum::extract::State;
 use countersign::approval::AccountIds;
-use countersign::config::{Connection, Member, Role};
-use countersign::http::{App, Caller, Id, OptionalJson, Problem};
+use countersign::config::{Connection, Member};
+use countersign::http::{Admin, App, Id, OptionalJson, Problem};
 use countersign::ids::{ConnectionId, MemberId, OrgId};
 use countersign::providers::{Contact, DirectoryEntry};
 use countersign::store::{Error, Versioned};
@@ -38,12 +38,11 @@ struct Tally {
 /// Takes over who is in the platform's directory. Nobody is removed, and nothing that a member has is changed but the
 /// account on this connection: running it again does no harm.
 pub(super) async fn sync_members(
-    caller: Caller,
+    Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id<ConnectionId>,
     OptionalJson(request): OptionalJson<Sync>,
 ) -> Result<axum::Json<Value>, Problem> {
-    caller.require(Role::Admin)?;
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
     let account = connection.account(&app.data_key).await?;
     let now = app.world.now();

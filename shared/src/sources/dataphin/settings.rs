@@ -52,7 +52,7 @@ pub(super) const FIELDS: &[Field] = &[
     one_of("approve_nodes", &["use", "ignore"]),
     one_of("other_operator", &["any", "all", "sequential"]),
     one_of("user_source_id_is", &["none", "account", "mobile", "email"]),
-    setting("form_url", Shape::Text(512)),
+    setting("form_url", Shape::Link(512)),
     // Which decisions are told.
     one_of("tell_nodes", YES_NO),
     one_of("tell_own_revoke", YES_NO),
