@@ -300,7 +300,14 @@ async fn bad_fields_are_named_and_change_nothing() {
         refused(&answer, 400, "INVALID_PARAMETER");
         assert!(answer.json["errorDesc"].as_str().unwrap().starts_with(field), "{field}: {}", answer.text);
     }
-    assert_eq!(oa.shown(&approval).await, oa.shown(&approval).await);
+    let mut twice = fields(&approval, &[]);
+    twice.push(("approverStatus", "2"));
+    let answer = oa.call_back(&twice).await;
+    refused(&answer, 400, "INVALID_PARAMETER");
+    assert!(answer.json["errorDesc"].as_str().unwrap().starts_with("approverStatus: stands twice"), "{}", answer.text);
+    let path = format!("/v1/connections/{}", oa.connection);
+    let shown = oa.desk.client.call("GET", &path, &Value::Null).await.json;
+    assert!(shown["unreadable_callbacks"]["count"].as_u64() >= Some(1), "{shown}");
     assert_eq!(oa.shown(&approval).await["version"], approval["version"]);
 }
 

@@ -136,7 +136,10 @@ async fn get_connection(
 ) -> Result<Tagged<Value>, Problem> {
     let found = app.store.get::<Connection>(&caller.org, id.as_str()).await?;
     let provider = found.value.provider()?;
-    Ok(Tagged { version: found.version, body: view(&found.value, provider, &app.settings) })
+    let mut body = view(&found.value, provider, &app.settings);
+    let unreadable = app.store.unreadable(&id).await?;
+    body["unreadable_callbacks"] = unreadable.map_or(Value::Null, view::unreadable);
+    Ok(Tagged { version: found.version, body })
 }
 
 async fn update_connection(

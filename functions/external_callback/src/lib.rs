@@ -89,9 +89,17 @@ async fn handle(app: &App, request: Request) -> Result<(), Refusal> {
     if allowed.is_empty() {
         return Err(Refusal::unauthorized());
     }
-    let decision = parse(&call.form).map_err(|error| {
-        Refusal::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", error.to_string(), "Correct the field.")
-    })?;
+    let decision = match parse(&call.form) {
+        Ok(decision) => decision,
+        Err(error) => {
+            // Whose it is, is certain only where one connection may have sent it.
+            if let [open] = &allowed[..] {
+                app.note_unreadable(&open.connection.id).await;
+            }
+            let description = error.to_string();
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", description, "Correct the field."));
+        }
+    };
     let (record, stage) = find(app, &allowed, &decision).await?;
     let done = continue_from(app, record, |record| {
         let events = decision.events(&record.state, stage, now);

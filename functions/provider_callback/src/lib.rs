@@ -1,7 +1,8 @@
 //! `GET|POST /callbacks/{connection}`: the platforms' encrypted callbacks.
 //!
 //! A callback is verified, decrypted and parsed, applied by one conditional write, and answered in the platform's own
-//! format. What cannot be verified is answered with a fixed body and changes nothing. Our own fault is a 503, so that the
+//! format. What is verified and cannot be read is acknowledged and counted, and its instance read: repeating it would not
+//! help, and hold back what comes after. What cannot be verified is answered with a fixed body and changes nothing. Our own fault is a 503, so that the
 //! platform sends it again.
 
 use std::sync::Arc;
@@ -58,6 +59,11 @@ enum Refusal {
 
 async fn handle(app: &App, id: &ConnectionId, raw: &RawCallback) -> Result<Reply, Refusal> {
     let (connection, opened) = open(app, id, raw).await?;
+    if opened.is_unreadable() {
+        let instance = opened.notices.first().map(|notice| notice.instance.as_str());
+        tracing::warn!(connection.id = %id, ?instance, "a callback of the platform's could not be read; acknowledged");
+        app.note_unreadable(&connection.connection.id).await;
+    }
     for notice in &opened.notices {
         apply(app, &connection, notice).await?;
     }

@@ -7,9 +7,9 @@ use crate::approval::Event;
 use crate::http::App;
 use crate::ids::ConnectionId;
 use crate::providers::Notice;
-use crate::store::Error;
 use crate::store::approvals::Record;
 use crate::store::references::Reference;
+use crate::store::{Error, keys};
 
 /// What became of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub async fn receive(
     notice: &Notice,
     ours: impl Fn(&str) -> bool,
 ) -> Result<Received, Error> {
+    if keys::reference(connection, &notice.instance).pk.len() > keys::LONGEST_PK {
+        // No platform has ids that long, and no key of the table holds one.
+        return Ok(Received::NotOurs);
+    }
     if let Some(reference) = app.store.reference(connection, &notice.instance).await? {
         return applied(app, &reference, notice).await;
     }

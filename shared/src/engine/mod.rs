@@ -16,6 +16,7 @@ pub mod submit;
 pub mod sweep;
 pub mod template;
 pub mod transition;
+pub mod unreadable;
 pub mod usage;
 pub mod withdraw;
 

@@ -8,6 +8,7 @@ use crate::engine::connections::Connections;
 use crate::engine::deliver::Awake;
 use crate::engine::deliver::receivers::Receivers;
 use crate::engine::rules::Rules;
+use crate::engine::unreadable::Unread;
 use crate::engine::usage::Tallies;
 use crate::providers::outbound::Outbound;
 use crate::providers::{Calls, TokenStore};
@@ -39,6 +40,8 @@ pub struct App {
     pub awake: Arc<Awake>,
     /// Calls to platforms that are not in the table yet.
     pub tallies: Arc<Tallies>,
+    /// Callbacks that could not be read and are not in the table yet.
+    pub unread: Arc<Unread>,
 }
 
 impl App {
@@ -48,8 +51,21 @@ impl App {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
         let settings = Arc::new(settings);
         let (connections, receivers, awake) = (Arc::default(), Arc::default(), Arc::default());
-        let (rules, tallies) = (Arc::default(), Arc::default());
-        Self { store, data_key, world, settings, outbound, tokens, connections, rules, receivers, awake, tallies }
+        let (rules, tallies, unread) = (Arc::default(), Arc::default(), Arc::default());
+        Self {
+            store,
+            data_key,
+            world,
+            settings,
+            outbound,
+            tokens,
+            connections,
+            rules,
+            receivers,
+            awake,
+            tallies,
+            unread,
+        }
     }
 
     /// What providers need of the outside, for calls that no quota counts; else [`App::line`].

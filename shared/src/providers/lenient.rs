@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// A single value of a callback, borrowed from it where it holds no escapes.
@@ -112,6 +112,54 @@ impl<'de> Visitor<'de> for LooseVisitor {
     }
 }
 
+/// The text at a path of names in a JSON object, of which the rest may be of any shape, or break off; `None` when it is not
+/// there, or stands there twice with different values: then nothing says which one is meant.
+pub(super) fn named(json: &[u8], path: &[&str]) -> Option<String> {
+    let mut found = Vec::new();
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    // What was found before a break counts.
+    drop(Named { path, found: &mut found }.deserialize(&mut reader));
+    let first = found.pop()?;
+    found.iter().all(|other| *other == first).then_some(first)
+}
+
+struct Named<'p, 'f> {
+    path: &'p [&'p str],
+    found: &'f mut Vec<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for Named<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.path.is_empty() {
+            self.found.extend(Loose::deserialize(deserializer)?.into_text());
+            return Ok(());
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Named<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let Some((name, rest)) = self.path.split_first() else { return Ok(()) };
+        while let Some(key) = entries.next_key::<Cow<'de, str>>()? {
+            if key == *name {
+                entries.next_value_seed(Named { path: rest, found: &mut *self.found })?;
+            } else {
+                entries.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A time in milliseconds, if it lies between 1970 and the year 9999: others cannot be shown, or counted with.
 pub(crate) fn plausible(millis: i64) -> Option<i64> {
     (0..253_402_300_800_000).contains(&millis).then_some(millis)
@@ -165,6 +213,36 @@ mod tests {
         assert_eq!(texts, [some("1"), some("1"), some("a\n"), None, None, None, None, None, None]);
         let numbers: Vec<_> = read.iter().map(Loose::number).collect();
         assert_eq!(numbers[..3], [Some(1), Some(1), None]);
+    }
+
+    #[test]
+    fn a_name_is_found_in_what_is_otherwise_unreadable() {
+        let named = |json: &str, path: &[&str]| named(json.as_bytes(), path);
+        let some = Some("i".to_owned());
+        for json in [
+            r#"{"a":"i"}"#,
+            r#"{"b":[1],"a":"i","c":"#,
+            r#"{"a":"i","b":}"#,
+            r#"{"a":"i","a":"i"}"#,
+            "{\"a\":\"i\"}\u{0}",
+        ] {
+            assert_eq!(named(json, &["a"]), some, "{json}");
+        }
+        for json in [
+            "",
+            "[]",
+            "null",
+            "1",
+            r#"{"a":"i","a":"j"}"#,
+            r#"{"a":{"a":"i"}}"#,
+            r#"{"a":["i"]}"#,
+            r#"{"a":""}"#,
+            r#"{"b":{"a":"i"}}"#,
+        ] {
+            assert_eq!(named(json, &["a"]), None, "{json}");
+        }
+        assert_eq!(named(r#"{"e":{"x":1,"a":"i"}}"#, &["e", "a"]), some);
+        assert_eq!(named(r#"{"e":"i"}"#, &["e", "a"]), None);
     }
 
     #[test]

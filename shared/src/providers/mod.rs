@@ -170,7 +170,24 @@ impl RawCallback {
 pub struct Opened {
     /// What it says of instances; empty for challenges and for events we do not use.
     pub notices: Vec<Notice>,
+    is_unreadable: bool,
     acknowledge: Box<Acknowledge>,
+}
+
+/// A callback that is proved to be the platform's, and that cannot be read, or not be believed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Unreadable {
+    /// That its instance is to be read, where it names one.
+    pub notice: Option<Notice>,
+}
+
+impl Unreadable {
+    /// A callback of which only this is known. The instance is wanted to be read because of what changed up to `at`
+    /// (milliseconds).
+    pub(crate) fn of(instance: Option<String>, template: Option<String>, at: i64) -> Self {
+        let events = vec![Event::ReadWanted { at }];
+        Self { notice: instance.map(|instance| Notice { instance, template, events }) }
+    }
 }
 
 /// Makes the answer: with the keys that opened the callback, at the time of the answer.
@@ -179,7 +196,25 @@ type Acknowledge = dyn FnOnce(&World) -> Reply + Send + Sync;
 impl Opened {
     /// A callback that says this and is answered so.
     pub fn new(notices: Vec<Notice>, acknowledge: impl FnOnce(&World) -> Reply + Send + Sync + 'static) -> Self {
-        Self { notices, acknowledge: Box::new(acknowledge) }
+        Self { notices, is_unreadable: false, acknowledge: Box::new(acknowledge) }
+    }
+
+    /// A callback that says this, or cannot be read: then it is answered just so, since repeating it would not help.
+    pub fn of(
+        read: Result<Vec<Notice>, Unreadable>,
+        acknowledge: impl FnOnce(&World) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let (notices, is_unreadable) = match read {
+            Ok(notices) => (notices, false),
+            Err(unreadable) => (unreadable.notice.into_iter().collect(), true),
+        };
+        Self { notices, is_unreadable, acknowledge: Box::new(acknowledge) }
+    }
+
+    /// Whether it could not be read, or not be believed.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.is_unreadable
     }
 
     /// The answer that tells the platform that it is done. To be given only once the notices are dealt with.
@@ -220,7 +255,7 @@ pub struct Reply {
 /// Why a callback was not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallbackError {
-    /// The envelope cannot be read at all.
+    /// The envelope cannot be read at all, so that nothing proves whose it is.
     #[error("the body is not a callback of this platform")]
     Malformed,
     /// The signature does not match the token.

@@ -12,6 +12,7 @@
 //! | callback that came before it | `REF#<connection>#<instance>` | `PARKED#<n>` | |
 //! | sealed access token of a platform | `TOKEN#<hash>` | `TOKEN` | |
 //! | calls of a connection in a month | `USAGE#<connection>#<yyyy-mm>` | `USAGE` | |
+//! | callbacks of a connection that could not be read | `CON#<id>` | `UNREADABLE` | |
 //! | external OA by its access id, which only one may have | `EXTERNAL#access_id#<value>` | `CLAIM` | |
 //! | external OA by its organisation id | `EXTERNAL#organization_id#<value>` | connection id | |
 //! | member by a source's own id of them, which only one may have | `SOURCE_ID#<source>#<value>` | `CLAIM` | |
@@ -212,6 +213,12 @@ pub fn usage(connection: &str, month: &str) -> Key {
     Key::new(format!("USAGE#{connection}#{month}"), "USAGE")
 }
 
+/// How many callbacks of a connection could not be read.
+#[must_use]
+pub fn unreadable(connection: &ConnectionId) -> Key {
+    Key::new(format!("CON#{connection}"), "UNREADABLE")
+}
+
 /// A lease, by its name.
 #[must_use]
 pub fn lease(name: &str) -> Key {
@@ -293,6 +300,7 @@ mod tests {
         assert_eq!(parked(&con, "a", "01"), key("REF#con_1#a", "PARKED#01"));
         assert_eq!(token("ff"), key("TOKEN#ff", "TOKEN"));
         assert_eq!(usage("con_1", "2026-11"), key("USAGE#con_1#2026-11", "USAGE"));
+        assert_eq!(unreadable(&con), key("CON#con_1", "UNREADABLE"));
         assert_eq!(lease("template#con_1#standard"), key("LEASE#template#con_1#standard", "LEASE"));
         assert_eq!(external_access("x"), key("EXTERNAL#access_id#x", "CLAIM"));
         assert_eq!(external_organization("x", &con), key("EXTERNAL#organization_id#x", "con_1"));

@@ -30,6 +30,7 @@ pub mod resources;
 pub mod schema;
 pub mod tokens;
 pub mod transaction;
+pub mod unreadable;
 pub mod usage;
 
 pub use data_key::DataKey;

@@ -3,6 +3,7 @@
 use countersign::config::{Connection, SealedSecret, Settings};
 use countersign::http::time;
 use countersign::providers::Provider;
+use countersign::store::unreadable::UnreadableCallbacks;
 use serde_json::{Map, Value, json};
 
 /// Path of the call back that external OAs share.
@@ -28,6 +29,11 @@ pub(super) fn view(connection: &Connection, provider: &dyn Provider, settings: &
         "old_keys_accepted": !connection.old_secrets.is_empty(),
         "created_at": time(connection.created_at),
     })
+}
+
+/// What is shown of callbacks that could not be read.
+pub(super) fn unreadable(callbacks: UnreadableCallbacks) -> Value {
+    json!({"count": callbacks.count, "last_at": time(callbacks.last_at)})
 }
 
 /// Where the platform is to send its callbacks; `None` for one that sends none.

@@ -7,8 +7,8 @@
 use serde::Deserialize;
 
 use crate::approval::{Comment, Event, Outcome, TaskEnd, TaskFact, TaskOutcome};
-use crate::providers::Notice;
-use crate::providers::lenient::{Loose, shorten};
+use crate::providers::lenient::{Loose, named, shorten};
+use crate::providers::{Notice, Unreadable};
 
 /// Longest remark that is kept, in characters: DingTalk's own limit.
 pub(super) const REMARK_LIMIT: usize = 1024;
@@ -56,6 +56,11 @@ pub(super) fn notices(message: &[u8], now: i64) -> Option<Vec<Notice>> {
     };
     let instance = payload.instance.into_text()?;
     Some(vec![Notice { instance, template: payload.template.into_text(), events: vec![event] }])
+}
+
+/// What is left of a message that is no event, or says twice what stands once: the instance is to be read, if one is named.
+pub(super) fn unreadable(message: &[u8], now: i64) -> Unreadable {
+    Unreadable::of(named(message, &["processInstanceId"]), named(message, &["processCode"]), now)
 }
 
 impl Payload<'_> {
@@ -262,5 +267,21 @@ mod tests {
             }
             assert_eq!((approval.status(), approval.decided_at()), (expected, Some(2_000)));
         }
+    }
+
+    #[test]
+    fn the_instance_of_an_unreadable_event_is_read() {
+        let named = |text: &str| unreadable(text.as_bytes(), 7).notice.map(|notice| (notice.instance, notice.events));
+        let read = Some(("i".to_owned(), vec![Event::ReadWanted { at: 7 }]));
+        for bad in [
+            r#"{"EventType":"bpms_task_change","type":"start","processInstanceId":"i"}"#,
+            r#"{"EventType":7,"processInstanceId":"i"}"#,
+            r#"{"EventType":"bpms_instance_change","type":"terminate","processInstanceId":"i","type":"start"}"#,
+            r#"{"EventType":"bpms_instance_change","processInstanceId":"i","type":"term"#,
+        ] {
+            assert_eq!((notices(bad.as_bytes(), 7), named(bad)), (None, read.clone()), "{bad}");
+        }
+        let two = r#"{"EventType":"bpms_instance_change","type":"terminate","processInstanceId":"i","processInstanceId":"j"}"#;
+        assert_eq!((notices(two.as_bytes(), 7), named(two), named("{}")), (None, None, None));
     }
 }

@@ -13,6 +13,18 @@ use crate::approval::{Approval, Event, Outcome, TaskEnd, TaskFact, TaskOutcome};
 
 /// Highest node that is believed.
 const LAST_NODE: u8 = 50;
+/// The fields that are read.
+const FIELDS: &[&str] = &[
+    APPLY_ID,
+    APPROVER_STATUS,
+    APPLY_STATUS,
+    APPROVAL_NODE,
+    APPROVER_NAME,
+    APPROVER_REASON,
+    NEXT_APPROVER_NAME,
+    ORGANIZATION_ID,
+    WORKSPACE_ID,
+];
 const LONGEST_NAME: usize = 128;
 const LONGEST_REASON: usize = 1024;
 
@@ -49,14 +61,17 @@ pub struct Decision {
     pub workspace_id: Option<String>,
 }
 
-/// Reads the form's fields. The first of a repeated name counts.
+/// Reads the form's fields, each of which may stand once.
 ///
 /// # Errors
 /// Names the field that is missing, out of range or contradicts another.
 pub fn parse(form: &[(String, String)]) -> Result<Decision, FieldError> {
     let mut fields: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, value) in form {
-        fields.entry(name).or_insert(value.trim());
+        let is_second = fields.insert(name, value.trim()).is_some();
+        if let Some(field) = FIELDS.iter().find(|field| is_second && **field == name) {
+            return Err(FieldError { field, problem: "stands twice" });
+        }
     }
     let optional = |name: &str| fields.get(name).copied().filter(|value| !value.is_empty());
     let required = |name: &'static str| optional(name).ok_or(FieldError { field: name, problem: "is missing" });

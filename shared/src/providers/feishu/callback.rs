@@ -17,8 +17,8 @@ use subtle::ConstantTimeEq;
 use super::events::{self, Fields};
 use crate::clock::World;
 use crate::crypto::passphrase::Passphrase;
-use crate::providers::lenient::Loose;
-use crate::providers::{Account, CallbackError, Notice, Opened, RawCallback, Reply, Secrets};
+use crate::providers::lenient::{Loose, named};
+use crate::providers::{Account, CallbackError, Notice, Opened, RawCallback, Reply, Secrets, Unreadable};
 
 /// A body whose signature was checked, or that must prove itself otherwise.
 struct Verified<'a> {
@@ -72,6 +72,8 @@ struct Header<'a> {
 enum Trusted {
     Challenge(String),
     Notices(Vec<Notice>),
+    /// Proved by its signature or its token, and not of a shape that we know.
+    Unreadable(Unreadable),
 }
 
 /// Verifies, decrypts and parses a callback, with the current keys or else with those from before a rotation.
@@ -81,6 +83,7 @@ pub(super) fn open(account: &Account, callback: &RawCallback, world: &World) -> 
         match open_with(secrets, account, callback, world.now()) {
             Ok(Trusted::Challenge(challenge)) => return Ok(Opened::new(Vec::new(), move |_| answer(&challenge))),
             Ok(Trusted::Notices(notices)) => return Ok(Opened::new(notices, |_| acknowledge())),
+            Ok(Trusted::Unreadable(unreadable)) => return Ok(Opened::of(Err(unreadable), |_| acknowledge())),
             // Others may still fit; that something was wrong beside the signature is the better answer.
             Err(CallbackError::BadSignature) => {}
             Err(other) => failure = other,
@@ -94,9 +97,16 @@ fn open_with(secrets: &Secrets, account: &Account, callback: &RawCallback, now: 
     let token = secrets.get("verification_token").ok_or(CallbackError::BadSignature)?;
     let app = account.setting("app_id").ok_or(CallbackError::BadSignature)?;
     let verified = Verified::of(key.as_ref(), callback)?;
-    let decrypted = verified.decrypt(key.as_ref())?;
+    let is_signed = key.is_some() && !verified.only_challenge;
+    let decrypted = match verified.decrypt(key.as_ref()) {
+        Err(CallbackError::Malformed) if is_signed => return Ok(Trusted::Unreadable(Unreadable::default())),
+        other => other?,
+    };
     let vague = decrypted.only_challenge && decrypted.was_encrypted;
-    let trusted = Message::read(&decrypted).and_then(|message| message.trust(&decrypted, token, app, now));
+    let trusted = match Message::read(&decrypted).and_then(|message| message.trust(&decrypted, token, app, now)) {
+        Err(CallbackError::Malformed) => decrypted.unreadable(is_signed, token, app, now),
+        other => other,
+    };
     // Whoever sends unsigned ciphertext is not told what became of it.
     trusted.map_err(|error| if vague { CallbackError::BadSignature } else { error })
 }
@@ -121,8 +131,13 @@ impl<'a> Verified<'a> {
 
     fn decrypt(self, key: Option<&Passphrase<'_>>) -> Result<Decrypted<'a>, CallbackError> {
         let Self { body, only_challenge } = self;
-        let message: Message<'_> = serde_json::from_slice(body).map_err(|_| CallbackError::Malformed)?;
         let plain = Decrypted { text: Cow::Borrowed(body), only_challenge, was_encrypted: false };
+        let message: Message<'_> = match serde_json::from_slice(body) {
+            Ok(message) => message,
+            // Where nothing is encrypted, the token in the text may still prove whose it is.
+            Err(_) if key.is_none() => return Ok(plain),
+            Err(_) => return Err(CallbackError::Malformed),
+        };
         match &message.encrypt {
             Loose::Nothing => Ok(plain),
             Loose::Text(encrypt) if !message.is_old() && !message.is_new() => {
@@ -133,6 +148,25 @@ impl<'a> Verified<'a> {
             }
             _ => Err(CallbackError::Malformed),
         }
+    }
+}
+
+impl Decrypted<'_> {
+    /// A text of no shape that we know: to be acknowledged if its signature, or the token in it, proves that it is the
+    /// platform's, and was meant for our app.
+    fn unreadable(&self, is_signed: bool, token: &SecretString, app: &str, now: i64) -> Result<Trusted, CallbackError> {
+        let either = |old: &[&str], new: &[&str]| named(&self.text, old).or_else(|| named(&self.text, new));
+        let told = either(&["token"], &["header", "token"]).unwrap_or_default();
+        let is_token = bool::from(told.as_bytes().ct_eq(token.expose_secret().as_bytes()));
+        if self.only_challenge || !(is_signed || is_token) {
+            return Err(CallbackError::Malformed);
+        }
+        let receiver = either(&["event", "app_id"], &["header", "app_id"]);
+        if receiver.is_some_and(|receiver| receiver != app) {
+            return Err(CallbackError::WrongReceiver);
+        }
+        let field = |name| named(&self.text, &["event", name]);
+        Ok(Trusted::Unreadable(Unreadable::of(field("instance_code"), field("approval_code"), now)))
     }
 }
 
@@ -190,7 +224,8 @@ impl<'a> Message<'a> {
         }
         let Some(event) = event else { return Err(CallbackError::Malformed) };
         let kind = self.header.as_ref().map_or(&event.kind, |header| &header.event_type);
-        Ok(Trusted::Notices(events::notices(kind.word(), event, &self.ts, now)))
+        let notices = events::notices(kind.word(), event, &self.ts, now);
+        Ok(notices.map_or_else(|| Trusted::Unreadable(Unreadable::default()), Trusted::Notices))
     }
 }
 
@@ -387,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn two_schemas_in_one_body_are_no_callback() {
+    fn two_schemas_in_one_body_say_nothing() {
         let account = account(&event(0));
         let old: Value = serde_json::from_str(text(&event(0), "plaintext")).unwrap();
         let header =
@@ -403,10 +438,13 @@ mod tests {
         wrapped["encrypt"] = json!("x");
         let neither = json!({"event": old["event"]});
         for body in [both, headed, challenge, wrapped.clone(), neither] {
-            let error = try_open(&account, &signed(&account, &body.to_string())).unwrap_err();
-            assert_eq!((error, reject(error).status), (CallbackError::Malformed, 400), "{body}");
+            let opened = try_open(&account, &signed(&account, &body.to_string())).unwrap();
+            assert!(opened.is_unreadable(), "{body}");
+            let decides = |event: &Event| !matches!(event, Event::ReadWanted { .. });
+            assert!(!opened.notices.iter().flat_map(|notice| &notice.events).any(decides), "{body}");
         }
-        assert_eq!(try_open(&account, &plain(&wrapped)).unwrap_err(), CallbackError::Malformed);
+        let error = try_open(&account, &plain(&wrapped)).unwrap_err();
+        assert_eq!((error, reject(error).status), (CallbackError::Malformed, 400));
         // The same event is one in either schema.
         let new = json!({"schema": "2.0", "header": header, "event": old["event"]}).to_string();
         let read = |message: &str| try_open(&account, &signed(&account, message)).unwrap().notices;
@@ -436,11 +474,48 @@ mod tests {
         for body in ["", "{}", "[]", "null", r#"{"encrypt":1}"#, r#"{"encrypt":null}"#, "\u{0}", r#"{"type":{}}"#] {
             let raw = RawCallback { body: body.into(), ..RawCallback::default() };
             assert_eq!(try_open(&account, &raw).unwrap_err(), CallbackError::Malformed, "{body}");
-            let signed = signed(&account, body);
-            assert_eq!(try_open(&account, &signed).unwrap_err(), CallbackError::Malformed, "{body}");
+            let opened = try_open(&account, &signed(&account, body)).unwrap();
+            assert!(opened.is_unreadable() && opened.notices.is_empty(), "{body}");
+            assert_eq!(opened.acknowledge(&World::system()).status, 200, "{body}");
         }
         let mut nothing = account;
         nothing.secrets.clear();
         assert_eq!(try_open(&nothing, &raw(&event(0))).unwrap_err(), CallbackError::BadSignature);
+    }
+
+    #[test]
+    fn the_instance_of_an_unreadable_event_is_read_where_it_is_proved_to_be_the_platforms() {
+        let account = account(&event(0));
+        let mut bare = account.clone();
+        bare.secrets.remove("encrypt_key");
+        let token = text(&event(0), "verification_token").to_owned();
+        let app = account.setting("app_id").unwrap().to_owned();
+        let body = |token: &str, app: &str, status: &str| {
+            format!(
+                r#"{{"token":"{token}","uuid":"u","type":"event_callback","event":{{"app_id":"{app}","type":"approval_instance","instance_code":"i","status":{status}}}}}"#
+            )
+        };
+        let plain =
+            |body: String| RawCallback { method: "POST".into(), body: body.into_bytes(), ..RawCallback::default() };
+        let twice = r#""PENDING","status":"APPROVED""#;
+        for (account, raw) in [
+            (&account, signed(&account, &body(&token, &app, twice))),
+            (&account, signed(&account, &body("", &app, twice))),
+            (&bare, plain(body(&token, &app, twice))),
+            (&bare, plain(body(&token, &app, r#""APPROV"#))),
+        ] {
+            let opened = try_open(account, &raw).unwrap();
+            assert!(opened.is_unreadable());
+            assert_eq!(opened.notices.len(), 1);
+            assert!(matches!(opened.notices[0].events[..], [Event::ReadWanted { .. }]));
+            assert_eq!(opened.notices[0].instance, "i");
+        }
+        for (account, raw, error) in [
+            (&bare, plain(body("another", &app, twice)), CallbackError::Malformed),
+            (&account, plain(body(&token, &app, twice)), CallbackError::Malformed),
+            (&account, signed(&account, &body(&token, "cli_other", twice)), CallbackError::WrongReceiver),
+        ] {
+            assert_eq!(try_open(account, &raw).unwrap_err(), error);
+        }
     }
 }

@@ -40,6 +40,10 @@ pub(super) struct Fields<'a> {
     extra: Loose<'a>,
 }
 
+/// The events that are about an instance.
+const OURS: &[&str] =
+    &["approval_instance", "approval_task", "approval.instance.status_changed_v4", "approval.task.status_changed_v4"];
+
 /// The id of a node in our definitions; events and readings give it back.
 pub(super) fn node_id(index: usize) -> String {
     format!("node_{index}")
@@ -52,10 +56,11 @@ pub(super) fn node_index(id: &str) -> Option<u8> {
     digits.parse().ok().filter(|_| plain)
 }
 
-/// What an event says of instances. `sent` is the old envelope's `ts`; it and `now` (milliseconds) stand in for times
+/// What an event says of instances; `None` when it is about one and does not name it. `sent` is the old envelope's `ts`; it and `now` (milliseconds) stand in for times
 /// that the event leaves out.
-pub(super) fn notices(kind: &str, fields: &Fields<'_>, sent: &Loose<'_>, now: i64) -> Vec<Notice> {
-    let Some(instance) = fields.instance_code.text() else { return Vec::new() };
+pub(super) fn notices(kind: &str, fields: &Fields<'_>, sent: &Loose<'_>, now: i64) -> Option<Vec<Notice>> {
+    let is_ours = OURS.contains(&kind);
+    let Some(instance) = fields.instance_code.text() else { return (!is_ours).then(Vec::new) };
     let at = fields.at().or_else(|| seconds(sent)).unwrap_or(now);
     let events = match kind {
         "approval_instance" => fields.instance_events(at),
@@ -63,13 +68,13 @@ pub(super) fn notices(kind: &str, fields: &Fields<'_>, sent: &Loose<'_>, now: i6
         // Subscriptions of single people (unconfirmed): they tell at least that something changed.
         "approval.instance.status_changed_v4" | "approval.task.status_changed_v4" => vec![Event::ReadWanted { at }],
         // Copies for information, changed definitions, leave and overtime, messages, people.
-        _ => return Vec::new(),
+        _ => return Some(Vec::new()),
     };
     if events.is_empty() {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let template = fields.approval_code.text().map(|code| code.into_owned());
-    vec![Notice { instance: instance.into_owned(), template, events }]
+    Some(vec![Notice { instance: instance.into_owned(), template, events }])
 }
 
 impl Fields<'_> {
@@ -111,7 +116,8 @@ impl Fields<'_> {
     /// What is known of the task; nothing where nobody holds it: it was passed automatically.
     fn task(&self, at: i64, outcome: Option<TaskOutcome>) -> Vec<Event> {
         let assignee = self.open_id.text().or_else(|| self.user_id.text());
-        let (Some(task), Some(assignee)) = (self.task_id.text(), assignee) else { return Vec::new() };
+        let Some(assignee) = assignee else { return Vec::new() };
+        let Some(task) = self.task_id.text() else { return vec![Event::ReadWanted { at }] };
         let node = self.custom_key.text().and_then(|key| node_index(&key));
         let opened_at = outcome.is_none().then_some(at);
         let end = outcome.map(|outcome| TaskEnd { outcome, at, remark: None, to: None });
@@ -169,7 +175,7 @@ mod tests {
         all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let text = all.to_string();
         let fields: Fields<'_> = serde_json::from_str(&text).unwrap();
-        let notices = notices(kind, &fields, &Loose::Nothing, 9_000);
+        let notices = notices(kind, &fields, &Loose::Nothing, 9_000).unwrap();
         for notice in &notices {
             assert_eq!((notice.instance.as_str(), notice.template.as_deref()), ("INS-1", Some("DEF-1")));
         }
@@ -281,7 +287,7 @@ mod tests {
         let fields: Fields<'_> = serde_json::from_str(r#"{"instance_code":"I","status":"APPROVED"}"#).unwrap();
         let at = |sent: &str| {
             let sent: Loose<'_> = serde_json::from_str(sent).unwrap();
-            let notice = notices("approval_instance", &fields, &sent, 9_000).pop().unwrap();
+            let notice = notices("approval_instance", &fields, &sent, 9_000).unwrap().pop().unwrap();
             let Event::Finished { at, .. } = notice.events[0] else { panic!() };
             at
         };
@@ -301,7 +307,13 @@ mod tests {
         for kind in ["approval.instance.status_changed_v4", "approval.task.status_changed_v4"] {
             assert_eq!(read(kind, &json!({"status": "approved"})), [Event::ReadWanted { at: 2_000 }], "{kind}");
         }
-        assert_eq!(read("approval_instance", &json!({"instance_code": null, "status": "APPROVED"})), []);
+        let without: Fields<'_> = serde_json::from_str(r#"{"status":"APPROVED"}"#).unwrap();
+        for kind in OURS {
+            assert_eq!(notices(kind, &without, &Loose::Nothing, 9_000), None, "{kind}: it names no instance");
+        }
+        assert_eq!(notices("approval_cc", &without, &Loose::Nothing, 9_000), Some(Vec::new()));
+        let task = read("approval_task", &json!({"status": "APPROVED", "task_id": null}));
+        assert_eq!(task, [Event::ReadWanted { at: 2_000 }], "whose, and not which");
     }
 
     #[test]

@@ -37,8 +37,7 @@ pub(super) fn open(account: &Account, callback: &RawCallback, world: &World) -> 
                 return Ok(Opened::new(Vec::new(), move |_| answer(decrypted.message().to_vec())));
             }
             Ok(Message(decrypted)) => {
-                let notices = events::notices(decrypted.message(), world.now()).ok_or(CallbackError::Malformed)?;
-                return Ok(Opened::new(notices, |_| answer(Vec::new())));
+                return Ok(Opened::of(events::read(decrypted.message(), world.now()), |_| answer(Vec::new())));
             }
             // A later pair may still fit; that one of them fitted the signature is the better answer.
             Err(CallbackError::BadSignature) => {}
@@ -297,17 +296,23 @@ mod tests {
     }
 
     #[test]
-    fn signed_bombs_are_malformed_without_a_panic() {
+    fn signed_bombs_are_acknowledged_unread_and_without_a_panic() {
         let vector = vector("sys_approval_change_approved");
         let laughs = "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><xml><Event>&b;</Event></xml>".to_owned();
         let deep = "<xml>".repeat(5_000);
         let wide = format!("<xml>{}</xml>", "<Event/>".repeat(20_000));
-        let huge = format!("<xml><Event>{}</Event></xml>", "x".repeat(300_000));
         let foreign = "<xml><Event>&nbsp;</Event></xml>".to_owned();
-        for bad in [laughs, deep, wide, huge, foreign, String::new(), "not XML".to_owned()] {
-            assert_eq!(opened(&vector, &signed(&vector, &bad)).unwrap_err(), CallbackError::Malformed);
+        for bad in [laughs, deep, wide, foreign, String::new(), "not XML".to_owned()] {
+            let opened = opened(&vector, &signed(&vector, &bad)).unwrap();
+            assert!(opened.is_unreadable() && opened.notices.is_empty());
+            let reply = opened.acknowledge(&World::system());
+            assert_eq!((reply.status, reply.body.len()), (200, 0));
         }
-        assert!(opened(&vector, &signed(&vector, "<xml><Event>x</Event></xml>")).is_ok());
+        for good in
+            ["<xml><Event>x</Event></xml>".to_owned(), format!("<xml><Event>{}</Event></xml>", "x".repeat(500_000))]
+        {
+            assert!(!opened(&vector, &signed(&vector, &good)).unwrap().is_unreadable(), "{}", good.len());
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@
 use super::process::{self, FormNode, FormStatus, Piece, Told};
 use super::xml::{Document, Element};
 use crate::approval::{Event, Outcome};
-use crate::providers::Notice;
 use crate::providers::lenient::shorten;
+use crate::providers::{Notice, Unreadable};
 
 /// Longest remark that is kept, in characters. WeCom states no limit.
 pub(super) const REMARK_LIMIT: usize = 1_024;
@@ -80,23 +80,32 @@ const fn change(code: i64) -> Change {
     }
 }
 
-/// What a message says of instances; `None` when it is not one of WeCom's. `now` (milliseconds) stands in for a time that
-/// the event leaves out.
-pub(super) fn notices(message: &[u8], now: i64) -> Option<Vec<Notice>> {
-    let document = Document::before_break(message)?;
+/// What a message says of instances, unless it cannot be read, or not be believed. `now` (milliseconds) stands in for a time
+/// that the event leaves out.
+pub(super) fn read(message: &[u8], now: i64) -> Result<Vec<Notice>, Unreadable> {
+    let document = Document::before_break(message).ok_or_else(Unreadable::default)?;
     let event = document.root();
     if event.value("Event") != Some("sys_approval_change") {
         // Messages of people, cards, menus, contacts, and forms of the flow engine, which we do not start.
-        return document.is_whole().then(Vec::new);
+        return if document.is_whole() { Ok(Vec::new()) } else { Err(Unreadable::default()) };
     }
     let at = event.number("CreateTime").and_then(process::time).unwrap_or(now);
-    let info = event.child("ApprovalInfo")?;
+    let info = event.child("ApprovalInfo").ok_or_else(Unreadable::default)?;
     // The number as a text came in 2025; both are the same.
-    let instance = id(info, "SpNoStr").or_else(|| id(info, "SpNo"))?;
+    let instance = id(info, "SpNoStr").or_else(|| id(info, "SpNo"));
+    let template = id(info, "TemplateId");
     let is_certain = document.is_whole() && document.has_once(ONCE);
-    // Another change within the same second must not look like one that was read already.
-    let events = if is_certain { events(info, at) } else { vec![Event::ReadWanted { at: at + 999 }] };
-    Some(vec![Notice { instance, template: id(info, "TemplateId"), events }])
+    match instance {
+        Some(instance) if is_certain => Ok(vec![Notice { instance, template, events: events(info, at) }]),
+        // Another change within the same second must not look like one that was read already.
+        instance => Err(Unreadable::of(instance, template, at + 999)),
+    }
+}
+
+/// What a message says of instances, certain or not; `None` when it names none.
+#[cfg(test)]
+pub(super) fn notices(message: &[u8], now: i64) -> Option<Vec<Notice>> {
+    read(message, now).map_or_else(|unreadable| unreadable.notice.map(|notice| vec![notice]), Some)
 }
 
 fn id(info: Element<'_>, name: &'static str) -> Option<String> {
@@ -275,7 +284,7 @@ mod tests {
         )
     }
 
-    fn read(text: &str) -> Vec<Event> {
+    fn told(text: &str) -> Vec<Event> {
         let mut notices = notices(text.as_bytes(), 9).unwrap();
         assert_eq!(notices.len(), 1);
         let notice = notices.pop().unwrap();
@@ -285,7 +294,7 @@ mod tests {
 
     /// What is said beside the task.
     fn beside(status: &str, change: &str) -> Vec<Event> {
-        let mut events = read(&event(status, change, OPEN));
+        let mut events = told(&event(status, change, OPEN));
         let Event::Task { task, fact } = events.remove(0) else { panic!() };
         let opened_at = Some(1_760_000_001_000);
         let asked = TaskFact { assignee: "LiSi".into(), node: Some(0), opened_at, ..TaskFact::default() };
@@ -337,8 +346,8 @@ mod tests {
 
     #[test]
     fn lists_are_believed_where_both_tell_the_same() {
-        let told = |lists: &str| -> (Vec<_>, bool) {
-            let events = read(&event("2", "2", lists));
+        let tasks = |lists: &str| -> (Vec<_>, bool) {
+            let events = told(&event("2", "2", lists));
             let wanted = events.iter().any(|event| matches!(event, Event::ReadWanted { .. }));
             assert!(events.contains(&Event::Finished { outcome: Outcome::Approved, at: AT }));
             let ends = events.into_iter().filter_map(|event| match event {
@@ -349,7 +358,7 @@ mod tests {
         };
         let both = acted("2", 1_760_000_200, "fine");
         let agreed = Some((TaskOutcome::Approved, 1_760_000_200_000, Some("fine".to_owned())));
-        assert_eq!(told(&both), (vec![("0/lisi".into(), agreed)], false));
+        assert_eq!(tasks(&both), (vec![("0/lisi".into(), agreed)], false));
         let (old, new) = both.split_at(both.find("<ProcessList>").unwrap());
         let open = OPEN.split_at(OPEN.find("<ProcessList>").unwrap());
         let other = new.replace("LiSi", "WangWu");
@@ -360,14 +369,14 @@ mod tests {
             format!("{}{new}", open.0),
             format!("{old}{other}"),
         ] {
-            assert_eq!(told(&lists), (vec![], true), "{lists}");
+            assert_eq!(tasks(&lists), (vec![], true), "{lists}");
         }
     }
 
     #[test]
     fn comments_are_read() {
         for text in ["为什么?", "a[b[0]] > 1", "]]]]><![CDATA[>", ""] {
-            let events = read(&event("1", "10", &commented(text)));
+            let events = told(&event("1", "10", &commented(text)));
             assert!(matches!(events[0], Event::Task { .. }), "{text}");
             assert_eq!(events[1..], [Event::ReadWanted { at: AT + 1 }], "{text}");
         }
@@ -376,7 +385,7 @@ mod tests {
     /// Whatever is certain of an event into which somebody wrote this, in a comment and as an approver.
     fn certain(status: &str, change: &str, words: &str) -> [Vec<Event>; 2] {
         [commented(words), acted("2", SECOND, words)].map(|lists| {
-            let mut events = read(&event(status, change, &lists));
+            let mut events = told(&event(status, change, &lists));
             assert!(events.iter().any(|event| matches!(event, Event::ReadWanted { .. })), "{words}");
             events.retain(|event| !matches!(event, Event::ReadWanted { .. }));
             events
@@ -455,13 +464,13 @@ mod tests {
         assert_eq!(notices(behind.as_bytes(), 9), None);
         let status =
             event("1", "2", &format!("{OPEN}<SpStatus>4</SpStatus>")).replacen("<SpStatus>1</SpStatus>", "", 1);
-        assert!(!read(&status).iter().any(|event| matches!(event, Event::Finished { .. })));
+        assert!(!told(&status).iter().any(|event| matches!(event, Event::Finished { .. })));
     }
 
     #[test]
     fn changes_within_one_second_want_readings_of_their_own() {
         let acted = acted("2", SECOND, "");
-        let at = |list: &str| read(&event("1", "2", list)).pop().unwrap();
+        let at = |list: &str| told(&event("1", "2", list)).pop().unwrap();
         assert_eq!(at(OPEN), Event::ReadWanted { at: AT });
         assert_eq!(at(&acted), Event::ReadWanted { at: AT + 1 });
         assert_eq!(at(&acted), at(&acted), "a repeated event wants no other reading");
@@ -476,9 +485,9 @@ mod tests {
     #[test]
     fn numbers_of_forms_come_under_two_names() {
         let old = event("1", "5", OPEN).replace("<SpNoStr><![CDATA[202510090007]]></SpNoStr>", "");
-        assert_eq!(read(&old).len(), 1);
+        assert_eq!(told(&old).len(), 1);
         let new = event("1", "5", OPEN).replace("<SpNo>202510090007</SpNo>", "");
-        assert_eq!(read(&new).len(), 1);
+        assert_eq!(told(&new).len(), 1);
         let without = old.replace("<SpNo>202510090007</SpNo>", "");
         assert_eq!(notices(without.as_bytes(), 9), None);
         for odd in ["a b", "\u{7}", "审批", &"9".repeat(200)] {
@@ -490,7 +499,7 @@ mod tests {
     #[test]
     fn a_time_that_is_left_out_is_the_requests() {
         let event = event("4", "6", "").replace(&format!("<CreateTime>{SECOND}</CreateTime>"), "");
-        assert_eq!(read(&event), [Event::Finished { outcome: Outcome::Withdrawn, at: 9 }]);
+        assert_eq!(told(&event), [Event::Finished { outcome: Outcome::Withdrawn, at: 9 }]);
     }
 
     #[test]
