@@ -25,12 +25,12 @@ pub enum NodeStatus {
 ///
 /// Elsewhere only the platform's word passes a node: a later node begins, or the instance ends. All seats that we know may
 /// have approved while an added approver, of whom we have not heard yet, is still asked. A rejection needs no such word,
-/// but must be known to be of this node: one whose assignee stands in several nodes may belong to another.
-pub(super) fn decide(mode: Mode, seats: &[Seat<'_>], alone: bool) -> NodeStatus {
+/// but must be known to be of this node, and to end it (`refusals_end`): a customer's definition may send the form back.
+pub(super) fn decide(mode: Mode, seats: &[Seat<'_>], alone: bool, refusals_end: bool) -> NodeStatus {
     if !alone {
         let rejected =
             |seat: &Seat<'_>| seat.sure && seat.end().is_some_and(|end| end.outcome == TaskOutcome::Rejected);
-        let ends_it = !matches!(mode, Mode::AtLeast(_)) && seats.iter().any(rejected);
+        let ends_it = refusals_end && !matches!(mode, Mode::AtLeast(_)) && seats.iter().any(rejected);
         return if ends_it { NodeStatus::Rejected } else { NodeStatus::Pending };
     }
     let ends = |outcome: TaskOutcome| seats.iter().filter_map(Seat::end).filter(move |end| end.outcome == outcome);

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::event::{Rollback, TaskFact, TaskOutcome};
+use super::event::{Outcome, Rollback, TaskFact, TaskOutcome};
 use super::node::{NodeStatus, decide};
 use super::state::{DecidedBy, Person, Stage};
 
@@ -65,15 +65,32 @@ impl<'a> Placed<'a> {
         Self { stage, nodes, unplaced }
     }
 
-    /// Whether reading the instance would tell more: somebody holds a task and we do not know in which node, or a task
-    /// was handed on to we do not know whom.
+    /// Whether reading the instance would tell more: somebody holds a task and we do not know in which node, a task was handed
+    /// on to we do not know whom, or a node was rejected or a later one has begun as far as the plan tells: whoever is asked
+    /// there may as well have been handed a task of an earlier node, or been added to it.
     pub(super) fn is_incomplete(&self) -> bool {
-        !self.unplaced.is_empty() || self.nodes.iter().flatten().any(Seat::lost)
+        let unread = |(_, fact): &Task<'_>| fact.node.is_none() && !fact.read;
+        let rejected = |(_, fact): &Task<'_>| fact.end.as_ref().is_some_and(|end| end.outcome == TaskOutcome::Rejected);
+        let next = self.reached().unwrap_or(0) + 1;
+        let tasks_from = |node: usize| self.nodes.iter().skip(node).flatten().flat_map(|seat| &seat.tasks);
+        self.unplaced.iter().any(unread)
+            || self.nodes.iter().flatten().any(Seat::lost)
+            || tasks_from(next).any(unread)
+            || (self.stage.nodes.len() > 1 && tasks_from(0).any(|task| unread(task) && rejected(task)))
+    }
+
+    /// The furthest node of which the platform itself says that it has begun. Whose task it is proves nothing: it may have been
+    /// handed on, or given to somebody who was added.
+    fn reached(&self) -> Option<usize> {
+        let is_told = |seat: &Seat<'_>| seat.tasks.iter().any(|(_, fact)| fact.node.is_some());
+        self.nodes.iter().rposition(|seats| seats.iter().any(is_told))
     }
 
     /// The status of each node, before the instance's end is looked at.
     pub(super) fn statuses(&self) -> Vec<NodeStatus> {
-        let reached = self.nodes.iter().rposition(|seats| seats.iter().any(|seat| !seat.tasks.is_empty()));
+        let reached = self.reached();
+        // In a customer's own definition a refusal may send the form back to the applicant.
+        let refusals_end = !self.stage.own_definition || self.stage.facts.ended(Outcome::Rejected).is_some();
         let mut open_before = false;
         let mut statuses = Vec::with_capacity(self.nodes.len());
         for (index, seats) in self.nodes.iter().enumerate() {
@@ -84,7 +101,7 @@ impl<'a> Placed<'a> {
             } else if open_before {
                 NodeStatus::Waiting
             } else {
-                decide(mode, seats, self.stage.decided_by != DecidedBy::Platform)
+                decide(mode, seats, self.stage.decided_by != DecidedBy::Platform, refusals_end)
             };
             open_before |= status != NodeStatus::Approved;
             statuses.push(status);
@@ -145,13 +162,13 @@ impl Stage {
     /// The furthest node that was ever asked, even if a return to an earlier one made that void. It only grows.
     #[must_use]
     pub fn furthest_node(&self) -> Option<usize> {
-        spread_all(self).0.keys().next_back().map(|node| usize::from(*node))
+        spread_told(self).keys().next_back().map(|node| usize::from(*node))
     }
 
     /// Whether this node had passed before a return made all void by which that was known: later ones had been asked by then.
     #[must_use]
     pub fn passed_before_return(&self, node: usize) -> bool {
-        let (by_node, _) = spread_all(self);
+        let by_node = spread_told(self);
         let later = || by_node.iter().filter(|(index, _)| usize::from(**index) > node);
         self.facts.rollbacks.iter().any(|rollback| {
             let asked_by_then = |tasks: &Vec<Task<'_>>| tasks.iter().any(|(_, fact)| is_undone(fact, rollback));
@@ -159,6 +176,16 @@ impl Stage {
             asked.peek().is_some() && asked.all(|index| index >= rollback.to_node)
         })
     }
+}
+
+/// The tasks of which the platform itself says the node, those that a return made void too.
+fn spread_told(stage: &Stage) -> ByNode<'_> {
+    let (mut by_node, _) = spread_all(stage);
+    for tasks in by_node.values_mut() {
+        tasks.retain(|(_, fact)| fact.node.is_some());
+    }
+    by_node.retain(|_, tasks| !tasks.is_empty());
+    by_node
 }
 
 /// The nodes in which a person is a planned approver, in order.
@@ -226,7 +253,8 @@ fn seats<'a>(stage: &Stage, planned: &'a [Person], tasks: &[Task<'a>]) -> Vec<Se
         seats.push(seat);
     }
     for seat in &mut seats {
-        let known = |fact: &TaskFact| fact.node.is_some() || planned_nodes(stage, &fact.assignee).count() == 1;
+        let is_only_node = stage.nodes.len() == 1;
+        let known = |fact: &TaskFact| fact.node.is_some() || is_only_node;
         seat.sure = seat.last().is_none_or(known);
     }
     seats

@@ -91,6 +91,10 @@ pub struct Stage {
     /// Names of nodes that would have asked nobody but the applicant, and are left out.
     #[serde(rename = "lo", default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// Whether it runs by a definition that the customer made on the platform. There a refusal may send the form back to the
+    /// applicant, and only the instance's own end ends it.
+    #[serde(rename = "od", default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_definition: bool,
     /// The platform's id of the instance, once it runs.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
@@ -392,7 +396,8 @@ impl Approval {
     }
 
     /// The stage whose instance should be read because its events were not enough: the platform's events tell only that
-    /// something changed, a task was handed on to somebody unknown, or somebody who is in no node of the plan holds one.
+    /// something changed, a task was handed on to somebody unknown, somebody who is in no node of the plan holds one, or a later
+    /// node seems to have begun.
     /// After the end only what the platform's events asked for is read: it may tell what was said.
     #[must_use]
     pub fn stage_to_read(&self) -> Option<usize> {
@@ -423,6 +428,7 @@ impl Stage {
             account_ids: AccountIds::default(),
             nodes,
             left_out: Vec::new(),
+            own_definition: false,
             instance: None,
             url: None,
             lease_until: None,

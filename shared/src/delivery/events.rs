@@ -251,7 +251,7 @@ mod tests {
         let mut fuller = ended.clone();
         fuller.version = 3;
         let end = TaskEnd { outcome: TaskOutcome::Rejected, at: 1_790_000_001_000, remark: None, to: None };
-        let fact = TaskFact { assignee: "a".into(), end: Some(end), ..TaskFact::default() };
+        let fact = TaskFact { assignee: "a".into(), node: Some(0), end: Some(end), ..TaskFact::default() };
         fuller.state.apply(0, Event::Task { task: "1".into(), fact });
         assert!(!fuller.state.view().lacks_deciders());
         let whole = told(Some(&open), &ended, Some(&fuller));

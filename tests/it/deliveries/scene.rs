@@ -202,7 +202,9 @@ impl Story {
         let old = (self.step > 0).then(|| self.record.clone());
         let now = scene.desk.app.world.now();
         let task = |n: usize, end: Option<TaskEnd>| {
-            let fact = TaskFact { assignee: format!("user-{n}"), end, ..TaskFact::default() };
+            // As a reading tells it: events do not name the node.
+            let node = u8::try_from(n).ok();
+            let fact = TaskFact { assignee: format!("user-{n}"), node, end, ..TaskFact::default() };
             Event::Task { task: n.to_string(), fact }
         };
         let approved = TaskEnd { outcome: TaskOutcome::Approved, at: now, remark: None, to: None };

@@ -42,8 +42,9 @@ async fn a_rejected_node_keeps_the_next_from_beginning() {
     let body = request_with(&[("Team", "any", &[SECOND, THIRD]), ("Owner", "any", &[OWNER])]);
     let approval = local.pending(&body).await;
     local.act(instance(&approval), THIRD, "reject", &Value::Null).await;
-    let done = local.wait_for(&approval, "rejected").await;
-    assert_eq!(nodes(&done), ["rejected", "skipped"]);
+    // At which node, a reading tells.
+    local.wait_until(&approval, "the node", |now| nodes(now) == ["rejected", "skipped"]).await;
+    local.wait_for(&approval, "rejected").await;
 }
 
 #[tokio::test]

@@ -231,13 +231,62 @@ fn at_least_counts() {
     assert_eq!(approval.status(), Status::Rejected);
 }
 
+/// A reading of tasks, each with its node.
+fn read(tasks: &[(&str, u8, TaskFact)]) -> Event {
+    let tasks = tasks.iter().map(|(id, node, fact)| ((*id).into(), TaskFact { node: Some(*node), ..fact.clone() }));
+    Event::Snapshot(Snapshot { tasks: tasks.collect(), ..Snapshot::default() })
+}
+
 #[test]
-fn a_later_node_that_begins_tells_that_the_earlier_one_has_passed() {
+fn a_later_node_has_begun_when_the_platform_says_so() {
     let mut approval = with(&[(Mode::Any, &["a"]), (Mode::Any, &["b"])]);
-    approval.apply(0, task("1", fact("a", 1, Some((TaskOutcome::Approved, 5)))));
-    assert_eq!(nodes(&approval), [NodeStatus::Pending, NodeStatus::Waiting]);
+    let first = fact("a", 1, Some((TaskOutcome::Approved, 5)));
+    approval.apply(0, task("1", first.clone()));
+    assert_eq!((nodes(&approval), approval.stage_to_read()), (vec![NodeStatus::Pending, NodeStatus::Waiting], None));
     approval.apply(0, task("2", fact("b", 6, None)));
-    assert_eq!(nodes(&approval), [NodeStatus::Approved, NodeStatus::Pending]);
+    assert_eq!(nodes(&approval), [NodeStatus::Pending, NodeStatus::Waiting], "a may have added b behind them");
+    assert_eq!(approval.stage_to_read(), Some(0));
+    let mut told = approval.clone();
+    told.apply(0, task("2", TaskFact { node: Some(1), ..fact("b", 6, None) }));
+    let second = fact("b", 6, None);
+    approval.apply(0, read(&[("1", 0, first), ("2", 1, second)]));
+    for approval in [told, approval] {
+        assert_eq!(nodes(&approval), [NodeStatus::Approved, NodeStatus::Pending]);
+        assert_eq!(approval.stage_to_read(), None);
+    }
+}
+
+#[test]
+fn a_task_that_is_handed_to_somebody_of_the_next_node_begins_no_node() {
+    let plan: [(Mode, &[&str]); 2] = [(Mode::Any, &["p1"]), (Mode::Any, &["p2"])];
+    let handed_on = fact("p1", 1, Some((TaskOutcome::Transferred, 5)));
+    for first in [handed_on, fact("p1", 1, None)] {
+        let mut approval = with(&plan);
+        approval.apply(0, task("1", first.clone()));
+        approval.apply(0, task("2", fact("p2", 5, None)));
+        assert_eq!(nodes(&approval), [NodeStatus::Pending, NodeStatus::Waiting], "{first:?}");
+        assert_eq!(approval.stage_to_read(), Some(0));
+        approval.apply(0, read(&[("1", 0, first.clone()), ("2", 0, fact("p2", 5, None))]));
+        assert_eq!(approval.stage_to_read(), None);
+        approval.apply(0, task("2", fact("p2", 5, Some((TaskOutcome::Rejected, 9)))));
+        assert_eq!(nodes(&approval)[0], NodeStatus::Rejected, "{first:?}");
+    }
+}
+
+#[test]
+fn by_a_customers_definition_a_refusal_may_go_back_to_the_applicant() {
+    for own in [false, true] {
+        let mut approval = with(&[(Mode::Any, &["a"]), (Mode::Any, &["b"])]);
+        approval.stages[0].own_definition = own;
+        approval.apply(0, task("1", TaskFact { node: Some(0), ..fact("a", 1, Some((TaskOutcome::Rejected, 5))) }));
+        assert_eq!(approval.status(), if own { Status::Pending } else { Status::Rejected });
+        let mut refused = approval.clone();
+        refused.apply(0, finished(Outcome::Rejected, 6));
+        assert_eq!((refused.status(), nodes(&refused)[0]), (Status::Rejected, NodeStatus::Rejected));
+        approval.apply(0, task("2", TaskFact { node: Some(0), ..fact("a", 7, Some((TaskOutcome::Approved, 8))) }));
+        approval.apply(0, finished(Outcome::Approved, 9));
+        assert_eq!(approval.status(), if own { Status::Approved } else { Status::Rejected });
+    }
 }
 
 #[test]
@@ -332,7 +381,7 @@ fn an_account_in_another_case_is_the_planned_persons_where_ids_know_none() {
         approval.apply(0, task("1", fact("UserId01", 1, Some((TaskOutcome::Approved, 2)))));
         approval.apply(0, task("2", TaskFact { end: Some(handed_on), ..fact("lisi", 1, None) }));
         approval.apply(0, task("3", fact("WangWu", 3, Some((TaskOutcome::Approved, 4)))));
-        approval.apply(0, task("4", fact("USERID01", 5, None)));
+        approval.apply(0, task("4", TaskFact { read: true, ..fact("USERID01", 5, None) }));
         let view = approval.view();
         let seen = |node: usize| -> Vec<(String, TaskStatus)> {
             let tasks = view.stages[0].nodes[node].tasks.iter();

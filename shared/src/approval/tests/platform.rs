@@ -1,5 +1,7 @@
 //! A small approval platform: it lets people act at random and tells the events that a real one would send.
 
+use std::collections::BTreeMap;
+
 use crate::approval::{
     Comment, DecidedBy, Event, Mode, Node, Outcome, Person, Rollback, Snapshot, Stage, TaskEnd, TaskFact, TaskOutcome,
 };
@@ -152,12 +154,12 @@ impl Platform {
                 }
             }
             10 | 11 => {
-                let receiver = format!("t{}", self.next_task);
+                let receiver = self.somebody(byte, 't');
                 self.end(index, TaskOutcome::Transferred, Some(receiver.clone()));
                 self.give(receiver);
             }
             12 if self.telling != Telling::Receivers && matches!(self.plan[self.node].0, Mode::All) => {
-                let added = format!("x{}", self.next_task);
+                let added = self.somebody(byte, 'x');
                 self.total += 1;
                 self.give(added);
             }
@@ -169,6 +171,31 @@ impl Platform {
             15 if byte > 200 => self.finish(Outcome::Withdrawn),
             _ => self.approve(index),
         }
+    }
+
+    /// Somebody outside of the node: of the next one, perhaps, where they will be asked as well.
+    fn somebody(&self, byte: u8, letter: char) -> String {
+        let next = self.plan.get(self.node + 1).map(|(_, people)| people[0].clone());
+        let holds = |who: &String| self.open.iter().any(|open| open.fact.assignee == *who);
+        let next = next.filter(|who| byte >= 128 && self.telling != Telling::Receivers && !holds(who));
+        next.unwrap_or_else(|| format!("{letter}{}", self.next_task))
+    }
+
+    /// What a reading tells now, with all that has happened up to this event.
+    pub(super) fn reading_after(&self, event: usize) -> Snapshot {
+        let cut = |at: i64| at - at.rem_euclid(60_000);
+        let mut tasks: BTreeMap<String, TaskFact> = BTreeMap::new();
+        for told in &self.events[..=event] {
+            let Event::Task { task, fact } = told else { continue };
+            let known = self.all.iter().find(|(id, _)| id == task).and_then(|(_, fact)| fact.node);
+            let mut fact = TaskFact { node: known, opened_at: fact.opened_at.map(cut), ..fact.clone() };
+            if let Some(end) = &mut fact.end {
+                end.at = cut(end.at);
+                end.to = None;
+            }
+            tasks.insert(task.clone(), fact);
+        }
+        Snapshot { tasks: tasks.into_iter().collect(), ..Snapshot::default() }
     }
 
     fn approve(&mut self, index: usize) {

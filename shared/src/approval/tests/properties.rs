@@ -146,6 +146,46 @@ proptest! {
         }
     }
 
+    /// What was told of a node is never taken back by a later reading, whoever was handed a task or added: also somebody who is
+    /// to be asked at the next node.
+    #[test]
+    fn no_decision_of_a_node_that_was_told_is_taken_back(
+        plan in plans(), script in prop::collection::vec(any::<u8>(), 0..40),
+        telling in prop_oneof![Just(Telling::Nodes), Just(Telling::Nothing)],
+        disordered in disorders(), reads in prop::collection::vec(any::<bool>(), 80),
+    ) {
+        let platform = Platform::run(plan.clone(), &script, telling);
+        prop_assume!(!platform.events.iter().any(|event| matches!(event, Event::RolledBack(_))));
+        let mut approval = approval(stage(&plan, DecidedBy::Platform));
+        let mut told: Vec<Option<NodeStatus>> = vec![None; plan.len()];
+        let mut tell = |approval: &Approval| {
+            for (node, status) in node_statuses(&approval.view()).into_iter().enumerate() {
+                if is_decided(status) {
+                    told[node].get_or_insert(status);
+                }
+            }
+        };
+        // A reading tells how it is by then, which may be more than the events did.
+        let mut seen = 0;
+        for (index, event) in first_end_first(&platform, disorder(&platform.events, &disordered)).into_iter().enumerate() {
+            let place = platform.events.iter().position(|other| *other == event).unwrap();
+            if matches!(event, Event::Snapshot(_)) {
+                continue;
+            }
+            seen = seen.max(place);
+            approval.apply(0, event);
+            tell(&approval);
+            if reads[index % reads.len()] && approval.stage_to_read().is_some() {
+                approval.apply(0, Event::Snapshot(platform.reading_after(seen)));
+                tell(&approval);
+            }
+        }
+        approval.apply(0, Event::Snapshot(platform.reading_after(platform.events.len() - 1)));
+        for (told, now) in told.iter().zip(node_statuses(&approval.view())) {
+            prop_assert!(told.is_none_or(|told| told == now), "{told:?} is {now:?}");
+        }
+    }
+
     #[test]
     fn what_is_done_after_the_end_changes_nothing_but_for_a_revocation(
         plan in plans(), script in prop::collection::vec(any::<u8>(), 0..60), telling in tellings(),

@@ -58,6 +58,7 @@ pub(super) async fn plan(
         let mut planned = Stage::new(id, kind, platform.provider.decided_by(), nodes);
         planned.account_ids = platform.provider.account_ids();
         planned.left_out = left_out;
+        planned.own_definition = stage.template.is_some();
         plan.stages.push(planned);
         plan.templates.push(stage.template.clone());
     }
