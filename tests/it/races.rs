@@ -108,3 +108,24 @@ async fn of_a_withdrawal_and_an_approval_one_wins_and_the_other_is_told() {
         assert_eq!(told, [end]);
     }
 }
+
+#[tokio::test]
+async fn the_outcome_is_stored_and_shown_however_much_the_approvers_write() {
+    let desk = Desk::new().await;
+    let accounts: Vec<String> = (0..200).map(|n| format!("user-{n:03}")).collect();
+    let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
+    let record = desk.running("inst-long", &[("All", Mode::All, &names)]).await;
+    for (task, user) in (0..).zip(&accounts) {
+        let mut event = task_event("inst-long", task, user, "finish", Some("agree"));
+        event["remark"] = json!("审".repeat(1_024));
+        let answer = desk.push(&event).await;
+        assert_eq!(answer.status, 200, "{user}: {}", answer.text);
+    }
+    let answer = desk.push(&instance_event("inst-long", "finish", Some("agree"))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let shown = desk.shown(&record.id).await;
+    assert_eq!((&shown["status"], &shown["shortened"]), (&json!("approved"), &json!(["remarks"])));
+    let tasks = shown["stages"][0]["nodes"][0]["tasks"].as_array().unwrap();
+    assert_eq!(tasks.len(), 200);
+    assert!(tasks.iter().all(|task| task["remark"].as_str().is_some_and(|remark| remark.starts_with("审审审"))));
+}

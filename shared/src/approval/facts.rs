@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::ends;
 use super::event::{Comment, Event, Outcome, Rollback, Snapshot, TaskFact};
 
-/// Most tasks that are kept of one instance; a platform's own limit is far below.
+/// Most tasks, returns, remarks and unknown codes that are kept of one instance: the first ones in their own order, so that order
+/// of arrival makes no difference. A platform's own limits are far below.
 const MOST_TASKS: usize = 400;
-/// Most remarks and most unknown codes that are kept: the first ones in their own order, so that order of arrival
-/// makes no difference.
+const MOST_ROLLBACKS: usize = 100;
 const MOST_COMMENTS: usize = 50;
 const MOST_UNKNOWN: usize = 8;
 
@@ -33,6 +33,9 @@ pub struct Facts {
     /// afterwards. It decides nothing.
     #[serde(rename = "oe", default, skip_serializing_if = "Vec::is_empty")]
     pub other_ends: Vec<(Outcome, i64)>,
+    /// Whether there were more tasks, returns or remarks than are kept.
+    #[serde(rename = "lo", default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_out: bool,
     /// Codes that we do not know.
     #[serde(rename = "un", default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unknown: BTreeSet<String>,
@@ -58,9 +61,7 @@ impl Facts {
         match event {
             Event::Started { at } => self.started_at = Some(self.started_at.map_or(at, |known| known.min(at))),
             Event::Task { task, fact } => self.join_task(task, fact),
-            Event::RolledBack(rollback) => {
-                self.rollbacks.insert(rollback);
-            }
+            Event::RolledBack(rollback) => self.join_rollback(rollback),
             Event::Commented(comment) => self.join_comment(comment),
             Event::Finished { outcome, at } => self.join_outcome((outcome, at)),
             Event::ReadWanted { at } => self.read_wanted = self.read_wanted.max(Some(at)),
@@ -86,7 +87,9 @@ impl Facts {
         for (task, fact) in snapshot.tasks {
             self.join_task(task, TaskFact { read: true, ..fact });
         }
-        self.rollbacks.extend(snapshot.rollbacks);
+        for rollback in snapshot.rollbacks {
+            self.join_rollback(rollback);
+        }
         for comment in snapshot.comments {
             self.join_comment(comment);
         }
@@ -98,15 +101,28 @@ impl Facts {
     fn join_task(&mut self, task: String, fact: TaskFact) {
         if let Some(known) = self.tasks.get_mut(&task) {
             join_fact(known, fact);
-        } else if self.tasks.len() < MOST_TASKS {
-            self.tasks.insert(task, fact);
+            return;
+        }
+        self.tasks.insert(task, fact);
+        if self.tasks.len() > MOST_TASKS {
+            self.tasks.pop_last();
+            self.left_out = true;
+        }
+    }
+
+    fn join_rollback(&mut self, rollback: Rollback) {
+        self.rollbacks.insert(rollback);
+        if self.rollbacks.len() > MOST_ROLLBACKS {
+            self.rollbacks.pop_last();
+            self.left_out = true;
         }
     }
 
     fn join_comment(&mut self, comment: Comment) {
         self.comments.insert(comment);
-        while self.comments.len() > MOST_COMMENTS {
+        if self.comments.len() > MOST_COMMENTS {
             self.comments.pop_last();
+            self.left_out = true;
         }
     }
 

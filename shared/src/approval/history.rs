@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::cut;
 use super::deadline::OnDeadline;
 use super::event::{Outcome, TaskFact, TaskOutcome};
 use super::learned::key;
@@ -12,6 +13,9 @@ use super::state::{Approval, Closed, Person, Stage, Verdict};
 
 /// Readings of an instance may cut times to the minute (milliseconds).
 const MINUTE: i64 = 60_000;
+
+/// So many bytes of a comment are never cut.
+const SURE: usize = 16;
 
 /// What somebody did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,7 +117,7 @@ fn lines(approval: &Approval, decided_at: Option<i64>) -> Vec<Line> {
         entries.extend(stage.facts.comments.iter().map(|comment| {
             let writer = Some(stage.person(&fact_of(&comment.account)));
             let line = Entry { remark: Some(comment.text.clone()), ..entry(comment.at, Action::Commented, writer) };
-            (key(&[&index, "said", &comment.at.to_string(), &comment.account, &comment.text]), line)
+            (key(&[&index, "said", &comment.at.to_string(), &comment.account, cut(&comment.text, SURE)]), line)
         }));
         // Taken back or deleted after it had ended.
         let gone = key(&[&index, "gone"]);

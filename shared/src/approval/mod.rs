@@ -9,6 +9,7 @@
 //! that was asked for) let an interrupted step be taken up again. What was *learned* when is the order of the history.
 
 mod account;
+mod budget;
 mod deadline;
 mod deviation;
 mod ends;
@@ -25,6 +26,7 @@ mod view;
 mod tests;
 
 pub use account::AccountIds;
+pub(crate) use budget::cut;
 pub use deadline::{Deadline, OnDeadline};
 pub use deviation::Deviation;
 pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};

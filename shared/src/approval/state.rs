@@ -184,6 +184,9 @@ pub struct Approval {
     /// Until when it waits for people.
     #[serde(rename = "dl", default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Deadline>,
+    /// To how many bytes remarks and comments were cut, if they had to be.
+    #[serde(rename = "ct", default, skip_serializing_if = "Option::is_none")]
+    pub(super) texts_cut_to: Option<u32>,
     /// In which order all of it became known.
     #[serde(rename = "lg", default, skip_serializing_if = "Learned::is_empty")]
     pub learned: Learned,
@@ -206,8 +209,16 @@ impl Approval {
         if let Some(first) = stages.first_mut() {
             first.lease_until = Some(lease_until);
         }
-        let learned = Learned::default();
-        Self { submitted_at, applicant, stages, closed: None, withdrawal: None, deadline: None, learned }
+        Self {
+            submitted_at,
+            applicant,
+            stages,
+            closed: None,
+            withdrawal: None,
+            deadline: None,
+            texts_cut_to: None,
+            learned: Learned::default(),
+        }
     }
 
     /// An approval that is decided in the moment of its submit, by us and without any platform. `remark` says by what.
@@ -215,8 +226,7 @@ impl Approval {
     pub fn decided(submitted_at: i64, applicant: Person, approved: bool, remark: String) -> Self {
         let how = if approved { Closed::Approved } else { Closed::Rejected };
         let closed = Some(Closure { how, at: Some(submitted_at), by: None, remark: Some(remark) });
-        let (withdrawal, deadline, learned) = (None, None, Learned::default());
-        Self { submitted_at, applicant, stages: Vec::new(), closed, withdrawal, deadline, learned }
+        Self { closed, ..Self::new(submitted_at, applicant, Vec::new(), submitted_at) }
     }
 
     /// Applies what happened to a stage's instance. Returns whether anything is new; if not, nothing need be written.
@@ -228,7 +238,8 @@ impl Approval {
         let Some(found) = self.stages.get_mut(stage) else { return false };
         let before = (found.facts.clone(), self.closed.clone());
         found.facts.join(event);
-        let facts_changed = found.facts != before.0;
+        self.fit();
+        let facts_changed = self.stages.get(stage).is_some_and(|found| found.facts != before.0);
         self.settle();
         let changed = facts_changed || self.closed != before.1;
         if changed {
@@ -441,6 +452,10 @@ impl Stage {
     #[must_use]
     pub const fn may_be_there(&self) -> bool {
         self.lease_until.is_some() && !self.unsent
+    }
+
+    pub(super) fn has_left_out(&self) -> bool {
+        self.facts.left_out
     }
 
     pub(super) fn verdict(&self) -> Verdict {

@@ -1,5 +1,7 @@
 //! An approval as the public contract shows it, in answers and in deliveries.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -55,6 +57,9 @@ pub struct Document {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
+    /// What is not all there, because it was too long: `remarks` are cut, `tasks` or lines of the `history` are left out.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub shortened: BTreeSet<&'static str>,
     /// The stages, in order.
     pub stages: Vec<Stage>,
     /// What happened, in the order in which it became known.
@@ -192,6 +197,8 @@ impl From<&Record> for Document {
             nodes: seen.nodes.into_iter().map(Node::from).collect(),
             left_out: stage.left_out.clone(),
         });
+        let (cut, left_out) = (record.state.has_cut_texts(), record.state.has_left_out());
+        let shortened = [("remarks", cut), ("tasks", left_out)].into_iter().filter(|(_, is_so)| *is_so);
         Self {
             id: record.id.to_string(),
             status: view.status,
@@ -208,6 +215,7 @@ impl From<&Record> for Document {
             deadline: record.state.deadline.map(DeadlineView::from),
             withdrawing: record.state.withdrawal.is_some(),
             failure: record.failure.as_ref().map(FailureView::from),
+            shortened: shortened.map(|(what, _)| what).collect(),
             stages: stages.collect(),
             history: view.history.into_iter().map(Entry::from).collect(),
         }

@@ -2,7 +2,9 @@
 
 pub mod document;
 pub mod events;
+mod fit;
 pub mod schedule;
 
 pub use document::{Document, from_rfc3339, rfc3339};
 pub use events::{EventType, Told, told};
+pub use fit::{MAX_BODY, within};

@@ -11,6 +11,9 @@ use crate::store::approvals::Record;
 use crate::store::references::Reference;
 use crate::store::{Error, keys};
 
+/// Most bytes of a callback that is kept until its instance is known: it is one item of the table.
+const MAX_PARKED: usize = 350 * 1024;
+
 /// What became of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
@@ -56,8 +59,11 @@ pub async fn receive(
 
 async fn park(app: &App, connection: &ConnectionId, notice: &Notice) -> Result<(), Error> {
     let text = serde_json::to_vec(&notice.events).unwrap_or_default();
+    // Too long to be kept: then the instance is read once it is known.
+    let wanted = [Event::ReadWanted { at: app.world.now() }];
+    let events = if text.len() > MAX_PARKED { &wanted[..] } else { &notice.events };
     let name: String = Sha256::digest(&text).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    app.store.park(connection, &notice.instance, &name, &notice.events, app.world.now()).await
+    app.store.park(connection, &notice.instance, &name, events, app.world.now()).await
 }
 
 async fn applied(app: &App, reference: &Reference, notice: &Notice) -> Result<Received, Error> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Format, News, Outgoing, Receiver, Unsendable};
 use crate::clock::World;
 use crate::delivery::events::DecidedNode;
-use crate::delivery::{Document, EventType, rfc3339};
+use crate::delivery::{Document, EventType, MAX_BODY, rfc3339, within};
 use crate::providers::Field;
 use crate::providers::outbound::Request;
 
@@ -14,12 +14,12 @@ use crate::providers::outbound::Request;
 pub struct Native;
 
 #[derive(Serialize)]
-struct Payload {
+struct Payload<'a> {
     r#type: EventType,
     timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<DecidedNode>,
-    data: Document,
+    data: &'a Document,
 }
 
 impl Format for Native {
@@ -39,8 +39,10 @@ impl Format for Native {
     fn tell(&self, news: &News<'_>) -> Option<String> {
         let told = news.told;
         let data = Document::from(news.record);
-        let payload = Payload { r#type: told.event, timestamp: rfc3339(told.at), node: told.node, data };
-        serde_json::to_string(&payload).ok()
+        let (r#type, node) = (told.event, told.node);
+        within(data, MAX_BODY, |data| {
+            serde_json::to_string(&Payload { r#type, timestamp: rfc3339(told.at), node, data }).ok()
+        })
     }
 
     /// Signed with every secret that is valid now; the signatures are separated by spaces.
