@@ -6,9 +6,10 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use countersign::approval::Mode;
 use countersign::config::Connection;
 use countersign::engine::sweep::sweep;
-use countersign_tests::desk::{Desk, make};
+use countersign_tests::desk::{Desk, instance_event, make};
 use serde_json::{Value, json};
 
 /// How the played platform answers a start.
@@ -205,4 +206,49 @@ async fn what_never_reached_the_platform_is_withdrawn_at_once() {
     let path = format!("/v1/approvals/{}/withdraw", approval["id"].as_str().unwrap());
     let answer = desk.client.call("POST", &path, &json!({})).await;
     assert_eq!((answer.status, &answer.json["status"]), (200, &json!("withdrawn")), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn what_is_submitted_again_after_a_crash_follows_one_plan() {
+    let (desk, played) = (Desk::new().await, Played::default());
+    let stage = json!({"connection": desk.connection, "nodes": [
+        {"name": "Owner", "mode": "any", "approvers": [{"account": "manager4220"}]}]});
+    let flow = make(&desk.client, "/v1/flows", &json!({"name": "One", "stages": [stage]})).await;
+    let body = json!({"title": "Read access", "applicant": {"account": "0123456789"}, "flow": flow});
+    let headers = [("content-type", "application/json"), ("idempotency-key", "k")];
+    let submit = async || {
+        let answer = desk.client.send("POST", "/v1/approvals", &headers, body.to_string()).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        answer.json["id"].as_str().unwrap().parse::<countersign::ids::ApprovalId>().unwrap()
+    };
+    let id = submit().await;
+    // The process stopped between the request and the state; meanwhile the flow has got a second stage.
+    desk.app.store.delete_item(&countersign::store::keys::approval(&id)).await.unwrap();
+    let two = json!({"stages": [stage, stage]});
+    let changed = desk.client.call("PATCH", &format!("/v1/flows/{flow}"), &two).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    assert_eq!(submit().await, id);
+    let planned = desk.app.store.approval(&id).await.unwrap().state.stages;
+    let applicants: Vec<Option<&str>> = planned.iter().map(|stage| stage.applicant.as_deref()).collect();
+    assert_eq!(applicants, [Some("0123456789"); 2], "each stage can be started");
+    lead_to(&desk, &played.listen().await).await;
+    later(&desk, 2_500).await;
+    assert_eq!(played.seen().0, 1);
+}
+
+#[tokio::test]
+async fn a_next_stage_is_due_by_the_write_that_makes_it_its_turn() {
+    let desk = Desk::new().await;
+    let mut record = desk.running("inst-1", &[("Owner", Mode::Any, &["manager4220"])]).await;
+    let mut second = record.state.stages[0].clone();
+    (second.instance, second.facts) = (None, countersign::approval::Facts::default());
+    record.state.stages.push(second);
+    record.due_at = Some(desk.app.world.now() + 12 * 3_600_000);
+    desk.app.store.update_approval(&mut record).await.unwrap();
+    // Nobody is woken by the change.
+    let answer = desk.push(&instance_event("inst-1", "finish", Some("agree"))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let after = desk.app.store.approval(&record.id).await.unwrap();
+    assert_eq!(after.state.stage_to_start(), Some(1));
+    assert!(after.due_at.unwrap() <= desk.app.world.now() + 60_000, "{:?}", after.due_at);
 }

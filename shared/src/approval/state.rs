@@ -88,6 +88,12 @@ pub struct Stage {
     /// The nodes, in order.
     #[serde(rename = "ns")]
     pub nodes: Vec<Node>,
+    /// The applicant's account on the connection, where the platform needs one. (Approvals from before have it in their request.)
+    #[serde(rename = "aa", default, skip_serializing_if = "Option::is_none")]
+    pub applicant: Option<String>,
+    /// The customer's template, where the flow names one. (As above.)
+    #[serde(rename = "tp", default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// Names of nodes that would have asked nobody but the applicant, and are left out.
     #[serde(rename = "lo", default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
@@ -352,6 +358,16 @@ impl Approval {
         true
     }
 
+    /// Drops a withdrawal that cannot come true. One that was asked for since, as a forced one, stays: `acted_on` is the one that
+    /// the platform refused. `false` when there is nothing to drop.
+    pub fn drop_withdrawal(&mut self, acted_on: Option<&Withdrawal>) -> bool {
+        let drops = self.withdrawal.is_some() && self.withdrawal.as_ref() == acted_on;
+        if drops {
+            self.withdrawal = None;
+        }
+        drops
+    }
+
     /// Ends an approval whose withdrawal was asked for; `note` says what the platform would not do. `false` when it has ended.
     pub fn end_withdrawn(&mut self, at: i64, note: Option<&str>) -> bool {
         let (by, reason) = self.withdrawal.clone().map_or((None, None), |asked| (Some(asked.by), asked.reason));
@@ -438,6 +454,8 @@ impl Stage {
             decided_by,
             account_ids: AccountIds::default(),
             nodes,
+            applicant: None,
+            template: None,
             left_out: Vec::new(),
             own_definition: false,
             instance: None,

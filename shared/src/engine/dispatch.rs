@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::deliver::{Target, create, first_attempts, wake};
-use super::due::read_soon;
+use super::due::{next_look, read_soon};
 use super::start::start_stage;
 use super::transition::transition;
 use super::withdraw::{self, Patience};
@@ -188,7 +188,8 @@ pub async fn read(app: &App, record: &Record, stage: usize, wanted: bool) -> Res
         Err(error) => return Err(error.into()),
     };
     let Some(provider) = providers::by_kind(&connection.kind) else { return Ok(Reading::NotAsked) };
-    if !app.pace(&connection, app.world.now()).await?.reads(wanted) {
+    let pace = app.pace(&connection, app.world.now()).await?;
+    if !pace.reads(wanted) {
         return Ok(Reading::NotAsked);
     }
     let account = app.account(&connection).await?;
@@ -197,7 +198,13 @@ pub async fn read(app: &App, record: &Record, stage: usize, wanted: bool) -> Res
             let done = found.facts.read_wanted.map(|at| Event::ReadDone { at });
             let learned = |record: &mut Record| {
                 let events = std::iter::once(snapshot.clone()).chain(done.clone());
-                events.fold(false, |changed, event| record.state.apply(stage, event) | changed)
+                let was_wanted = record.state.stage_to_read().is_some();
+                let changed = events.fold(false, |changed, event| record.state.apply(stage, event) | changed);
+                if changed && was_wanted && record.state.stage_to_read().is_none() {
+                    // It is read: the next reading is an ordinary one.
+                    record.due_at = next_look(&record.state, app.world.now(), pace);
+                }
+                changed
             };
             transition(app, &record.id, learned).await?;
             Ok(Reading::Merged)

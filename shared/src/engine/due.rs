@@ -43,6 +43,41 @@ pub fn next_look(state: &Approval, now: i64, pace: Pace) -> Option<i64> {
     Some(state.deadline_to_come().map_or(own, |deadline| own.min(deadline)))
 }
 
+/// What an approval owes to a platform while nobody is at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Owed {
+    /// The stage that is to be started.
+    start: Option<usize>,
+    /// The stage whose instance is to be read.
+    reading: Option<usize>,
+    /// The stage whose instance is to be taken back.
+    taking_back: Option<usize>,
+}
+
+impl Owed {
+    /// What a state owes.
+    pub(super) fn of(state: &Approval) -> Self {
+        let start = state.stage_to_start().filter(|stage| state.stages[*stage].lease_until.is_none());
+        let ends = state.closed.is_none() && (state.withdrawal.is_some() || state.ending().is_some());
+        let current = state.current_stage().filter(|stage| ends && state.stages[*stage].instance.is_some());
+        Self { start, reading: state.stage_to_read(), taking_back: current }
+    }
+
+    /// Makes a record due soon where it owes something that it did not owe before: `self` is what it owed. Dispatch mostly deals
+    /// with it at once; where it does not, the sweep does, and not only at the next reading.
+    pub(super) fn make_due(self, record: &mut Record, now: i64) {
+        let after = Self::of(&record.state);
+        let is_new = |after: Option<usize>, before: Option<usize>| after.is_some() && after != before;
+        if is_new(after.start, self.start)
+            || is_new(after.reading, self.reading)
+            || is_new(after.taking_back, self.taking_back)
+        {
+            let at = now + WANTED_AFTER;
+            record.due_at = Some(record.due_at.map_or(at, |due| due.min(at)));
+        }
+    }
+}
+
 /// After the end only a reading is due that an event asked for and that failed so far: it tells what was said. It is given up a day
 /// after the event.
 fn late_reading(state: &Approval, now: i64) -> Option<i64> {
@@ -84,6 +119,7 @@ pub(super) fn read_soon(record: &mut Record, now: i64, waited: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::approval::{
         Closed, Closure, Deadline, DecidedBy, Event, Mode, Node, OnDeadline, Outcome, Person, Stage, Withdrawal,
@@ -198,6 +234,49 @@ mod tests {
         state.pass_deadline(AT + HOUR);
         assert_eq!(look(&state, AT + HOUR), AT + HOUR + 16_000);
         assert_eq!(look(&state, AT + HOUR + 3 * MINUTE), AT + HOUR + 6 * MINUTE);
+    }
+
+    fn record(state: Approval, due_at: i64) -> Record {
+        Record {
+            id: "apr_1".parse().unwrap(),
+            org: "org_1".parse().unwrap(),
+            source: "src_1".parse().unwrap(),
+            workspace: None,
+            flow: None,
+            title: "t".into(),
+            updated_at: AT,
+            due_at: Some(due_at),
+            rule: None,
+            failure: None,
+            version: 1,
+            state,
+        }
+    }
+
+    #[test]
+    fn the_write_that_owes_something_makes_it_due() {
+        let changes: [fn(&mut Approval); 4] = [
+            |state| _ = state.apply(0, Event::Finished { outcome: Outcome::Approved, at: AT }),
+            |state| _ = state.apply(0, Event::ReadWanted { at: AT }),
+            |state| {
+                let by = Person::default();
+                _ = state.ask_withdrawal(Withdrawal { at: AT, by, reason: None, force: false });
+            },
+            |state| _ = state.pass_deadline(AT + HOUR),
+        ];
+        for change in changes {
+            let mut state = running();
+            state.deadline = Some(Deadline::new(AT + HOUR, OnDeadline::Expire));
+            let mut record = record(state, AT + 12 * HOUR);
+            let owed = Owed::of(&record.state);
+            change(&mut record.state);
+            owed.make_due(&mut record, AT + HOUR);
+            assert_eq!(record.due_at, Some(AT + HOUR + MINUTE), "{:?}", record.state);
+            // What is owed already keeps the time that it was put off to.
+            record.due_at = Some(AT + 9 * HOUR);
+            Owed::of(&record.state).make_due(&mut record, AT + 2 * HOUR);
+            assert_eq!(record.due_at, Some(AT + 9 * HOUR));
+        }
     }
 
     #[test]

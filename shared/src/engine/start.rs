@@ -240,7 +240,8 @@ fn plan(record: &Record, stage: usize, request: &Request) -> Start {
     let Approval { applicant, stages, submitted_at, .. } = &record.state;
     let accounts =
         |node: &crate::approval::Node| node.approvers.iter().filter_map(|person| person.account.clone()).collect();
-    let nodes = stages[stage].nodes.iter();
+    let planned = &stages[stage];
+    let nodes = planned.nodes.iter();
     let mut details = request.contact.clone();
     details.name = details.name.or_else(|| applicant.name.clone());
     Start {
@@ -249,7 +250,7 @@ fn plan(record: &Record, stage: usize, request: &Request) -> Start {
         submitted_at: *submitted_at,
         title: record.title.clone(),
         reason: request.reason.clone(),
-        applicant: request.applicant_accounts.get(stage).cloned().flatten(),
+        applicant: planned.applicant.clone().or_else(|| request.applicant_accounts.get(stage).cloned().flatten()),
         applicant_details: details,
         fields: request.fields.clone(),
         resource: request.resource.clone(),
@@ -258,7 +259,7 @@ fn plan(record: &Record, stage: usize, request: &Request) -> Start {
         nodes: nodes
             .map(|node| NodePlan { name: node.name.clone(), mode: node.mode, approvers: accounts(node) })
             .collect(),
-        template: request.templates.get(stage).cloned().flatten(),
+        template: planned.template.clone().or_else(|| request.templates.get(stage).cloned().flatten()),
     }
 }
 

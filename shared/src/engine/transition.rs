@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::due::Owed;
 use crate::http::App;
 use crate::ids::ApprovalId;
 use crate::store::approvals::{Lost, Record};
@@ -24,7 +25,8 @@ pub struct Transition {
     pub changed: bool,
 }
 
-/// Reads an approval and changes it with `change`, which says whether there is anything to write. Of two transitions at the
+/// Reads an approval and changes it with `change`, which says whether there is anything to write. What the change makes the approval
+/// owe to a platform is made due by the same write, so that it is not lost with whoever is woken by it. Of two transitions at the
 /// same time one is written first, and the other is worked out again on what that left.
 ///
 /// # Errors
@@ -48,11 +50,13 @@ pub async fn continue_from(
     mut change: impl FnMut(&mut Record) -> bool,
 ) -> Result<Transition, Error> {
     for attempt in 0..MOST_TRIES {
-        let before = record.updated_at;
+        let (before, owed) = (record.updated_at, Owed::of(&record.state));
         if !change(&mut record) {
             return Ok(Transition { record, changed: false });
         }
-        record.updated_at = app.world.now().max(before);
+        let now = app.world.now();
+        record.updated_at = now.max(before);
+        owed.make_due(&mut record, now);
         match write(&app.store, &mut record).await {
             Ok(()) => return Ok(Transition { record, changed: true }),
             Err(Lost::Failed(error)) => return Err(error),

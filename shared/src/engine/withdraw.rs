@@ -134,8 +134,13 @@ pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(
         return Err(providers::Error::Unsupported { platform, what }.into());
     };
     let account = app.account(&connection).await?;
-    let accounts = app.store.request(&record.id).await?.request.applicant_accounts;
-    let applicant = accounts.get(current).cloned().flatten().unwrap_or_default();
+    let applicant = match &stage.applicant {
+        Some(applicant) => applicant.clone(),
+        None => {
+            let accounts = app.store.request(&record.id).await?.request.applicant_accounts;
+            accounts.get(current).cloned().flatten().unwrap_or_default()
+        }
+    };
     let line = app.line(&account.connection);
     Ok(provider.cancel(&account, instance, &applicant, reason, &line.calls()).await?)
 }
@@ -155,8 +160,9 @@ async fn close(app: &App, record: Record, note: Option<String>) -> Result<Outcom
 
 /// The wish is dropped where it cannot come true, so that nobody waits for it.
 async fn refuse(app: &App, record: Record, error: providers::Error) -> Result<Outcome, Error> {
+    let acted_on = record.state.withdrawal.clone();
     let Transition { record, .. } =
-        continue_from(app, record, |record| record.state.withdrawal.take().is_some()).await?;
+        continue_from(app, record, |record| record.state.drop_withdrawal(acted_on.as_ref())).await?;
     Ok(if record.state.closed.is_some() {
         Outcome::Ended(Box::new(record))
     } else {

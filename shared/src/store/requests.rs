@@ -30,10 +30,10 @@ pub struct Request {
     /// End of what is asked for (milliseconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<i64>,
-    /// The applicant's account on each stage's connection.
+    /// The applicant's account on each stage's connection, of approvals from before the stages held it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applicant_accounts: Vec<Option<String>>,
-    /// The customer's template on each stage's connection, where the flow names one.
+    /// The customer's template on each stage's connection; as above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<Option<String>>,
     /// What the source's format needs of the request to tell of its decision, as the source's own id of it.

@@ -483,3 +483,16 @@ fn what_comes_after_the_end_stands_behind_it_and_says_so() {
     approved.apply(0, Event::Commented(Comment { at: AT + 900_000, account: "b".into(), text: "thanks".into() }));
     assert_eq!(lines(&approved)[1], (Action::Commented, 900_000, true));
 }
+
+#[test]
+fn a_refusal_drops_the_withdrawal_that_was_acted_on_and_no_other() {
+    let mut approval = with(&[(Mode::Any, &["u1"])]);
+    let asked = |force| Withdrawal { at: AT, by: Person::default(), reason: None, force };
+    approval.ask_withdrawal(asked(false));
+    let acted_on = approval.withdrawal.clone();
+    assert!(approval.ask_withdrawal(asked(true)), "somebody insists");
+    assert!(!approval.drop_withdrawal(acted_on.as_ref()));
+    assert!(approval.withdrawal.as_ref().is_some_and(|asked| asked.force));
+    let acted_on = approval.withdrawal.clone();
+    assert!(approval.drop_withdrawal(acted_on.as_ref()) && approval.withdrawal.is_none());
+}

@@ -121,9 +121,12 @@ impl<'a> Submission<'a> {
             return Ok(known);
         }
         let (mut record, request) = self.resolve().await?;
-        let stored = StoredRequest { body_hash: self.body_hash.clone(), request };
+        let mut stored = StoredRequest { body_hash: self.body_hash.clone(), request };
         if let Some(earlier) = self.app.store.create_request(&self.id, &stored).await? {
+            // Its writer died before the state was written, or is about to write it. What it stored is what counts; the plan is
+            // whole in the state, whoever writes that.
             self.check_same(&earlier)?;
+            stored = earlier;
         }
         match self.app.store.create_approval(&mut record).await {
             Ok(()) => {}
@@ -237,8 +240,8 @@ impl<'a> Submission<'a> {
             resource: body.resource.clone(),
             starts_at: body.starts_at(),
             ends_at: body.ends_at(),
-            applicant_accounts: plan.applicant_accounts,
-            templates: plan.templates,
+            applicant_accounts: Vec::new(),
+            templates: Vec::new(),
             origin: self.origin.clone(),
         };
         Ok((record, request))

@@ -12,12 +12,10 @@ use super::body::{Applicant, Body};
 use super::nodes::{Identity, Wanted, WantedStage, Wrong, resolve};
 use super::people::{Missing, People, Platform};
 
-/// The stages, and the applicant's account and the customer's template on each; nothing where a rule has decided.
+/// The stages; none where a rule has decided.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) stages: Vec<Stage>,
-    pub(super) applicant_accounts: Vec<Option<String>>,
-    pub(super) templates: Vec<Option<String>>,
 }
 
 /// Resolves a flow for a request. Everybody who cannot be found is named at once.
@@ -31,7 +29,7 @@ pub(super) async fn plan(
     check_limits(flow, body)?;
     let mut wrong = Wrong::default();
     let mut identity = Identity::new(member);
-    let mut plan = Plan { stages: Vec::new(), applicant_accounts: Vec::new(), templates: Vec::new() };
+    let mut plan = Plan { stages: Vec::new() };
     for (index, stage) in flow.stages.iter().enumerate() {
         let connection = connection(people.app, people.org, stage.connection.as_str()).await?;
         let platform = Platform::open(people.app, connection).await?;
@@ -41,12 +39,13 @@ pub(super) async fn plan(
         }
         // An account that the request names is one of the platform on which it starts.
         let named = flow.stages.first().is_some_and(|first| first.connection == stage.connection);
+        let mut account = None;
         match people.starter(&platform, applicant, member, named).await {
             Ok(starter) => {
                 if let Some(account) = starter.account.clone().filter(|_| starter.is_own) {
                     identity.add(&stage.connection, account);
                 }
-                plan.applicant_accounts.push(starter.account);
+                account = starter.account;
             }
             Err(Missing::Problem(problem)) => return Err(problem),
             Err(Missing::Nobody(detail) | Missing::Field(detail) | Missing::TooMany(detail)) => {
@@ -59,8 +58,8 @@ pub(super) async fn plan(
         planned.account_ids = platform.provider.account_ids();
         planned.left_out = left_out;
         planned.own_definition = stage.template.is_some();
+        (planned.applicant, planned.template) = (account, stage.template.clone());
         plan.stages.push(planned);
-        plan.templates.push(stage.template.clone());
     }
     wrong.into_result()?;
     Ok(plan)
