@@ -14,7 +14,7 @@ async fn usage(local: &Local) -> Value {
 /// Adds calls as another process would.
 async fn spend(local: &Local, calls: u64, exhausted: bool) {
     let (now, connection) = (local.app.world.now(), local.connection().await);
-    let more = Usage { calls, exhausted };
+    let more = Usage { calls, exhausted_at: exhausted.then_some(now) };
     local.app.store.add_usage(&connection, &Month::at(now).name, more, now).await.unwrap();
 }
 
@@ -103,21 +103,49 @@ async fn a_quota_that_is_nearly_spent_leaves_ordinary_readings_out() {
     assert_eq!(local.approval(&approval).await["status"], "pending", "nothing was read");
 }
 
+/// How long readings rest once the platform has said that the quota is spent, and over how long they are spread then (milliseconds).
+const REST: std::ops::Range<i64> = 3_600_000..3_600_000 + 1_800_000;
+
 #[tokio::test]
-async fn a_spent_quota_ends_readings_until_the_month_does() {
+async fn a_spent_quota_ends_readings_for_an_hour_and_one_that_is_answered_ends_that() {
     let local = Local::start().await;
     let approval = silent(&local).await;
-    spend(&local, 0, true).await;
-    local.clock.advance(61_000);
-    looked_at(&local, &approval).await;
     local.clock.advance(601_000);
+    let spent_at = local.app.world.now();
+    spend(&local, 0, true).await;
     let due = looked_at(&local, &approval).await;
-    let month = Month::at(local.app.world.now());
-    assert!((month.ends_at..month.ends_at + 1_800_000).contains(&due), "{due} {}", month.ends_at);
+    assert!(REST.contains(&(due - spent_at)), "{}", due - spent_at);
     assert_eq!(local.approval(&approval).await["status"], "pending");
     assert_eq!(usage(&local).await["exhausted"], json!(true));
+    // The month's quota was raised on the platform, or its refusal was a mistake.
     local.clock.advance(due + 1_000 - local.app.world.now());
     local.wait_for(&approval, "approved").await;
+    assert_eq!(usage(&local).await["exhausted"], json!(false));
+}
+
+#[tokio::test]
+async fn a_start_that_is_answered_a_new_quota_and_a_good_test_end_it_at_once() {
+    let local = Local::start().await;
+    let path = format!("/v1/connections/{}", local.connection().await);
+    spend(&local, 0, true).await;
+    local.pending(&request()).await;
+    eventually("the start is answered", async || {
+        let now = usage(&local).await;
+        if now["exhausted"] == json!(false) { Ok(()) } else { Err(now.to_string()) }
+    })
+    .await;
+    spend(&local, 0, true).await;
+    local.call("PATCH", &path, &json!({"name": "Renamed"})).await;
+    assert_eq!(usage(&local).await["exhausted"], json!(true), "that says nothing of the quota");
+    local.call("PATCH", &path, &json!({"monthly_quota": 200_000})).await;
+    assert_eq!(usage(&local).await["exhausted"], json!(false));
+    spend(&local, 0, true).await;
+    local.faults(&json!({"quota": true})).await;
+    local.call("POST", &format!("{path}/test"), &json!({})).await;
+    assert_eq!(usage(&local).await["exhausted"], json!(true), "a bad test ends nothing");
+    local.mend().await;
+    local.call("POST", &format!("{path}/test"), &json!({})).await;
+    assert_eq!(usage(&local).await["exhausted"], json!(false));
 }
 
 #[tokio::test]

@@ -168,6 +168,9 @@ async fn update_connection(
     let key = connection.key();
     seal(&app, &key, &mut connection.secrets, &secrets).await?;
     let version = replace(&app, &found.value, &connection, found.version, provider, &if_match).await?;
+    if connection.monthly_quota != found.value.monthly_quota {
+        app.end_exhausted(id.as_str()).await;
+    }
     Ok(Tagged { version, body: view(&connection, provider, &app.settings) })
 }
 

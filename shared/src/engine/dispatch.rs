@@ -53,7 +53,7 @@ impl Change {
 /// when it is tried next.
 pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
     deliver(app, change).await?;
-    count_starts(app, change);
+    count_starts(app, change).await;
     let Change { new, .. } = change;
     let waiting = new.state.stage_to_start();
     if waiting.is_some_and(|stage| new.state.stages[stage].lease_until.is_none()) {
@@ -74,7 +74,7 @@ pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
 }
 
 /// A stage that has got its instance cost a call: whoever made it has not counted it.
-fn count_starts(app: &App, change: &Change) {
+async fn count_starts(app: &App, change: &Change) {
     let had = |index: usize| {
         let old = change.old.as_ref().and_then(|old| old.state.stages.get(index));
         old.is_some_and(|stage| stage.instance.is_some())
@@ -82,6 +82,7 @@ fn count_starts(app: &App, change: &Change) {
     let stages = change.new.state.stages.iter().enumerate();
     for (_, stage) in stages.filter(|(index, stage)| stage.instance.is_some() && !had(*index)) {
         app.count_call(&stage.connection);
+        app.note_answered(&stage.connection).await;
     }
 }
 
@@ -195,6 +196,7 @@ pub async fn read(app: &App, record: &Record, stage: usize, wanted: bool) -> Res
     let account = app.account(&connection).await?;
     match provider.fetch(&account, &instance, &app.line(&account.connection).calls()).await {
         Ok(snapshot) => {
+            app.note_answered(&account.connection).await;
             let done = found.facts.read_wanted.map(|at| Event::ReadDone { at });
             let learned = |record: &mut Record| {
                 let events = std::iter::once(snapshot.clone()).chain(done.clone());

@@ -20,6 +20,8 @@ const BATCH: u64 = 20;
 const AT_LEAST_EVERY: i64 = 60_000;
 /// How long what the table says is believed, in milliseconds.
 const BELIEVED: i64 = 60_000;
+/// After so long (milliseconds) a quota that was said to be spent is tried again: calls may have been bought.
+const PROBE_AFTER: i64 = 60 * 60 * 1000;
 /// Most connections whose use is remembered.
 const MOST: usize = 1_000;
 
@@ -114,7 +116,7 @@ impl App {
             if calls == 0 {
                 continue;
             }
-            let more = Usage { calls, exhausted: false };
+            let more = Usage { calls, exhausted_at: None };
             if let Err(error) = self.store.add_usage(&connection, &Month::at(now).name, more, now).await {
                 tracing::warn!(connection.id = connection, calls, %error, "calls could not be counted");
                 self.tallies.counter(&connection).fetch_add(calls, Ordering::Relaxed);
@@ -137,32 +139,56 @@ impl App {
     /// # Errors
     /// The table's own.
     pub(super) async fn pace(&self, connection: &Connection, now: i64) -> Result<Pace, Error> {
-        let (id, month) = (connection.id.as_str(), Month::at(now));
-        let usage = match self.tallies.known(id, &month.name, now) {
-            Some(usage) => usage,
-            None => {
-                let usage = self.usage(id, now).await?;
-                self.tallies.keep(id, &month.name, now, usage);
-                usage
-            }
-        };
-        if usage.exhausted {
-            return Ok(Pace::Stopped { until: month.ends_at });
+        let usage = self.known_usage(connection.id.as_str(), now).await?;
+        match usage.exhausted_at.map(|at| at + PROBE_AFTER) {
+            Some(until) if until > now => Ok(Pace::Stopped { until: until.min(Month::at(now).ends_at) }),
+            _ => Ok(Pace::of(usage.calls, connection.quota())),
         }
-        Ok(Pace::of(usage.calls, connection.quota()))
     }
 
-    /// Remembers that a platform has said that the quota is spent: nothing is read until the month ends.
+    /// What a connection has used, as this process has read it lately.
+    async fn known_usage(&self, id: &str, now: i64) -> Result<Usage, Error> {
+        let month = Month::at(now);
+        if let Some(usage) = self.tallies.known(id, &month.name, now) {
+            return Ok(usage);
+        }
+        let usage = self.usage(id, now).await?;
+        self.tallies.keep(id, &month.name, now, usage);
+        Ok(usage)
+    }
+
+    /// Takes in that a platform has answered a call of a connection that its quota counts: a quota that was said to be spent is not.
+    pub(super) async fn note_answered(&self, connection: &str) {
+        match self.known_usage(connection, self.world.now()).await {
+            Ok(Usage { exhausted_at: Some(_), .. }) => self.end_exhausted(connection).await,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(connection.id = connection, %error, "the use of the quota could not be read"),
+        }
+    }
+
+    /// Forgets that a connection's quota was said to be spent: something has changed, or shown that it is not. Other processes know it
+    /// within a minute.
+    pub async fn end_exhausted(&self, connection: &str) {
+        let month = Month::at(self.world.now()).name;
+        if let Err(error) = self.store.end_exhausted(connection, &month).await {
+            tracing::warn!(connection.id = connection, %error, "that a quota is not spent could not be stored");
+        }
+        self.tallies.lock().known.remove(connection);
+    }
+
+    /// Remembers that a platform has said that the quota is spent: nothing is read for an hour, or until the month ends or a call is
+    /// answered.
     pub(super) async fn note_exhausted(&self, connection: &str, error: &providers::Error) {
         if !matches!(error, providers::Error::QuotaExhausted { .. }) {
             return;
         }
-        let (now, spent) = (self.world.now(), Usage { calls: 0, exhausted: true });
+        let now = self.world.now();
+        let spent = Usage { calls: 0, exhausted_at: Some(now) };
         let month = Month::at(now).name;
         tracing::warn!(
             connection.id = connection,
             month,
-            "the platform's quota is spent; nothing is read until the month ends"
+            "the platform's quota is spent; nothing is read until a call is answered, for an hour at most"
         );
         if let Err(error) = self.store.add_usage(connection, &month, spent, now).await {
             tracing::warn!(connection.id = connection, %error, "that a quota is spent could not be stored");
@@ -193,7 +219,7 @@ mod tests {
     #[test]
     fn what_the_table_said_is_believed_for_a_while_and_within_the_month() {
         let tallies = Tallies::default();
-        let usage = Usage { calls: 7, exhausted: false };
+        let usage = Usage { calls: 7, exhausted_at: None };
         tallies.keep("con_1", "2026-11", 1_000, usage);
         assert_eq!(tallies.known("con_1", "2026-11", 1_000 + BELIEVED - 1), Some(usage));
         assert_eq!(tallies.known("con_1", "2026-11", 1_000 + BELIEVED), None);

@@ -142,7 +142,9 @@ pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(
         }
     };
     let line = app.line(&account.connection);
-    Ok(provider.cancel(&account, instance, &applicant, reason, &line.calls()).await?)
+    provider.cancel(&account, instance, &applicant, reason, &line.calls()).await?;
+    app.note_answered(&account.connection).await;
+    Ok(())
 }
 
 async fn close(app: &App, record: Record, note: Option<String>) -> Result<Outcome, Error> {

@@ -1,5 +1,7 @@
 //! How many calls to its platform a connection has made in a month.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::schema::{TTL, TYPE};
@@ -15,17 +17,16 @@ const KEPT: i64 = 400 * 24 * 60 * 60 * 1000;
 pub struct Usage {
     /// Calls.
     pub calls: u64,
-    /// Whether the platform has said that the quota is spent.
-    pub exhausted: bool,
+    /// When the platform last said that the quota is spent (milliseconds), if nothing has shown since that it is not.
+    pub exhausted_at: Option<i64>,
 }
 
 impl Store {
-    /// Adds to what a connection has used in a month; once `exhausted`, it stays so. Many may add at the same time.
+    /// Adds to what a connection has used in a month; where it is exhausted, the latest time stays until [`Store::end_exhausted`]. Many may add at the same time.
     ///
     /// # Errors
     /// The table's own.
     pub async fn add_usage(&self, connection: &str, month: &str, more: Usage, now: i64) -> Result<(), Error> {
-        let key = keys::usage(connection, month);
         let number = |number: String| AttributeValue::N(number);
         let mut values = Item::from([
             (":n".to_owned(), number(more.calls.to_string())),
@@ -33,18 +34,31 @@ impl Store {
             (":k".to_owned(), AttributeValue::S("usage".to_owned())),
         ]);
         let mut change = format!("ADD {CALLS} :n SET #t = :t, #k = :k");
-        if more.exhausted {
+        if let Some(at) = more.exhausted_at {
             change = format!("{change}, {EXHAUSTED} = :e");
-            values.insert(":e".to_owned(), AttributeValue::Bool(true));
+            values.insert(":e".to_owned(), number(at.to_string()));
         }
+        self.change_usage(connection, month, &change, values).await
+    }
+
+    /// Forgets that a connection's quota was said to be spent in a month.
+    ///
+    /// # Errors
+    /// The table's own.
+    pub async fn end_exhausted(&self, connection: &str, month: &str) -> Result<(), Error> {
+        let values = Item::from([(":k".to_owned(), AttributeValue::S("usage".to_owned()))]);
+        self.change_usage(connection, month, &format!("SET #k = :k REMOVE {EXHAUSTED}"), values).await
+    }
+
+    async fn change_usage(&self, connection: &str, month: &str, change: &str, values: Item) -> Result<(), Error> {
+        let key = keys::usage(connection, month);
         let sent = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key.item()))
             .update_expression(change)
-            .expression_attribute_names("#t", TTL)
-            .expression_attribute_names("#k", TYPE)
+            .set_expression_attribute_names(Some(change_names(change)))
             .set_expression_attribute_values(Some(values))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -62,6 +76,14 @@ impl Store {
     pub async fn usage(&self, connection: &str, month: &str) -> Result<Usage, Error> {
         let item = self.get_item(&keys::usage(connection, month), Consistency::Eventual).await?.unwrap_or_default();
         let calls = item.get(CALLS).and_then(|calls| calls.as_n().ok()).and_then(|calls| calls.parse().ok());
-        Ok(Usage { calls: calls.unwrap_or_default(), exhausted: item.contains_key(EXHAUSTED) })
+        // Older items say only that it is, and not since when.
+        let since = |value: &AttributeValue| value.as_n().ok().and_then(|at| at.parse().ok()).unwrap_or(0);
+        Ok(Usage { calls: calls.unwrap_or_default(), exhausted_at: item.get(EXHAUSTED).map(since) })
     }
+}
+
+/// The names that a change uses: DynamoDB refuses others.
+fn change_names(change: &str) -> HashMap<String, String> {
+    let names = [("#t", TTL), ("#k", TYPE)].into_iter().filter(|(name, _)| change.contains(name));
+    names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned())).collect()
 }

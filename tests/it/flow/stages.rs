@@ -77,8 +77,12 @@ async fn a_second_stage_that_is_not_answered_goes_on_by_itself_and_one_that_is_r
     let late = local.pending(&body).await;
     local.act(instance(&late), OWNER, "approve", &Value::Null).await;
     eventually("the first notice", async || if oa.received().len() == 1 { Ok(()) } else { Err(String::new()) }).await;
-    local.clock.advance(3_000);
-    local.wait_until(&late, "the second stage", |now| statuses(now) == ["approved", "pending"]).await;
+    eventually("the second stage, once the answer is given up", async || {
+        local.clock.advance(61_000);
+        let now = local.approval(&late).await;
+        if statuses(&now) == ["approved", "pending"] { Ok(()) } else { Err(now.to_string()) }
+    })
+    .await;
     oa.answer_next(200, "false");
     let refused = local.pending(&body).await;
     local.act(instance(&refused), OWNER, "approve", &Value::Null).await;

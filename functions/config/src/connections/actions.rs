@@ -36,6 +36,9 @@ pub(super) async fn test(
     let checks = connection.provider()?.test_connection(&account, &line.calls()).await;
     app.flush_usage().await;
     let ok = checks.iter().all(|check| check.ok);
+    if ok {
+        app.end_exhausted(id.as_str()).await;
+    }
     Ok(axum::Json(json!({ "ok": ok, "checks": checks })))
 }
 
@@ -93,7 +96,7 @@ pub(super) async fn usage(
         "month": month.name,
         "calls": usage.calls,
         "quota": connection.quota(),
-        "exhausted": usage.exhausted,
+        "exhausted": usage.exhausted_at.is_some(),
         "resets_at": time(month.ends_at),
     })))
 }
