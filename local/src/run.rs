@@ -13,6 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use countersign::clock::World;
 use countersign::config::{Bootstrapped, Settings, bootstrap, key_file};
+use countersign::engine::caught;
 use countersign::engine::sweep::Sweeper;
 use countersign::http::{App, Problem, ok_router};
 use countersign::providers::outbound::{AddressPolicy, Outbound};
@@ -79,7 +80,7 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
     let server = tokio::spawn(server.into_future());
     let streams = dynamodb::streams(&aws, named);
     let reader = stream::Reader::new(app.clone(), streams, options.data_dir.join("stream.json"));
-    let mut helpers = vec![tokio::spawn(reader.run()), tokio::spawn(tick(app.clone()))];
+    let mut helpers = vec![tokio::spawn(reader.run()), tokio::spawn(ticks(app.clone()))];
     if let Some(sandbox) = &sandbox {
         seed::seed(&app, sandbox, &bootstrapped.org, &options.data_dir).await?;
         helpers.push(sandbox.resume());
@@ -152,7 +153,16 @@ async fn wait_until_ready(State(ready): State<Arc<AtomicBool>>, request: Request
     next.run(request).await
 }
 
-/// What the cloud does on a schedule.
+/// What the cloud does on a schedule. Like there, a run that panics is followed by the next.
+async fn ticks(app: App) {
+    loop {
+        if let Err(panicked) = caught(tick(app.clone())).await {
+            tracing::error!(%panicked, "a look at what is due panicked");
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
 async fn tick(app: App) {
     let mut sweeper = Sweeper::new(&app);
     loop {

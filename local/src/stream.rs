@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, Shard, ShardIteratorType};
-use countersign::engine::dispatch::Change;
+use countersign::engine::caught;
+use countersign::engine::dispatch::{Before, Change, dispatch};
 use countersign::http::App;
 use countersign::store::Item;
-use countersign_dispatch::{Numbered, run};
+use countersign_dispatch::{Failed, Numbered, run};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -23,6 +24,8 @@ const IDLE: Duration = Duration::from_millis(100);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Looks between two questions for new shards.
 const LOOKS: u32 = 100;
+/// After so many failures a change that is likely to fail again is set aside.
+const MOST_FAILURES: u32 = 3;
 
 /// How far each shard was read.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -33,6 +36,10 @@ struct Checkpoint {
     shards: BTreeMap<String, String>,
     /// Shards that were read to their end.
     ended: BTreeSet<String>,
+    /// Changes that failed so often that the stream goes on without them, as Lambda puts them into a failure queue: their
+    /// approvals, by sequence number; no approval where that was made good.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    set_aside: BTreeMap<String, String>,
 }
 
 /// The reader.
@@ -43,6 +50,8 @@ pub struct Reader {
     checkpoint: Checkpoint,
     iterators: BTreeMap<String, String>,
     shards: Vec<Shard>,
+    /// How often changes failed that are likely to fail again, by sequence number.
+    failures: BTreeMap<String, u32>,
 }
 
 impl Reader {
@@ -51,11 +60,20 @@ impl Reader {
     pub fn new(app: App, client: Client, file: PathBuf) -> Self {
         let kept = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let checkpoint = kept.unwrap_or_default();
-        Self { app, client, file, checkpoint, iterators: BTreeMap::new(), shards: Vec::new() }
+        Self {
+            app,
+            client,
+            file,
+            checkpoint,
+            iterators: BTreeMap::new(),
+            shards: Vec::new(),
+            failures: BTreeMap::new(),
+        }
     }
 
     /// Reads for ever.
     pub async fn run(mut self) {
+        self.take_up().await;
         let mut looks = 0;
         loop {
             let result = if looks % LOOKS == 0 { self.find_shards().await } else { Ok(()) };
@@ -100,7 +118,8 @@ impl Reader {
         let arn = streams.streams().last().and_then(|stream| stream.stream_arn());
         let arn = arn.ok_or_else(|| Error::new("the table has no stream"))?.to_owned();
         if self.checkpoint.arn != arn {
-            self.checkpoint = Checkpoint { arn: arn.clone(), ..Checkpoint::default() };
+            let set_aside = std::mem::take(&mut self.checkpoint.set_aside);
+            self.checkpoint = Checkpoint { arn: arn.clone(), set_aside, ..Checkpoint::default() };
             self.iterators.clear();
         }
         let mut shards = Vec::new();
@@ -146,8 +165,12 @@ impl Reader {
         let records = read.records.unwrap_or_default();
         let count = records.len();
         let last = records.last().and_then(sequence);
-        let failed = run(&self.app, records.into_iter().filter_map(numbered).collect()).await;
+        let mut changes: Vec<Numbered> = records.into_iter().filter_map(numbered).collect();
+        changes.retain(|change| !self.checkpoint.set_aside.contains_key(&change.sequence));
+        let of_approvals: BTreeMap<String, String> = changes.iter().map(of_approval).collect();
+        let failed = caught(run(&self.app, changes)).await.map_err(|panicked| Error::new(panicked.to_string()))?;
         if !failed.is_empty() {
+            self.set_aside(&failed, &of_approvals)?;
             // They come again from the checkpoint on, with those after them.
             self.iterators.remove(shard);
             return Err(Error::new(format!("{} changes could not be dealt with", failed.len())));
@@ -164,6 +187,44 @@ impl Reader {
             self.save()?;
         }
         Ok(count)
+    }
+
+    /// Sets aside what has failed too often and is likely to fail again, so that it does not hold up everybody for ever.
+    fn set_aside(&mut self, failed: &[Failed], of_approvals: &BTreeMap<String, String>) -> Result<(), Error> {
+        for Failed { sequence, .. } in failed.iter().filter(|failed| failed.is_lasting) {
+            let times = self.failures.entry(sequence.clone()).or_default();
+            *times += 1;
+            if *times >= MOST_FAILURES {
+                let approval = of_approvals.get(sequence).cloned().unwrap_or_default();
+                tracing::error!(approval.id = approval, sequence, "a change is set aside until the next start");
+                self.failures.remove(sequence);
+                self.checkpoint.set_aside.insert(sequence.clone(), approval);
+                self.save()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what was not told of approvals whose changes were set aside: this version may be able to.
+    async fn take_up(&mut self) {
+        let waiting = self.checkpoint.set_aside.clone().into_iter().filter(|(_, approval)| !approval.is_empty());
+        for (sequence, approval) in waiting {
+            let done = async {
+                let id = approval.parse().map_err(|_| Error::new("no approval's id"))?;
+                let new = self.app.store.approval(&id).await.map_err(|error| Error::new(error.to_string()))?;
+                let change = Change { old: Before::Unreadable, new };
+                dispatch(&self.app, &change).await.map_err(|error| Error::new(error.to_string()))
+            };
+            let done = caught(done).await.map_err(|panicked| Error::new(panicked.to_string()));
+            match done.and_then(|done| done) {
+                // The stream may hand it in once more: it is done.
+                Ok(()) => drop(self.checkpoint.set_aside.insert(sequence, String::new())),
+                Err(error) => tracing::error!(approval.id = approval, %error, "a change stays set aside"),
+            }
+        }
+        if let Err(error) = self.save() {
+            tracing::warn!(%error, "the place in the stream could not be kept");
+        }
     }
 
     async fn iterator(&self, shard: &str) -> Result<String, Error> {
@@ -191,8 +252,17 @@ fn sequence(record: &Record) -> Option<String> {
 fn numbered(record: Record) -> Option<Numbered> {
     let sequence = sequence(&record)?;
     let change = record.dynamodb?;
-    let change = Change::from_images(change.old_image.and_then(item), item(change.new_image?)?)?;
+    let key = item(change.keys?)?;
+    let change = Change::from_images(&key, change.old_image.and_then(item), change.new_image.and_then(item))?;
     Some(Numbered { sequence, change })
+}
+
+fn of_approval(numbered: &Numbered) -> (String, String) {
+    let approval = match &numbered.change {
+        Ok(change) => change.new.id.to_string(),
+        Err(unreadable) => unreadable.approval.clone(),
+    };
+    (numbered.sequence.clone(), approval)
 }
 
 /// The same item in the types of the table's own client.

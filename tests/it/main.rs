@@ -12,6 +12,7 @@ mod data_key;
 mod deadlines;
 mod deliveries;
 mod docs;
+mod edges;
 mod external;
 mod flow;
 mod kill;

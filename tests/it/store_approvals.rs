@@ -210,6 +210,7 @@ async fn due(store: &Store, now: i64) -> Vec<String> {
                 Due::Delivery(delivery) => delivery.id.to_string(),
                 Due::Lane(lane) => lane.source.to_string(),
                 Due::Poll(poll) => poll.source.to_string(),
+                Due::BrokenLane(source) => source.to_string(),
             });
         }
     }

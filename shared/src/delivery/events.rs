@@ -149,15 +149,69 @@ pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<T
     if before.as_ref().map(|view| view.status) != Some(after.status) {
         kinds.extend(EventType::of_end(after.status).map(|event| (END, event, None)));
     }
-    let version = u32::try_from(new.version).unwrap_or(u32::MAX / PLACES);
+    let first = first_sequence(new);
     let told = kinds.into_iter().map(|(place, event, node)| Told {
         event,
-        sequence: version * PLACES + place,
+        sequence: first + place,
         node,
         at: new.updated_at,
         was_open: !had_ended,
     });
     told.collect()
+}
+
+/// What was told of an approval before a change, by its deliveries: for a change of which nobody can say any more how it was before.
+#[derive(Debug)]
+pub struct ToldBefore {
+    /// The first sequence of the change.
+    from: u32,
+    /// The latest kind.
+    latest: Option<EventType>,
+    nodes: usize,
+}
+
+impl ToldBefore {
+    /// Nothing yet, for the change that led to this version.
+    #[must_use]
+    pub fn new(new: &Record) -> Self {
+        Self { from: first_sequence(new), latest: None, nodes: 0 }
+    }
+
+    /// Takes a delivery in. Those of the change itself, and later ones, do not count: so it gives the same events when it is handed
+    /// in again.
+    pub fn add(&mut self, event: &str, sequence: u32) {
+        let Some(kind) = EventType::ALL.into_iter().find(|kind| kind.name() == event && sequence < self.from) else {
+            return;
+        };
+        self.latest = self.latest.max(Some(kind));
+        self.nodes += usize::from(kind == EventType::NodeDecided);
+    }
+}
+
+/// The events that a change of an approval is whose item before it cannot be read: what is so now and was not told. Nodes are decided
+/// one after the other, so those that were told are the first ones. A change that was told before gets the same sequences.
+#[must_use]
+pub fn told_after(before: &ToldBefore, new: &Record, shown: Option<&Record>) -> Vec<Told> {
+    let had_ended = before.latest >= Some(EventType::Approved);
+    let mut nodes = 0;
+    let is_new = |told: &Told| match told.event {
+        EventType::NodeDecided => {
+            nodes += 1;
+            !had_ended && nodes > before.nodes
+        }
+        kind => Some(kind) > before.latest,
+    };
+    let mut events: Vec<Told> = told(None, new, shown).into_iter().filter(is_new).collect();
+    let decided = events.iter_mut().filter(|told| told.event == EventType::NodeDecided);
+    for (place, told) in (FIRST_NODE..ESCALATED).zip(decided) {
+        told.sequence = before.from + place;
+    }
+    events.iter_mut().for_each(|told| told.was_open = !had_ended);
+    events
+}
+
+fn first_sequence(new: &Record) -> u32 {
+    u32::try_from(new.version).unwrap_or(u32::MAX / PLACES) * PLACES
 }
 
 /// The nodes that are decided now and were not before.

@@ -6,5 +6,5 @@ mod fit;
 pub mod schedule;
 
 pub use document::{Document, from_rfc3339, rfc3339};
-pub use events::{EventType, Told, told};
+pub use events::{EventType, Told, ToldBefore, told, told_after};
 pub use fit::{MAX_BODY, within};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::Connection;
 use crate::http::App;
 use crate::ids::ConnectionId;
-use crate::providers::{Account, Provider};
+use crate::providers::{self, Account, Provider};
 use crate::store::Error;
 
 /// How long a connection is used without looking whether it has changed, in milliseconds: a key that another process has retired
@@ -135,6 +135,21 @@ impl App {
     /// [`Error::Corrupt`] when its secrets do not open; the data key's own.
     pub async fn account(&self, connection: &Connection) -> Result<Account, Error> {
         connection.account(&self.data_key).await
+    }
+
+    /// The same for a call to the platform that is repeated where it fails. Secrets that do not open are the trouble of what asked
+    /// for them, until somebody saves them again.
+    ///
+    /// # Errors
+    /// [`providers::Error::NotSent`] when its secrets do not open; the data key's own.
+    pub(super) async fn account_to_call(&self, connection: &Connection) -> Result<Account, super::Error> {
+        match self.account(connection).await {
+            Err(Error::Corrupt { .. }) => {
+                let message = format!("the secrets of connection {} do not open; save them again", connection.id);
+                Err(providers::Error::NotSent { message }.into())
+            }
+            other => Ok(other?),
+        }
     }
 
     /// The external OAs that a call back may come from: the one with this access id, else those with this organisation id.

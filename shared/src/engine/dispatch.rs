@@ -7,42 +7,84 @@ use std::time::Duration;
 use super::Error;
 use super::deliver::{Target, create, first_attempts, wake};
 use super::due::{next_look, read_soon};
-use super::start::start_stage;
+use super::start::start_or_put_off;
 use super::transition::transition;
 use super::withdraw::{self, Patience};
 use crate::approval::Event;
 use crate::config::{Connection, Source};
-use crate::delivery::{Told, told};
+use crate::delivery::{Told, ToldBefore, told, told_after};
 use crate::http::App;
 use crate::providers;
 use crate::sources::{self, News};
-use crate::store::approvals::{APPROVAL, Record};
-use crate::store::schema::TYPE;
-use crate::store::{Error as StoreError, Item};
+use crate::store::approvals::Record;
+use crate::store::{Error as StoreError, Item, Key, keys};
 
 /// How often, and with what pauses, an end that was told without who decided waits for that to be told.
 const MOST_LOOKS: u32 = 3;
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// Deliveries of an approval that are read at once.
+const ROWS: u16 = 100;
+
+/// An approval's state item before a change.
+#[derive(Debug)]
+pub enum Before {
+    /// There was none.
+    New,
+    /// It was this.
+    Known(Box<Record>),
+    /// There was one that this version cannot read. What was told of it, its deliveries say.
+    Unreadable,
+}
+
+impl Before {
+    fn known(&self) -> Option<&Record> {
+        match self {
+            Self::Known(record) => Some(record),
+            Self::New | Self::Unreadable => None,
+        }
+    }
+}
+
+impl From<Option<Record>> for Before {
+    fn from(record: Option<Record>) -> Self {
+        record.map_or(Self::New, |record| Self::Known(Box::new(record)))
+    }
+}
 
 /// A change of an approval's state item, out of the stream.
 #[derive(Debug)]
 pub struct Change {
-    /// The item before; `None` when it is new.
-    pub old: Option<Record>,
+    /// The item before.
+    pub old: Before,
     /// The item after.
     pub new: Record,
 }
 
+/// A change of an approval's state that this version cannot read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The approval's id, as the key has it.
+    pub approval: String,
+}
+
 impl Change {
-    /// The change that two images of an item are, if they are of an approval's state that can be read.
+    /// The change that the images of an item are; `None` where it is none of an approval's state, or its removal.
     #[must_use]
-    pub fn from_images(old: Option<Item>, new: Item) -> Option<Self> {
-        let is_state = new.get(TYPE).and_then(|kind| kind.as_s().ok()).is_some_and(|kind| kind == APPROVAL);
-        if !is_state {
+    pub fn from_images(key: &Item, old: Option<Item>, new: Option<Item>) -> Option<Result<Self, Unreadable>> {
+        let key = Key::of(key)?;
+        let approval = key.pk.strip_prefix(keys::APPROVAL)?;
+        if key.sk != keys::STATE || (new.is_none() && old.is_some()) {
             return None;
         }
-        let new = Record::from_item(new).ok()?;
-        Some(Self { old: old.and_then(|old| Record::from_item(old).ok()), new })
+        let Some(Ok(new)) = new.map(Record::from_item) else {
+            return Some(Err(Unreadable { approval: approval.to_owned() }));
+        };
+        let old = match old.map(Record::from_item) {
+            None => Before::New,
+            Some(Ok(old)) => Before::Known(Box::new(old)),
+            Some(Err(_)) => Before::Unreadable,
+        };
+        Some(Ok(Self { old, new }))
     }
 }
 
@@ -54,14 +96,30 @@ impl Change {
 pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
     deliver(app, change).await?;
     count_starts(app, change).await;
+    match go_on(app, change).await {
+        // The sweep repeats it, and the stream goes on for everybody else.
+        Err(error) if error.is_lasting() => {
+            tracing::error!(approval.id = %change.new.id, %error, "what follows from a change is left to the sweep");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// What is to be done on the platform: all of it is due in the table too.
+async fn go_on(app: &App, change: &Change) -> Result<(), Error> {
     let Change { new, .. } = change;
     let waiting = new.state.stage_to_start();
     if waiting.is_some_and(|stage| new.state.stages[stage].lease_until.is_none()) {
-        start_stage(app, &new.id).await?;
+        start_or_put_off(app, new).await?;
     }
     // Its stage has got an instance, or another stage's turn has come.
-    let has_moved = |old: &Record| old.state.stage_without_instance() != new.state.stage_without_instance();
-    if new.state.withdrawal.is_some() && change.old.as_ref().is_some_and(has_moved) {
+    let has_moved = match &change.old {
+        Before::New => false,
+        Before::Known(old) => old.state.stage_without_instance() != new.state.stage_without_instance(),
+        Before::Unreadable => true,
+    };
+    if new.state.withdrawal.is_some() && has_moved {
         withdraw::carry_out(app, new.clone(), Patience::Some).await?;
     }
     if let Some(stage) = new.state.stage_to_read() {
@@ -75,8 +133,11 @@ pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
 
 /// A stage that has got its instance cost a call: whoever made it has not counted it.
 async fn count_starts(app: &App, change: &Change) {
+    if matches!(change.old, Before::Unreadable) {
+        return;
+    }
     let had = |index: usize| {
-        let old = change.old.as_ref().and_then(|old| old.state.stages.get(index));
+        let old = change.old.known().and_then(|old| old.state.stages.get(index));
         old.is_some_and(|stage| stage.instance.is_some())
     };
     let stages = change.new.state.stages.iter().enumerate();
@@ -90,7 +151,7 @@ async fn count_starts(app: &App, change: &Change) {
 /// known not to answer, or to be slow, all is left to the source's lane at once.
 async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
     let fuller = fuller(app, change).await?;
-    let events = told(change.old.as_ref(), &change.new, fuller.as_ref());
+    let events = events(app, change, fuller.as_ref()).await?;
     if events.is_empty() {
         return Ok(());
     }
@@ -112,7 +173,25 @@ async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
     for (told, body) in bodies {
         rows.push(create(app, &change.new, &told, body, queued).await?);
     }
-    Ok(first_attempts(app, &to, rows, change.old.is_none()).await?)
+    Ok(first_attempts(app, &to, rows, matches!(change.old, Before::New)).await?)
+}
+
+/// The events that a change is.
+async fn events(app: &App, change: &Change, fuller: Option<&Record>) -> Result<Vec<Told>, Error> {
+    let new = &change.new;
+    if !matches!(change.old, Before::Unreadable) {
+        return Ok(told(change.old.known(), new, fuller));
+    }
+    tracing::error!(approval.id = %new.id, version = new.version, "the image before a change cannot be read");
+    let (mut before, mut cursor) = (ToldBefore::new(new), None);
+    loop {
+        let page = app.store.list_deliveries(&new.id, ROWS, cursor.as_deref()).await?;
+        page.items.iter().for_each(|row| before.add(&row.event, row.sequence));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(told_after(&before, new, fuller));
+        }
+    }
 }
 
 /// What tells of each event that the source wants and its format has a word for.
@@ -144,7 +223,7 @@ async fn bodies(
 /// The approval as it is now, where the change told the end but not who decided or what was said. Who decided is told a moment
 /// later, and is likely to be known by now, or soon; where it is not, and where an event asked for it, the platform is read.
 async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
-    let had_ended = change.old.as_ref().is_some_and(|old| old.state.closed.is_some());
+    let had_ended = change.old.known().is_some_and(|old| old.state.closed.is_some());
     let wanted = |record: &Record| record.state.view().lacks_deciders() || record.state.stage_to_read().is_some();
     if had_ended || change.new.state.closed.is_none() || !wanted(&change.new) {
         return Ok(None);
@@ -193,7 +272,14 @@ pub async fn read(app: &App, record: &Record, stage: usize, wanted: bool) -> Res
     if !pace.reads(wanted) {
         return Ok(Reading::NotAsked);
     }
-    let account = app.account(&connection).await?;
+    let account = match app.account_to_call(&connection).await {
+        Ok(account) => account,
+        Err(Error::Provider(error)) => {
+            tracing::warn!(approval.id = %record.id, stage, %error, "the instance could not be read");
+            return Ok(Reading::Failed);
+        }
+        Err(error) => return Err(error),
+    };
     match provider.fetch(&account, &instance, &app.line(&account.connection).calls()).await {
         Ok(snapshot) => {
             app.note_answered(&account.connection).await;

@@ -2,6 +2,7 @@
 //! after any step and called again.
 
 pub mod callback;
+mod caught;
 pub mod connections;
 pub mod deadline;
 pub mod deliver;
@@ -20,6 +21,8 @@ pub mod unreadable;
 pub mod usage;
 pub mod withdraw;
 
+pub use caught::{Panicked, caught};
+
 use crate::providers;
 use crate::store;
 
@@ -32,4 +35,13 @@ pub enum Error {
     /// The platform.
     #[error(transparent)]
     Provider(#[from] providers::Error),
+}
+
+impl Error {
+    /// Whether it is to be feared that trying again brings the same: something that is stored is missing or cannot be read.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        use store::Error as E;
+        matches!(self, Self::Store(E::NotFound | E::Corrupt { .. } | E::TooLarge | E::InvalidCursor))
+    }
 }

@@ -29,6 +29,9 @@ pub const LEASE: i64 = 60_000;
 /// gateway gives a call up after 3 seconds (documented); the others name no time.
 const AGAIN_AT_LEAST: i64 = 2_000;
 const AGAIN_AT_MOST: i64 = 15 * 60 * 1000;
+/// A start that cannot even be tried is put off by so long at first and at last, in milliseconds.
+const BROKEN_AFTER: i64 = 60_000;
+const BROKEN_AT_LEAST: i64 = 60 * 60 * 1000;
 
 /// What the platform's people read of an instance that nobody waits for any more.
 const TOO_LATE: &str = "申请已结束 The request has ended";
@@ -74,6 +77,27 @@ pub async fn start_stage(app: &App, id: &ApprovalId) -> Result<Outcome, Error> {
     }
 }
 
+/// Starts the stage that is to be started, for a caller that is not told what came of it. A start that cannot even be tried, since
+/// something that is stored is missing or cannot be read, is put off more and more.
+///
+/// # Errors
+/// The table's own.
+pub(super) async fn start_or_put_off(app: &App, record: &Record) -> Result<(), Error> {
+    let Err(error) = start_stage(app, &record.id).await else { return Ok(()) };
+    if error.is_lasting() {
+        let now = app.world.now();
+        let wait = ((now - record.state.submitted_at) / 2).clamp(BROKEN_AFTER, BROKEN_AT_LEAST);
+        transition(app, &record.id, |record| {
+            let Some(stage) = record.state.stage_to_start() else { return false };
+            record.state.stages[stage].lease_until = Some(now + wait);
+            record.due_at = next_look(&record.state, now, Pace::Full);
+            true
+        })
+        .await?;
+    }
+    Err(error)
+}
+
 /// Starts a stage whose lease the caller holds. `tried` says that an earlier try may have reached the platform.
 ///
 /// # Errors
@@ -107,7 +131,11 @@ pub async fn start_with(
         let what = "be used: this version does not know the platform";
         return fail(app, record, providers::Error::Unsupported { platform: "this deployment", what }).await;
     };
-    let account = app.account(&connection).await?;
+    let account = match app.account_to_call(&connection).await {
+        Ok(account) => account,
+        Err(Error::Provider(error)) => return again_later(app, record, stage, tried, &error).await,
+        Err(error) => return Err(error),
+    };
     let start = plan(&record, stage, request);
     // Its callbacks may be faster than the answer: from now on they are known to be ours.
     if let Some(code) = start.template.as_deref().filter(|code| !account.has_template(code)) {
@@ -215,7 +243,7 @@ pub(super) async fn find_held(app: &App, record: Record, stage: usize) -> Result
         Err(StoreError::NotFound) => return Err(missing(id).into()),
         Err(error) => return Err(error.into()),
     };
-    let account = app.account(&connection).await?;
+    let account = app.account_to_call(&connection).await?;
     let start = plan(&record, stage, &request);
     let line = app.line(&account.connection);
     match connection.provider()?.find(&account, &start, &line.calls()).await? {

@@ -133,7 +133,7 @@ pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(
         let (platform, what) = ("this deployment", "be used: this version does not know the platform");
         return Err(providers::Error::Unsupported { platform, what }.into());
     };
-    let account = app.account(&connection).await?;
+    let account = app.account_to_call(&connection).await?;
     let applicant = match &stage.applicant {
         Some(applicant) => applicant.clone(),
         None => {

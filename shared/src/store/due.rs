@@ -6,7 +6,10 @@ use super::query::{Page, Query, Range};
 use super::schema::DUE;
 use super::{Consistency, Error, Item, Store, keys, version};
 use super::{approvals::Record, deliveries::Delivery, lanes::Lane, polls::Poll};
+use crate::ids::SourceId;
 
+/// After so long something in which we panicked is looked at again, in milliseconds.
+const PANICKED_AGAIN: i64 = 10 * 60 * 1000;
 /// After so long an item that this version cannot read is looked at again, in milliseconds.
 const UNREADABLE_AGAIN: i64 = 60 * 60 * 1000;
 
@@ -21,6 +24,8 @@ pub enum Due {
     Lane(Box<Lane>),
     /// A product to ask.
     Poll(Box<Poll>),
+    /// A source's lane that cannot be read: it is to be made anew.
+    BrokenLane(SourceId),
 }
 
 impl Due {
@@ -33,6 +38,13 @@ impl Due {
             _ => Self::Approval(Box::new(Record::from_item(item)?)),
         })
     }
+}
+
+/// The source whose lane an item is.
+fn broken_lane(item: &Item) -> Option<Due> {
+    let key = keys::Key::of(item).filter(|key| key.sk == keys::LANE)?;
+    let source: SourceId = key.pk.rsplit('#').next()?.parse().ok()?;
+    (keys::lane(&source) == key).then_some(Due::BrokenLane(source))
 }
 
 /// When an item is due (milliseconds).
@@ -59,16 +71,32 @@ impl Store {
             }
             match Due::from_item(item.clone()) {
                 Ok(thing) => due.push(thing),
-                Err(_) => self.put_off_unreadable(item, now).await?,
+                Err(_) => {
+                    due.extend(broken_lane(&item));
+                    self.put_off_item(item, now + UNREADABLE_AGAIN).await?;
+                }
             }
         }
         Ok(page.with(due))
     }
 
+    /// Puts off what is still due at `now` (milliseconds): something of ours is broken that it makes panic.
+    ///
+    /// # Errors
+    /// The table's own.
+    pub async fn put_off(&self, key: &keys::Key, now: i64) -> Result<(), Error> {
+        match self.get_item(key, Consistency::Strong).await? {
+            Some(item) if due_at(&item).is_some_and(|at| at <= now) => {
+                self.put_off_item(item, now + PANICKED_AGAIN).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Nothing else of it is changed: a newer version may know what it is.
-    async fn put_off_unreadable(&self, mut item: Item, now: i64) -> Result<(), Error> {
+    async fn put_off_item(&self, mut item: Item, until: i64) -> Result<(), Error> {
         let version = version(&item);
-        item.insert(DUE.sk.to_owned(), AttributeValue::N((now + UNREADABLE_AGAIN).to_string()));
+        item.insert(DUE.sk.to_owned(), AttributeValue::N(until.to_string()));
         let written = match version {
             Ok(version) => self.put_if_version(item, version).await,
             Err(_) => self.put_item(item).await,

@@ -92,10 +92,13 @@ pub fn list(org: &OrgId, kind: &str) -> String {
 /// What the partition keys of all approvals start with.
 pub const APPROVAL: &str = "APR#";
 
+/// The sort key of an approval's state.
+pub const STATE: &str = "STATE";
+
 /// The state of an approval.
 #[must_use]
 pub fn approval(id: &ApprovalId) -> Key {
-    Key::new(format!("APR#{id}"), "STATE")
+    Key::new(format!("APR#{id}"), STATE)
 }
 
 /// What was submitted.

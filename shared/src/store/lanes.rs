@@ -99,6 +99,24 @@ impl Store {
         self.get_item(&keys::lane(source), Consistency::Strong).await?.map(Lane::from_item).transpose()
     }
 
+    /// Reads the lane of a source; a new one where it has none. One that cannot be read is replaced at once: all that it holds is
+    /// when its receiver is called next, and without it nobody looks into the queue.
+    ///
+    /// # Errors
+    /// The table's own.
+    pub async fn lane_or_new(&self, source: &SourceId, org: &OrgId, now: i64) -> Result<Lane, Error> {
+        let mut new = Lane::new(source.clone(), org.clone(), now);
+        match self.lane(source).await {
+            Ok(found) => Ok(found.unwrap_or(new)),
+            Err(Error::Corrupt { .. }) => {
+                self.put_item(new.item(1)?).await?;
+                new.version = 1;
+                Ok(new)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes a lane that is still at the version it was read at, or a new one.
     ///
     /// # Errors

@@ -80,7 +80,8 @@ impl Store {
         self.put_item(item).await
     }
 
-    /// The parked events of an instance.
+    /// The parked events of an instance. For those that this version cannot read, a reading of the instance is wanted: it tells as
+    /// much.
     ///
     /// # Errors
     /// The table's own.
@@ -91,9 +92,22 @@ impl Store {
         let page = self.query(&query).await?;
         let mut events = Vec::new();
         for item in &page.items {
-            let text = item.get(EVENTS).and_then(|value| value.as_s().ok()).ok_or_else(|| corrupt(item))?;
-            events.extend(serde_json::from_str::<Vec<Event>>(text).map_err(|_| corrupt(item))?);
+            let text = item.get(EVENTS).and_then(|value| value.as_s().ok());
+            match text.and_then(|text| serde_json::from_str::<Vec<Event>>(text).ok()) {
+                Some(known) => events.extend(known),
+                None => {
+                    // Says so in the log.
+                    _ = corrupt(item);
+                    events.push(Event::ReadWanted { at: parked_at(item) });
+                }
+            }
         }
         Ok(events)
     }
+}
+
+/// When a callback was parked (milliseconds).
+fn parked_at(item: &Item) -> i64 {
+    let until: Option<i64> = item.get(TTL).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
+    until.map_or(0, |until| (until - PARKED_FOR).saturating_mul(1000))
 }

@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use countersign::approval::Mode;
-use countersign::engine::dispatch::{Change, dispatch};
+use countersign::engine::dispatch::{Before, Change, dispatch};
 use countersign::engine::sweep::Sweeper;
 use countersign::http::App;
 use countersign::ids::{ApprovalId, SourceId};
@@ -127,7 +127,7 @@ impl Scene {
         let change = |_| {
             let mut record = self.desk.record(&[("Owner", Mode::Any, &["manager4220"])]);
             (record.source, record.version) = (source.clone(), 1);
-            Change { old: None, new: record }
+            Change { old: Before::New, new: record }
         };
         (0..count).map(change).collect()
     }

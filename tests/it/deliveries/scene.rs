@@ -227,7 +227,7 @@ impl Story {
             }
         }
         self.step += 1;
-        Change { old, new: self.record.clone() }
+        Change { old: old.into(), new: self.record.clone() }
     }
 
     /// Goes a step on, and lets dispatch deal with it.

@@ -108,8 +108,7 @@ pub(super) async fn rouse(app: &App, source: &Source) -> Result<(), Error> {
 async fn change(app: &App, source: &Source, mut change: impl FnMut(&mut Lane, i64) -> bool) -> Result<(), Error> {
     for _ in 0..MOST_RACES {
         let now = app.world.now();
-        let found = app.store.lane(&source.id).await?;
-        let mut lane = found.unwrap_or_else(|| Lane::new(source.id.clone(), source.org.clone(), now));
+        let mut lane = app.store.lane_or_new(&source.id, &source.org, now).await?;
         if change(&mut lane, now) {
             match app.store.put_lane(&mut lane).await {
                 Ok(()) => {}

@@ -69,7 +69,11 @@ pub async fn run(app: &App, mut poll: Poll, now: i64, goes_on: &(dyn Fn() -> boo
         Ok(_) | Err(StoreError::NotFound) => return retire(app, &poll, now).await,
         Err(error) => return Err(error.into()),
     };
-    let receiver = source.receiver(&app.data_key).await?;
+    let receiver = match source.receiver(&app.data_key).await {
+        Ok(receiver) => receiver,
+        Err(error @ StoreError::Corrupt { .. }) => return unopened(app, poll, now, &error).await,
+        Err(error) => return Err(error.into()),
+    };
     let before = poll.clone();
     let mut turn = Turn {
         app,
@@ -86,6 +90,19 @@ pub async fn run(app: &App, mut poll: Poll, now: i64, goes_on: &(dyn Fn() -> boo
     };
     let failed = turn.ask().await?;
     turn.finish(before, failed).await
+}
+
+/// Its secrets do not open: it is asked less and less often until somebody saves them again.
+async fn unopened(app: &App, mut poll: Poll, now: i64, error: &StoreError) -> Result<(), Error> {
+    tracing::error!(source.id = %poll.source, %error, "a source's secrets do not open; its product cannot be asked");
+    poll.failures = poll.failures.saturating_add(1);
+    (poll.error, poll.due_at) =
+        (Some("the secrets of the source do not open".to_owned()), Some(now + wait(poll.failures)));
+    match app.store.write_poll(&mut poll).await {
+        // A push, or whoever saved the source, has set another time.
+        Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn retire(app: &App, poll: &Poll, now: i64) -> Result<(), Error> {

@@ -5,17 +5,13 @@ use crate::config::Connection;
 use crate::engine::dispatch::Reading;
 use crate::engine::due::{is_new, next_look, read_soon};
 use crate::engine::pace::Pace;
-use crate::engine::start::start_stage;
+use crate::engine::start::start_or_put_off;
 use crate::engine::transition::{Transition, transition};
 use crate::engine::withdraw::{self, Patience};
 use crate::engine::{Error, deadline, dispatch};
 use crate::http::App;
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
-
-/// A start that cannot even be tried is put off by so long at first and at last, in milliseconds.
-const BROKEN_AFTER: i64 = 60_000;
-const BROKEN_AT_LEAST: i64 = 60 * 60 * 1000;
 
 /// What is to be done with an approval that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +90,7 @@ async fn carry_out(app: &App, moved: Transition, task: Task, now: i64, pace: Pac
     let record = moved.record;
     match task {
         Task::Nothing => Ok(()),
-        Task::Start => start(app, &record, now).await,
+        Task::Start => start_or_put_off(app, &record).await,
         Task::End => deadline::end(app, record).await,
         Task::Withdraw => withdraw::carry_out(app, record, Patience::Some).await.map(drop),
         Task::Read(stage, wanted) => {
@@ -110,22 +106,6 @@ async fn carry_out(app: &App, moved: Transition, task: Task, now: i64, pace: Pac
             Ok(())
         }
     }
-}
-
-/// Takes a start up. One that fails by itself, and not on the platform, is put off more and more.
-async fn start(app: &App, record: &Record, now: i64) -> Result<(), Error> {
-    let Err(error) = start_stage(app, &record.id).await else { return Ok(()) };
-    if matches!(error, Error::Store(StoreError::NotFound | StoreError::Corrupt { .. })) {
-        let wait = ((now - record.state.submitted_at) / 2).clamp(BROKEN_AFTER, BROKEN_AT_LEAST);
-        transition(app, &record.id, |record| {
-            let Some(stage) = record.state.stage_to_start() else { return false };
-            record.state.stages[stage].lease_until = Some(now + wait);
-            record.due_at = next_look(&record.state, now, Pace::Full);
-            true
-        })
-        .await?;
-    }
-    Err(error)
 }
 
 /// How often the current stage's connection is read now.

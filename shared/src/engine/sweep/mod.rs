@@ -25,6 +25,7 @@ use crate::store::approvals::Record;
 use crate::store::due::Due;
 use crate::store::polls::Poll;
 use crate::store::schema::DUE_SHARDS;
+use crate::store::{Error as StoreError, keys};
 use places::Places;
 use queue::Waiting;
 
@@ -52,6 +53,8 @@ struct Found {
     /// By source.
     lanes: HashMap<SourceId, Waiting>,
     polls: Vec<Poll>,
+    /// Sources whose lanes cannot be read.
+    broken: Vec<SourceId>,
 }
 
 /// What all that is dealt with shares.
@@ -125,6 +128,10 @@ impl Sweeper {
             let (round, count) = (Arc::clone(&self.round), waiting.count());
             due += self.begin(Thing::Lane(source), count, async move { round.lane(waiting).await });
         }
+        for source in found.broken {
+            let round = Arc::clone(&self.round);
+            due += self.begin(Thing::Lane(source.clone()), 1, async move { round.broken_lane(source).await });
+        }
         for poll in found.polls {
             let round = Arc::clone(&self.round);
             let thing = Thing::Poll(poll.source.clone());
@@ -172,12 +179,32 @@ impl Sweeper {
     async fn join(&mut self) {
         while let Some(done) = self.running.join_next_with_id().await {
             let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-            self.busy.retain(|_, running| *running != id);
+            let thing = self.busy.iter().find(|(_, running)| **running == id).map(|(thing, _)| thing.clone());
             match done {
                 Ok((_, Ok(()))) => {}
-                Ok((_, Err(error))) => tracing::warn!(%error, "something due failed; it is tried again later"),
-                Err(error) => tracing::error!(%error, "something due ended in a panic"),
+                Ok((_, Err(error))) => tracing::warn!(?thing, %error, "something due failed; it is tried again later"),
+                Err(error) => {
+                    tracing::error!(?thing, %error, "something due ended in a panic");
+                    self.put_off(thing.as_ref()).await;
+                }
             }
+            self.busy.retain(|_, running| *running != id);
+        }
+    }
+}
+
+impl Sweeper {
+    /// Puts off what panicked before its time was pushed on, so that it stands in nobody's way.
+    async fn put_off(&self, thing: Option<&Thing>) {
+        let app = &self.round.app;
+        let key = match thing {
+            Some(Thing::Approval(id)) => keys::approval(id),
+            Some(Thing::Lane(source)) => keys::lane(source),
+            Some(Thing::Poll(source)) => keys::poll(source),
+            None => return,
+        };
+        if let Err(error) = app.store.put_off(&key, app.world.now()).await {
+            tracing::warn!(?thing, %error, "what panicked could not be put off");
         }
     }
 }
@@ -199,13 +226,14 @@ async fn look(app: &App, now: i64) -> Result<Found, Error> {
         match read {
             Ok(Ok(due)) => due.into_iter().for_each(|thing| found.add(thing)),
             Ok(Err(error)) => failed = Some(error),
-            Err(error) => tracing::error!(%error, "a partition of what is due ended in a panic"),
+            Err(error) => {
+                tracing::error!(%error, "a partition of what is due ended in a panic");
+                failed = Some(StoreError::Unavailable.into());
+            }
         }
     }
     match failed {
-        Some(error) if found.approvals.is_empty() && found.lanes.is_empty() && found.polls.is_empty() => {
-            return Err(error);
-        }
+        Some(error) if found.is_empty() => return Err(error),
         Some(error) => tracing::warn!(%error, "a part of what is due could not be read"),
         None => {}
     }
@@ -226,10 +254,15 @@ async fn of_shard(app: &App, shard: u8, now: i64) -> Result<Vec<Due>, Error> {
 }
 
 impl Found {
+    fn is_empty(&self) -> bool {
+        self.approvals.is_empty() && self.lanes.is_empty() && self.polls.is_empty() && self.broken.is_empty()
+    }
+
     fn add(&mut self, thing: Due) {
         match thing {
             Due::Approval(record) => self.approvals.push(*record),
             Due::Poll(poll) => self.polls.push(*poll),
+            Due::BrokenLane(source) => self.broken.push(source),
             Due::Delivery(row) => {
                 let waiting = self.lanes.entry(row.source.clone());
                 waiting.or_insert_with(|| Waiting::of(&row.source, &row.org)).left.push(*row);

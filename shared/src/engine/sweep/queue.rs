@@ -8,16 +8,16 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::Round;
 use crate::config::Source;
 use crate::delivery::schedule::{TRIED_FOR, silence};
-use crate::engine::Error;
 use crate::engine::deliver::receivers::{Heard, OF_ONE_RECEIVER};
 use crate::engine::deliver::{
     HELD_FOR, Outcome, TOUCHED_FOR, Target, attempt, bury, fall_behind, give_up, queue as leave_to_lane,
 };
+use crate::engine::{Error, caught};
 use crate::http::App;
 use crate::ids::{ApprovalId, OrgId, SourceId};
 use crate::store::Error as StoreError;
@@ -103,6 +103,15 @@ enum End {
 }
 
 impl Round {
+    /// Makes the lane of a source anew that cannot be read, and runs it.
+    pub(super) async fn broken_lane(&self, source: SourceId) -> Result<(), Error> {
+        match self.app.store.get_unscoped::<Source>(source.as_str()).await {
+            Ok(found) => self.lane(Waiting::of(&source, &found.value.org)).await,
+            Err(StoreError::NotFound) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Runs the lane of a source, unless somebody else does.
     pub(super) async fn lane(&self, waiting: Waiting) -> Result<(), Error> {
         let mut place = self.asked.place(waiting.source.as_str()).await;
@@ -153,12 +162,14 @@ impl Round {
                 running.spawn(Arc::clone(&run).approval(approval));
             } else {
                 match running.join_next().await {
-                    Some(_) => {}
+                    Some(done) => run.note_end(done),
                     None => break End::Drained,
                 }
             }
         };
-        while running.join_next().await.is_some() {}
+        while let Some(done) = running.join_next().await {
+            run.note_end(done);
+        }
         // Those that were under way may have heard more.
         let seen = *run.seen();
         let ended = seen.end.unwrap_or(ended);
@@ -179,10 +190,7 @@ impl Round {
 async fn lane_of(app: &App, waiting: &Waiting, now: i64) -> Result<Option<Lane>, Error> {
     let lane = match waiting.lane.clone() {
         Some(lane) => lane,
-        None => match app.store.lane(&waiting.source).await? {
-            Some(lane) => lane,
-            None => Lane::new(waiting.source.clone(), waiting.org.clone(), now),
-        },
+        None => app.store.lane_or_new(&waiting.source, &waiting.org, now).await?,
     };
     Ok(Some(lane).filter(|lane| lane.held_until.is_none_or(|until| until <= now)))
 }
@@ -262,11 +270,25 @@ impl Run {
         self.seen().end.or(is_over.then_some(End::More))
     }
 
-    /// Deals with one approval. One that fails stands in nobody's way.
+    /// Deals with one approval. One that fails or panics stands in nobody's way.
     async fn approval(self: Arc<Self>, approval: ApprovalId) {
-        if let Err(error) = self.send(&approval).await {
+        match caught(self.send(&approval)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => {
+                tracing::warn!(approval.id = %approval, %error, "deliveries could not be sent; they are tried again later");
+            }
+            Err(panicked) => {
+                tracing::error!(approval.id = %approval, %panicked, "sending deliveries panicked; it is tried again later");
+            }
+        }
+        self.seen().failed = true;
+    }
+
+    /// Takes in that an approval's task is over; it should have said itself how it went.
+    fn note_end(&self, done: Result<(), JoinError>) {
+        if let Err(error) = done {
             self.seen().failed = true;
-            tracing::warn!(approval.id = %approval, %error, "deliveries could not be sent; they are tried again later");
+            tracing::error!(source.id = ?self.to.as_ref().map(|to| &to.source.id), %error, "a lane's task ended in a panic");
         }
     }
 
