@@ -11,5 +11,6 @@ async fn main() -> Result<(), Failure> {
     if let Some(key) = &app.settings.owner_key {
         bootstrap(&app.store, &app.world, Some(key)).await?;
     }
-    serve_lambda(countersign_config::routes(app)).await
+    let world = app.world.clone();
+    serve_lambda(countersign_config::routes(app), &world).await
 }
