@@ -205,7 +205,7 @@ async fn a_trial_tells_everything_and_does_nothing() {
     body["flow"] = json!(default);
     let tried = attempt(&body).await;
     assert_eq!((&tried["outcome"], &tried["by"], &tried["rule"]), (&json!("flow"), &json!("request"), &Value::Null));
-    assert_eq!(results(&tried), ["not_reached", "not_reached", "not_reached", "disabled"]);
+    assert_eq!(results(&tried), ["not_matched", "not_matched", "error", "disabled"]);
 
     // Rules that are not stored yet, in their order.
     let mut body = asking(3);
@@ -287,6 +287,7 @@ async fn what_another_process_changes_counts_five_seconds_later_at_the_latest() 
         position: 1,
         when: "true".into(),
         then: Then::Approve(true),
+        on_error: countersign::config::OnError::DefaultFlow,
         enabled: true,
         created_at: local.app.world.now(),
     };
@@ -312,4 +313,126 @@ async fn a_request_that_failed_and_is_sent_again_asks_the_rules_again() {
     let decided = local.submit_as("once", &asking(1)).await;
     assert_eq!((decided.status, &decided.json["status"]), (201, &json!("approved")), "{}", decided.text);
     local.wait_for_types(&decided.json, &["approval.submitted", "approval.failed", "approval.approved"]).await;
+}
+
+#[tokio::test]
+async fn a_request_that_names_its_flow_is_rejected_all_the_same() {
+    let local = Local::start().await;
+    let flow = local.flow().await;
+    local.make("/v1/rules", &rule(1, "request.fields.table == 'hr'", &json!({"approve": true}))).await;
+    local.make("/v1/rules", &rule(2, "request.fields.sensitivity > 4", &json!({"reject": "Ask legal."}))).await;
+    let mut body = asking(5);
+    body["flow"] = json!(flow);
+    let rejected = local.submit(&body).await.json;
+    assert_eq!((&rejected["status"], &rejected["rule"]["detail"]), (&json!("rejected"), &json!("Ask legal.")));
+    let tried = local.call("POST", "/v1/rules/try", &body).await.json;
+    assert_eq!((&tried["outcome"], &tried["by"]), (&json!("rejected"), &json!("rule")), "{tried}");
+    // What the rules would approve, or send elsewhere, follows the flow that it names.
+    body["fields"] = json!({"table": "hr", "sensitivity": 5});
+    let approval = local.pending(&body).await;
+    assert_eq!((&approval["flow"], &approval["rule"]), (&json!(flow), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_source_whose_rules_are_asked_always_gets_what_they_say() {
+    let local = Local::start().await;
+    let (named, default) = (local.flow().await, source(&local).await);
+    let path = format!("/v1/sources/{}", default["id"].as_str().unwrap());
+    let node = json!({"name": "Security", "mode": "any", "approvers": [{"account": APPLICANT}]});
+    let strict = json!({"name": "Strict", "stages": [{"connection": local.connection().await, "nodes": [node]}]});
+    let strict = local.make("/v1/flows", &strict).await;
+    let weak = json!({"name": "Weak", "stages": [{"connection": local.connection().await, "nodes": [node]}]});
+    let weak = local.make("/v1/flows", &weak).await;
+    local.make("/v1/rules", &rule(1, "request.fields.sensitivity > 4", &json!({"flow": id(&strict)}))).await;
+    let changed = local.call("PATCH", &path, &json!({"rules": "always"})).await;
+    assert_eq!((changed.status, &changed.json["rules"]), (200, &json!("always")), "{}", changed.text);
+    let mut body = asking(5);
+    body["flow"] = weak["id"].clone();
+    let approval = local.pending(&body).await;
+    assert_eq!((&approval["flow"], &approval["rule"]["outcome"]), (&strict["id"], &json!("flow")));
+    // Where no rule decides, the named flow is followed.
+    body["fields"]["sensitivity"] = json!(1);
+    let approval = local.pending(&body).await;
+    assert_eq!((&approval["flow"], &approval["rule"]), (&weak["id"], &Value::Null));
+    // Not where one fails: the sender could have made it fail.
+    body["fields"]["sensitivity"] = json!("5000");
+    let approval = local.pending(&body).await;
+    assert_eq!((&approval["flow"], &approval["rule"]["outcome"]), (&json!(named), &json!("failed")));
+    for bad in [json!("never"), json!(true)] {
+        assert_eq!(local.call("PATCH", &path, &json!({"rules": bad})).await.pointers(), ["/rules"]);
+    }
+}
+
+#[tokio::test]
+async fn a_source_uses_the_flows_that_it_may() {
+    let local = Local::start().await;
+    let (flow, source) = (local.flow().await, source(&local).await);
+    let path = format!("/v1/sources/{}", source["id"].as_str().unwrap());
+    let node = json!({"name": "N", "mode": "any", "approvers": [{"account": APPLICANT}]});
+    let other = json!({"name": "Other", "stages": [{"connection": local.connection().await, "nodes": [node]}]});
+    let other = local.make("/v1/flows", &other).await;
+    let changed = local.call("PATCH", &path, &json!({"flows": [flow]})).await;
+    assert_eq!((changed.status, &changed.json["flows"]), (200, &json!([flow])), "{}", changed.text);
+    let mut body = asking(1);
+    body["flow"] = other["id"].clone();
+    for path in ["/v1/approvals", "/v1/rules/try"] {
+        let refused = local.call("POST", path, &body).await;
+        assert_eq!((refused.status, refused.code(), refused.pointers()), (422, "flow_not_allowed", vec!["/flow"]));
+    }
+    body["flow"] = json!(flow);
+    local.pending(&body).await;
+    let used = local.call("DELETE", &format!("/v1/flows/{flow}"), &Value::Null).await;
+    assert_eq!((used.status, used.code()), (409, "in_use"));
+    // A rule is the administrator's and may choose any.
+    local.make("/v1/rules", &rule(1, "true", &json!({"flow": id(&other)}))).await;
+    assert_eq!(local.pending(&asking(1)).await["flow"], other["id"]);
+    for (bad, pointer) in [(json!(["flow_none"]), "/flows/0"), (json!([flow, flow]), "/flows/1")] {
+        assert_eq!(local.call("PATCH", &path, &json!({"flows": bad})).await.pointers(), [pointer]);
+    }
+}
+
+#[tokio::test]
+async fn a_rule_says_what_its_failure_means() {
+    let local = Local::start().await;
+    let flow = local.flow().await;
+    let guard = json!({"name": "guard", "position": 1, "when": "request.fields.sensitivity > 4",
+        "then": {"reject": "Too much."}, "on_error": "reject"});
+    let guard = local.make("/v1/rules", &guard).await;
+    assert_eq!(guard["on_error"], "reject");
+    let path = format!("/v1/rules/{}", id(&guard));
+    let mut body = asking(1);
+    body["fields"]["sensitivity"] = json!("5000");
+    let reject = async |body: &Value| {
+        let rejected = local.submit(body).await.json;
+        assert_eq!((&rejected["status"], &rejected["rule"]["outcome"]), (&json!("rejected"), &json!("failed")));
+        let remark = rejected["history"][1]["remark"].as_str().unwrap().to_owned();
+        assert!(remark.contains("could not be checked") && remark.contains(id(&guard)), "{remark}");
+    };
+    reject(&body).await;
+    let mut named = body.clone();
+    named["flow"] = json!(flow);
+    reject(&named).await;
+    let tried = local.call("POST", "/v1/rules/try", &named).await.json;
+    assert_eq!((&tried["outcome"], &tried["by"]), (&json!("rejected"), &json!("rule")), "{tried}");
+
+    let node = json!({"name": "Security", "mode": "any", "approvers": [{"account": APPLICANT}]});
+    let strict = json!({"name": "Strict", "stages": [{"connection": local.connection().await, "nodes": [node]}]});
+    let strict = local.make("/v1/flows", &strict).await;
+    let changed = local.call("PATCH", &path, &json!({"on_error": {"flow": id(&strict)}})).await;
+    assert_eq!((changed.status, &changed.json["on_error"]), (200, &json!({"flow": strict["id"]})), "{}", changed.text);
+    let approval = local.pending(&body).await;
+    assert_eq!((&approval["flow"], &approval["rule"]["outcome"]), (&strict["id"], &json!("failed")));
+    let used = local.call("DELETE", &format!("/v1/flows/{}", id(&strict)), &Value::Null).await;
+    assert_eq!((used.status, used.code()), (409, "in_use"));
+
+    let changed = local.call("PATCH", &path, &json!({"on_error": null})).await;
+    assert_eq!(changed.json["on_error"], "default_flow");
+    assert_eq!(local.pending(&body).await["flow"], json!(flow));
+    for (bad, pointer) in [(json!("approve"), "/on_error"), (json!({"flow": "flow_none"}), "/on_error/flow")] {
+        let answer = local.call("PATCH", &path, &json!({"on_error": bad})).await;
+        assert_eq!((answer.status, answer.pointers()), (400, vec![pointer]), "{}", answer.text);
+    }
+    // Equality of a text and a number is no failure, and does not hold.
+    local.call("PATCH", &path, &json!({"when": "request.fields.sensitivity == 5000", "on_error": "reject"})).await;
+    assert_eq!(local.pending(&body).await["rule"], Value::Null);
 }

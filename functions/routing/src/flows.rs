@@ -35,8 +35,7 @@ struct New {
     most_nodes: Option<usize>,
     most_approvers: Option<usize>,
     fallback: Option<Fallback>,
-    #[serde(default)]
-    own_approver: OwnApprover,
+    own_approver: Option<OwnApprover>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -170,7 +169,7 @@ async fn update_flow(
     update.most_nodes.change_or(&mut flow.limits.most_nodes, usual.most_nodes);
     update.most_approvers.change_or(&mut flow.limits.most_approvers, usual.most_approvers);
     update.fallback.change(&mut flow.fallback);
-    update.own_approver.change_or_default(&mut flow.own_approver);
+    update.own_approver.change(&mut flow.own_approver);
     check(&app, &flow, errors).await?;
     let version = save(&app, &flow, found.version, &if_match).await?;
     Ok(Tagged { version, body: view(&flow) })
@@ -183,7 +182,9 @@ async fn delete_flow(
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let found = load::<Flow>(&app, &caller.org, id.as_str(), &if_match).await?;
-    must_be_unused::<Source>(&app, &caller.org, |source| source.default_flow.as_ref() == Some(&id)).await?;
-    must_be_unused::<Rule>(&app, &caller.org, |rule| rule.flow() == Some(&id)).await?;
+    let names = |source: &Source| source.default_flow.as_ref() == Some(&id) || source.flows.contains(&id);
+    must_be_unused::<Source>(&app, &caller.org, names).await?;
+    let names = |rule: &Rule| rule.flow() == Some(&id) || rule.error_flow() == Some(&id);
+    must_be_unused::<Rule>(&app, &caller.org, names).await?;
     remove(&app, &found, &if_match).await
 }

@@ -8,16 +8,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use countersign::config::rule::MOST_RULES;
-use countersign::config::{Flow, Rule, Then};
+use countersign::config::{Flow, OnError, Rule, Then};
 use countersign::engine::rules::{Ready, in_order};
-use countersign::engine::submit::{Body, Tried, source, try_rules};
+use countersign::engine::submit::{Body, By, Tried, TriedWay, source, try_rules};
 use countersign::http::resource::{list_of, load, must_exist, remove, save};
 use countersign::http::{
     Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, extract, time,
 };
 use countersign::ids::{OrgId, RuleId};
 use countersign::rules::Finding;
-use countersign::store::approvals::RuledAs;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -35,6 +34,8 @@ struct New {
     position: u32,
     when: String,
     then: Then,
+    #[serde(default)]
+    on_error: OnError,
     #[serde(default = "enabled")]
     enabled: bool,
 }
@@ -50,6 +51,7 @@ struct Update {
     position: Patch<u32>,
     when: Patch<String>,
     then: Patch<Then>,
+    on_error: Patch<OnError>,
     enabled: Patch<bool>,
 }
 
@@ -62,6 +64,7 @@ impl New {
             position: self.position,
             when: self.when,
             then: self.then,
+            on_error: self.on_error,
             enabled: self.enabled,
             created_at: app.world.now(),
         }
@@ -75,16 +78,22 @@ fn view(rule: &Rule) -> Value {
         "position": rule.position,
         "when": rule.when,
         "then": rule.then,
+        "on_error": rule.on_error,
         "enabled": rule.enabled,
         "created_at": time(rule.created_at),
     })
 }
 
+/// The flows that a rule names, with pointers to where; `pointer` leads to the rule.
+fn flows<'a>(rule: &'a Rule, pointer: &str) -> Vec<(String, &'a str)> {
+    let named = [("/then/flow", rule.flow()), ("/on_error/flow", rule.error_flow())];
+    named.into_iter().filter_map(|(end, flow)| Some((format!("{pointer}{end}"), flow?.as_str()))).collect()
+}
+
 /// Checks a rule by itself, and that the flow it names is there.
 async fn check(app: &App, rule: &Rule, mut errors: FieldErrors) -> Result<(), Problem> {
     rule.check(&mut errors);
-    let flow: Vec<_> = rule.flow().iter().map(|id| ("/then/flow".to_owned(), id.as_str())).collect();
-    must_exist::<Flow>(app, &rule.org, &flow, &mut errors).await?;
+    must_exist::<Flow>(app, &rule.org, &flows(rule, ""), &mut errors).await?;
     errors.into_result()
 }
 
@@ -130,6 +139,7 @@ async fn update_rule(
     update.position.replace(&mut rule.position, "/position", &mut errors);
     update.when.replace(&mut rule.when, "/when", &mut errors);
     update.then.replace(&mut rule.then, "/then", &mut errors);
+    update.on_error.change_or_default(&mut rule.on_error);
     update.enabled.replace(&mut rule.enabled, "/enabled", &mut errors);
     check(&app, &rule, errors).await?;
     let version = save(&app, &rule, found.version, &if_match).await?;
@@ -191,7 +201,7 @@ async fn read(app: &App, org: &OrgId, sent: &Value) -> Result<Arc<[Ready]>, Prob
         let mut own = FieldErrors::new();
         rule.check(&mut own);
         errors.push_all(&format!("/rules/{index}"), own);
-        named.extend(rule.flow().map(|id| (format!("/rules/{index}/then/flow"), id.as_str())));
+        named.extend(flows(rule, &format!("/rules/{index}")));
     }
     must_exist::<Flow>(app, org, &named, &mut errors).await?;
     errors.into_result()?;
@@ -204,17 +214,16 @@ struct Candidates {
 }
 
 fn outcome(source: &str, tried: &Tried, rules: &[Ready], stored: bool) -> Value {
-    let decided = tried.rule.as_ref().map(|rule| rule.outcome);
-    let outcome = match decided {
-        Some(RuledAs::Approved) => "approved",
-        Some(RuledAs::Rejected) => "rejected",
-        _ if tried.flow.is_some() => "flow",
-        _ => "no_flow",
+    let outcome = match &tried.way {
+        TriedWay::Approve => "approved",
+        TriedWay::Reject => "rejected",
+        TriedWay::Flow(_) => "flow",
+        TriedWay::NoFlow => "no_flow",
     };
-    let by = match decided {
-        _ if tried.named => "request",
-        Some(RuledAs::Failed) | None => "source",
-        Some(_) => "rule",
+    let by = match tried.by {
+        By::Request => "request",
+        By::Rule => "rule",
+        By::Source => "source",
     };
     let id = |rule: &RuleId| if stored { json!(rule) } else { Value::Null };
     let rule = tried
@@ -236,5 +245,5 @@ fn outcome(source: &str, tried: &Tried, rules: &[Ready], stored: bool) -> Value 
                 "result": result, "detail": detail })
         })
         .collect();
-    json!({ "outcome": outcome, "by": by, "flow": tried.flow, "source": source, "rule": rule, "rules": each })
+    json!({ "outcome": outcome, "by": by, "flow": tried.way.flow(), "source": source, "rule": rule, "rules": each })
 }

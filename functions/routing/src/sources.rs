@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use countersign::config::connection::{Given, check_fields, check_lengths, normalise};
 use countersign::config::hosts::must_be_given_again;
 use countersign::config::source::WEBHOOK_SECRET;
-use countersign::config::{ApiKeyRecord, Flow, Role, SealedSecret, Source, Workspace, address};
+use countersign::config::{ApiKeyRecord, AskRules, Flow, Role, SealedSecret, Source, Workspace, address};
 use countersign::crypto::api_key::ApiKey;
 use countersign::crypto::webhook::WebhookSecret;
 use countersign::delivery::EventType;
@@ -29,7 +29,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use countersign::config::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
-use countersign::http::resource::{LONGEST_NAME, check_list, list_of, load, must_exist, remove, save};
+use countersign::http::resource::{LONGEST_NAME, check_list, list_of, load, must_exist, pointed, remove, save};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -52,6 +52,10 @@ struct New {
     #[serde(default)]
     events: Vec<String>,
     default_flow: Option<FlowId>,
+    #[serde(default)]
+    flows: Vec<FlowId>,
+    #[serde(default)]
+    rules: AskRules,
 }
 
 #[derive(Default, Deserialize)]
@@ -67,6 +71,8 @@ struct Update {
     workspace: Patch<WorkspaceId>,
     events: Patch<Vec<String>>,
     default_flow: Patch<FlowId>,
+    flows: Patch<Vec<FlowId>>,
+    rules: Patch<AskRules>,
 }
 
 fn view(source: &Source) -> Value {
@@ -84,6 +90,8 @@ fn view(source: &Source) -> Value {
         "workspace": source.workspace,
         "events": source.events,
         "default_flow": source.default_flow,
+        "flows": source.flows,
+        "rules": source.rules,
         "webhook_secret": SealedSecret::shown(Some(&source.webhook_secret)),
         "old_webhook_secret_signs": source.old_webhook_secret.is_some(),
         "created_at": time(source.created_at),
@@ -139,8 +147,10 @@ async fn check(
     }
     let workspace: Vec<_> = source.workspace.iter().map(|id| ("/workspace".to_owned(), id.as_str())).collect();
     must_exist::<Workspace>(app, &source.org, &workspace, &mut errors).await?;
-    let flow: Vec<_> = source.default_flow.iter().map(|id| ("/default_flow".to_owned(), id.as_str())).collect();
-    must_exist::<Flow>(app, &source.org, &flow, &mut errors).await?;
+    check_list(&source.flows, "/flows", &mut errors);
+    let mut flows = pointed(&source.flows, "/flows");
+    flows.extend(source.default_flow.iter().map(|id| ("/default_flow".to_owned(), id.as_str())));
+    must_exist::<Flow>(app, &source.org, &flows, &mut errors).await?;
     if errors.is_empty()
         && let Ok(mut receiver) = source.receiver(&app.data_key).await
     {
@@ -183,6 +193,8 @@ async fn create_source(
         workspace: new.workspace,
         events: new.events,
         default_flow: new.default_flow,
+        flows: new.flows,
+        rules: new.rules,
         created_at: now,
     };
     check(&app, &mut source, &secrets, FieldErrors::new()).await?;
@@ -265,6 +277,8 @@ async fn update_source(
     update.workspace.change(&mut source.workspace);
     update.events.change_or_default(&mut source.events);
     update.default_flow.change(&mut source.default_flow);
+    update.flows.change_or_default(&mut source.flows);
+    update.rules.change_or_default(&mut source.rules);
     change_settings(&mut source.settings, update.settings);
     let secrets = change_secrets(&mut source.secrets, update.secrets);
     check(&app, &mut source, &secrets, errors).await?;

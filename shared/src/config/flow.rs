@@ -79,9 +79,9 @@ pub struct Flow {
     /// Who is asked where nobody whom a node names can be found; `None` refuses the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
-    /// What becomes of an applicant who is an approver too.
-    #[serde(default)]
-    pub own_approver: OwnApprover,
+    /// What becomes of an applicant who is an approver too, where the flow says so; see [`Flow::own_approver`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_approver: Option<OwnApprover>,
     /// When it was made, milliseconds.
     pub created_at: i64,
 }
@@ -111,6 +111,14 @@ impl Flow {
     pub fn deadline(&self, now: i64) -> Option<Deadline> {
         let hours = self.deadline_hours?;
         Some(Deadline::new(now + i64::from(hours) * HOUR, self.on_deadline))
+    }
+
+    /// What becomes of an applicant who is an approver too: what the flow says. Where it says nothing, they are asked as anybody
+    /// else at nodes of its own, and not at those that the request brings: whoever asks would else decide.
+    #[must_use]
+    pub fn own_approver(&self, from_request: bool) -> OwnApprover {
+        let usual = if from_request { OwnApprover::Skip } else { OwnApprover::Allow };
+        self.own_approver.unwrap_or(usual)
     }
 
     /// Whether the stage of this index may be without nodes of its own.

@@ -26,9 +26,9 @@ pub use env::Settings;
 pub use flow::{Approver, Fallback, Flow, NodeSpec, OwnApprover, StageSpec};
 pub use member::Member;
 pub use organization::Organization;
-pub use rule::{Rule, Then};
+pub use rule::{OnError, Rule, Then};
 pub use secret::SealedSecret;
-pub use source::Source;
+pub use source::{AskRules, Source};
 pub use workspace::Workspace;
 
 /// Says where a resource's id, organisation and time are: in fields of these names.

@@ -27,6 +27,9 @@ pub struct Rule {
     pub when: String,
     /// What becomes of a request for which it holds.
     pub then: Then,
+    /// What becomes of a request for which its condition cannot be evaluated.
+    #[serde(default)]
+    pub on_error: OnError,
     /// Whether it is looked at.
     #[serde(default = "enabled")]
     pub enabled: bool,
@@ -43,6 +46,19 @@ pub enum Then {
     /// Rejects at once, for this reason.
     Reject(String),
     /// Lets the request follow this flow.
+    Flow(FlowId),
+}
+
+/// What becomes of a request for which a rule's condition cannot be evaluated. The rules behind it are not asked in any case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// It follows its source's default flow.
+    #[default]
+    DefaultFlow,
+    /// It is rejected at once.
+    Reject,
+    /// It follows this flow.
     Flow(FlowId),
 }
 
@@ -91,6 +107,15 @@ impl Rule {
         }
     }
 
+    /// The flow that is followed where it cannot be evaluated.
+    #[must_use]
+    pub const fn error_flow(&self) -> Option<&FlowId> {
+        match &self.on_error {
+            OnError::Flow(flow) => Some(flow),
+            OnError::DefaultFlow | OnError::Reject => None,
+        }
+    }
+
     /// The flow that it chooses.
     #[must_use]
     pub const fn flow(&self) -> Option<&FlowId> {
@@ -107,6 +132,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_a_failure_means_reads_as_it_is_written() {
+        for (written, on_error) in [
+            (json!("default_flow"), OnError::DefaultFlow),
+            (json!("reject"), OnError::Reject),
+            (json!({"flow": "flow_1"}), OnError::Flow("flow_1".parse().unwrap())),
+        ] {
+            assert_eq!(serde_json::from_value::<OnError>(written.clone()).unwrap(), on_error);
+            assert_eq!(serde_json::to_value(&on_error).unwrap(), written);
+        }
+        let stored = json!({"id": "rule_1", "org": "org_1", "name": "n", "position": 1, "when": "true",
+            "then": {"approve": true}, "created_at": 0});
+        assert_eq!(serde_json::from_value::<Rule>(stored).unwrap().on_error, OnError::DefaultFlow);
+    }
 
     #[test]
     fn what_a_rule_does_reads_as_it_is_written() {

@@ -18,6 +18,17 @@ use crate::store::{DataKey, Error, Resource};
 /// Field that the webhook secret is sealed for.
 pub const WEBHOOK_SECRET: &str = "webhook_secret";
 
+/// Which requests of a source the rules decide.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskRules {
+    /// Those that name no flow; of the others only what would be rejected is.
+    #[default]
+    Default,
+    /// All. A flow that a request names is followed only where no rule decides.
+    Always,
+}
+
 /// A source as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
@@ -41,6 +52,12 @@ pub struct Source {
     /// The flow of its approvals, where a request names none and no rule chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_flow: Option<FlowId>,
+    /// The flows that its requests may name; none listed means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<FlowId>,
+    /// Whether a request that names its flow is asked about all the same.
+    #[serde(default)]
+    pub rules: AskRules,
     /// The format's settings, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub settings: Map<String, Value>,

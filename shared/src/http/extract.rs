@@ -91,10 +91,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         },
         Err(error) => error,
     };
-    if !error.inner().is_data() {
-        return Err(not_json(error.inner()));
-    }
-    // The shape is wrong. Read it as any JSON and see what else is.
+    // Either it is no JSON, or the shape is wrong: read it as any JSON and see what else is.
     let mut value: Value = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
     let mut errors = FieldErrors::new();
     let mut code = None;

@@ -213,8 +213,9 @@ async fn an_applicant_who_is_an_approver_is_left_out() {
     let nodes: &[(&str, &str, &[&str])] =
         &[("Both", "all", &[APPLICANT, OWNER]), ("Own", "any", &[APPLICANT]), ("Other", "any", &[SECOND])];
     let body = request_with(nodes);
+    scene.set(&json!({"own_approver": "allow"})).await;
     let allowed = scene.local.pending(&body).await;
-    assert_eq!(asked(node(&allowed, 0)), sorted(&[APPLICANT, OWNER]), "by default they are asked");
+    assert_eq!(asked(node(&allowed, 0)), sorted(&[APPLICANT, OWNER]), "they are asked as anybody else");
     assert_eq!((node(&allowed, 0).get("without_applicant"), allowed["stages"][0].get("left_out")), (None, None));
 
     scene.set(&json!({"own_approver": "skip"})).await;
@@ -340,6 +341,8 @@ async fn an_account_of_wecom_is_the_same_in_any_case() {
     let mut body = request_with(&[("First", "all", &["ZHANGWEI", "lina"]), ("Second", "any", &["zhangwei"])]);
     body["applicant"] = json!({"account": "LINA"});
     body["flow"] = json!(api.flow().await);
+    let path = format!("/v1/flows/{}", api.flow().await);
+    assert_eq!(api.call("PATCH", &path, &json!({"own_approver": "allow"})).await.status, 200);
     let approval = api.settled(&body).await;
     for user in ["ZhangWei", "LiNa", "ZhangWei"] {
         api.act(instance(&approval), user, "approve", &Value::Null).await;
@@ -351,4 +354,21 @@ async fn an_account_of_wecom_is_the_same_in_any_case() {
     let path = format!("/v1/connections/{}/members/sync", api.connection().await);
     let synced = api.call("POST", &path, &Value::Null).await.json;
     assert_eq!((&synced["created"], &synced["bound"], &synced["unchanged"]), (&json!(0), &json!(0), &json!(5)));
+}
+
+#[tokio::test]
+async fn whoever_asks_does_not_choose_themselves() {
+    let scene = Scene::new().await;
+    let both = scene.local.pending(&request_with(&[("Both", "any", &[OWNER, APPLICANT])])).await;
+    assert_eq!((asked(node(&both, 0)), &node(&both, 0)["without_applicant"]), (vec![OWNER], &json!(true)));
+    let alone = scene.local.submit(&request_with(&[("Own", "any", &[APPLICANT])])).await;
+    refused(&alone, "own_approval", &["/nodes"]);
+    // Unless the flow says so; and at nodes of its own they are asked as anybody else.
+    scene.set(&json!({"own_approver": "allow"})).await;
+    let allowed = scene.local.pending(&request_with(&[("Own", "any", &[APPLICANT])])).await;
+    assert_eq!(asked(node(&allowed, 0)), [APPLICANT]);
+    let mut body = request();
+    body["applicant"] = json!({"account": OWNER});
+    scene.set(&json!({"own_approver": null})).await;
+    assert_eq!(asked(node(&scene.local.pending(&body).await, 0)), [OWNER]);
 }

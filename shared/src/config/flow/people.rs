@@ -15,11 +15,10 @@ pub enum Fallback {
 }
 
 /// What becomes of an applicant who is an approver too.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnApprover {
     /// They are asked as anybody else.
-    #[default]
     Allow,
     /// The others of the node are asked; a node without others is left out.
     Skip,

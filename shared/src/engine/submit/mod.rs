@@ -29,7 +29,7 @@ pub use body::{Applicant, Body};
 use people::{Missing, People};
 use plan::{Plan, plan};
 use way::Way;
-pub use way::{Tried, try_rules};
+pub use way::{By, Tried, TriedWay, try_rules};
 
 /// One submit: a source asks for something.
 pub struct Submission<'a> {

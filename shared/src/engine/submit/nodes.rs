@@ -282,11 +282,15 @@ impl Resolver<'_> {
         Ok((!failed).then(|| (once_each(people, self.platform.provider.account_ids()), absent)))
     }
 
+    fn own_approver(&self) -> OwnApprover {
+        self.flow.own_approver(self.place.stage.is_own)
+    }
+
     fn settle(&self, people: Vec<Candidate>, absent: bool, replaceable: bool) -> Settled<Candidate> {
         let is_applicant = |person: &Candidate| {
             self.identity.is(&self.platform.connection.id, self.platform.provider.account_ids(), person)
         };
-        settle(self.flow.own_approver, self.wanted.mode, people, absent, replaceable, is_applicant)
+        settle(self.own_approver(), self.wanted.mode, people, absent, replaceable, is_applicant)
     }
 
     /// A node that asks these, if the platform can.
@@ -306,7 +310,7 @@ impl Resolver<'_> {
     }
 
     fn own(&self, wrong: &mut Wrong) -> Resolved {
-        let detail = match self.flow.own_approver {
+        let detail = match self.own_approver() {
             OwnApprover::Refuse => "the applicant would decide on their own request",
             _ => "without the applicant, too few are left to decide",
         };

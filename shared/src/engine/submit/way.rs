@@ -1,11 +1,11 @@
-//! Which way a request goes: the flow that it names, else what the rules say, else its source's default flow.
+//! Which way a request goes: the flow that it names, what the rules say, or its source's default flow.
 
 use serde_json::{Map, Value, json};
 
 use super::Body;
 use super::people::{Missing, People};
 use super::{Submission, workspace};
-use crate::config::{Flow, Member, Source, Then, Workspace};
+use crate::config::{AskRules, Flow, Member, OnError, Source, Then, Workspace};
 use crate::engine::rules::{Ready, ask};
 use crate::http::{App, Problem};
 use crate::ids::{FlowId, OrgId};
@@ -31,7 +31,7 @@ pub(super) struct Chosen {
 }
 
 impl Submission<'_> {
-    /// Chooses the way. A flow that the request names is taken without asking the rules: whoever may submit may say how.
+    /// Chooses the way.
     pub(super) async fn way(
         &self,
         workspace: Option<&Workspace>,
@@ -39,28 +39,111 @@ impl Submission<'_> {
         member: Option<&Member>,
     ) -> Result<Chosen, Problem> {
         let (app, org) = (self.app, &self.source.org);
-        if let Some(named) = &self.body.flow {
-            return Ok(Chosen { way: Way::Flow(Box::new(flow(app, org, named).await?)), rule: None });
-        }
         let rules = app.rules(org).await?;
-        let verdict = ask(&rules, &facts(&self.body, &self.source, workspace, contact, member, app.world.now()));
-        let rule = verdict.ruled;
-        let way = match verdict.by {
-            Some((_, Some(Then::Approve(_)))) => Way::Approve,
-            Some((_, Some(Then::Reject(why)))) => Way::Reject(why.clone()),
-            Some((_, Some(Then::Flow(id)))) => Way::Flow(Box::new(flow(app, org, id).await?)),
-            undecided => {
-                if let Some((failed, _)) = undecided {
-                    let (source, approval) = (&self.source.id, &self.id);
-                    tracing::warn!(rule.id = %failed.id, source.id = %source, approval.id = %approval,
-                        "a rule could not be evaluated: the request follows its source's default flow");
-                }
-                let id = self.source.default_flow.as_ref().ok_or_else(|| no_flow(rule.as_ref()))?;
-                Way::Flow(Box::new(flow(app, org, id).await?))
-            }
+        let facts = facts(&self.body, &self.source, workspace, contact, member, app.world.now());
+        let decided = decide(&self.source, &self.body, &rules, &facts)?;
+        if let Some(rule) = decided.rule.as_ref().filter(|rule| rule.outcome == RuledAs::Failed) {
+            let (source, approval) = (&self.source.id, &self.id);
+            tracing::warn!(rule.id = %rule.id, source.id = %source, approval.id = %approval,
+                "a rule could not be evaluated: the request goes the way that the rule's on_error says");
+        }
+        let way = match decided.way {
+            TriedWay::Approve => Way::Approve,
+            TriedWay::Reject => Way::Reject(decided.why),
+            TriedWay::Flow(id) => Way::Flow(Box::new(flow(app, org, &id).await?)),
+            TriedWay::NoFlow => return Err(no_flow(decided.rule.as_ref())),
         };
-        Ok(Chosen { way, rule })
+        Ok(Chosen { way, rule: decided.rule })
     }
+}
+
+/// Where a request goes, before the flow is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TriedWay {
+    /// It is approved at once.
+    Approve,
+    /// It is rejected at once.
+    Reject,
+    /// It follows this flow.
+    Flow(FlowId),
+    /// Nothing says which flow it follows.
+    NoFlow,
+}
+
+impl TriedWay {
+    /// The flow, if it follows one.
+    #[must_use]
+    pub const fn flow(&self) -> Option<&FlowId> {
+        match self {
+            Self::Flow(flow) => Some(flow),
+            Self::Approve | Self::Reject | Self::NoFlow => None,
+        }
+    }
+}
+
+/// Who chose the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The request, which names its flow.
+    Request,
+    /// A rule.
+    Rule,
+    /// The source, by its default flow.
+    Source,
+}
+
+/// What the source's setting, the request and the rules come to.
+struct Decided {
+    way: TriedWay,
+    by: By,
+    /// Why it is rejected; empty where it is not.
+    why: String,
+    /// The rule that decided or failed; `None` where the request's own choice stands.
+    rule: Option<Ruled>,
+    findings: Vec<Finding>,
+}
+
+/// Decides. A flow that the request names must be one that its source may use. It stands against rules that would approve or choose
+/// another flow, unless the source's rules are asked always; never against one that rejects, or whose failure rejects. Where rules
+/// are asked always and one fails, the named flow is not taken either: whoever asks could have made it fail.
+fn decide(source: &Source, body: &Body, rules: &[Ready], facts: &Facts) -> Result<Decided, Problem> {
+    if let Some(named) = &body.flow
+        && !source.flows.is_empty()
+        && !source.flows.contains(named)
+    {
+        return Err(Problem::unprocessable("flow_not_allowed", "the source may not use this flow").at("/flow"));
+    }
+    let verdict = ask(rules, facts);
+    let is_bound = body.flow.is_none() || source.rules == AskRules::Always;
+    let default = || source.default_flow.clone().map_or(TriedWay::NoFlow, TriedWay::Flow);
+    let named = || body.flow.clone().map(|flow| (TriedWay::Flow(flow), By::Request));
+    let (mut rule, mut why) = (verdict.ruled, String::new());
+    let (way, by) = match verdict.by {
+        Some((_, Some(Then::Reject(reason)))) => {
+            why.clone_from(reason);
+            (TriedWay::Reject, By::Rule)
+        }
+        Some((failed, None)) if failed.on_error == OnError::Reject => {
+            "The request could not be checked.".clone_into(&mut why);
+            (TriedWay::Reject, By::Rule)
+        }
+        decided => {
+            let own = if is_bound && decided.is_some() { None } else { named() };
+            match (own, decided) {
+                (Some(own), _) => {
+                    rule = None;
+                    own
+                }
+                (None, Some((_, Some(Then::Approve(_))))) => (TriedWay::Approve, By::Rule),
+                (None, Some((_, Some(Then::Flow(flow))))) => (TriedWay::Flow(flow.clone()), By::Rule),
+                (None, Some((failed, None))) if failed.error_flow().is_some() => {
+                    (failed.error_flow().cloned().map_or_else(default, TriedWay::Flow), By::Rule)
+                }
+                (None, _) => (default(), By::Source),
+            }
+        }
+    };
+    Ok(Decided { way, by, why, rule, findings: verdict.findings })
 }
 
 fn no_flow(rule: Option<&Ruled>) -> Problem {
@@ -125,12 +208,12 @@ fn present(fields: Value) -> Map<String, Value> {
 /// What a request would come to.
 #[derive(Debug)]
 pub struct Tried {
+    /// Where it would go.
+    pub way: TriedWay,
+    /// Who says so.
+    pub by: By,
     /// The rule that would decide, or has failed.
     pub rule: Option<Ruled>,
-    /// The flow that it would follow; `None` where a rule decides at once, or where there is none.
-    pub flow: Option<FlowId>,
-    /// Whether the request names the flow itself, so that rules are not asked.
-    pub named: bool,
     /// What each rule came to, in their order.
     pub findings: Vec<Finding>,
 }
@@ -138,24 +221,16 @@ pub struct Tried {
 /// Tells what a request would come to under these rules. Starts nothing, writes nothing, calls no platform.
 ///
 /// # Errors
-/// What the sender of such a request would be told of its workspace or its applicant.
+/// What the sender of such a request would be told of its workspace, its applicant or the flow that it names.
 pub async fn try_rules(app: &App, source: &Source, body: &Body, rules: &[Ready]) -> Result<Tried, Problem> {
     let workspace = workspace(app, source, body).await?;
     let id = workspace.as_ref().map(|workspace| &workspace.id);
     let people = People { app, org: &source.org, workspace: id };
     let (_, contact, member) = people.applicant(&body.applicant).await.map_err(Missing::of_applicant)?;
     if let Some(named) = &body.flow {
-        let findings = vec![Finding::NotReached; rules.len()];
-        let flow = flow(app, &source.org, named).await?;
-        return Ok(Tried { rule: None, flow: Some(flow.id), named: true, findings });
+        flow(app, &source.org, named).await?;
     }
-    let verdict = ask(rules, &facts(body, source, workspace.as_ref(), &contact, member.as_ref(), app.world.now()));
-    let flow = match verdict.by {
-        Some((_, Some(then))) => match then {
-            Then::Flow(flow) => Some(flow.clone()),
-            Then::Approve(_) | Then::Reject(_) => None,
-        },
-        _ => source.default_flow.clone(),
-    };
-    Ok(Tried { rule: verdict.ruled, flow, named: false, findings: verdict.findings })
+    let facts = facts(body, source, workspace.as_ref(), &contact, member.as_ref(), app.world.now());
+    let Decided { way, by, rule, findings, .. } = decide(source, body, rules, &facts)?;
+    Ok(Tried { way, by, rule, findings })
 }

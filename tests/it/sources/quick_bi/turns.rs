@@ -28,6 +28,9 @@ async fn one_form_that_cannot_be_submitted_holds_up_no_other_and_is_tried_again(
     let path = format!("/v1/sources/{}", scene.source);
     let settings = json!({"settings": {"approver_user_ids": format!("{mobile},+86-19900000000")}});
     assert_eq!(scene.local.call("PATCH", &path, &settings).await.status, 200);
+    // Who asks is the one who decides.
+    let flow = format!("/v1/flows/{}", scene.local.flow().await);
+    assert_eq!(scene.local.call("PATCH", &flow, &json!({"own_approver": "allow"})).await.status, 200);
     scene.bi.ask("app-0", mobile, "+86-19900000000");
     scene.bi.ask("app-1", mobile, mobile);
     scene.push("task-1", &json!({})).await;
