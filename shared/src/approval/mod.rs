@@ -15,6 +15,7 @@ mod deviation;
 mod ends;
 mod event;
 mod facts;
+mod follows;
 mod history;
 mod learned;
 mod node;

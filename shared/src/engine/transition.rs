@@ -51,6 +51,8 @@ pub async fn continue_from(
 ) -> Result<Transition, Error> {
     for attempt in 0..MOST_TRIES {
         let (before, owed) = (record.updated_at, Owed::of(&record.state));
+        #[cfg(debug_assertions)]
+        let was = record.clone();
         if !change(&mut record) {
             return Ok(Transition { record, changed: false });
         }
@@ -58,12 +60,28 @@ pub async fn continue_from(
         record.updated_at = now.max(before);
         owed.make_due(&mut record, now);
         match write(&app.store, &mut record).await {
-            Ok(()) => return Ok(Transition { record, changed: true }),
+            Ok(()) => {
+                #[cfg(debug_assertions)]
+                check(&was, &record);
+                return Ok(Transition { record, changed: true });
+            }
             Err(Lost::Failed(error)) => return Err(error),
             Err(Lost::Race(current)) => record = take_turns(app, *current, attempt).await?,
         }
     }
     Err(Error::Throttled)
+}
+
+/// What holds of every transition; looked at in tests and on a developer's machine only.
+#[cfg(debug_assertions)]
+fn check(was: &Record, is: &Record) {
+    debug_assert_eq!(is.version, was.version + 1, "one transition is one version");
+    debug_assert!(
+        is.state.follows(&was.state),
+        "an end stays and facts only grow: {:?} became {:?}",
+        was.state,
+        is.state
+    );
 }
 
 /// Writes a changed record. An approval that has ended is due for nothing more, unless an event asked for a reading.
