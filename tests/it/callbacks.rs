@@ -241,7 +241,7 @@ async fn a_code_that_nobody_knows_is_recorded_and_closes_nothing() {
 #[tokio::test]
 async fn only_connections_with_callbacks_have_the_address() {
     let desk = Desk::new().await;
-    let external = json!({"kind": "external", "name": "OA", "settings": {"url": "http://127.0.0.1:9", "access_id": "a"},
+    let external = json!({"kind": "external", "name": "OA", "settings": {"url": "http://127.0.0.1:9", "access_id": "access-0"},
         "secrets": {"access_key": "access-key-0123456789"}});
     let external = make(&desk.client, "/v1/connections", &external).await;
     for id in ["con_unknown", "nonsense", external.as_str()] {

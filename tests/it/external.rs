@@ -29,7 +29,7 @@ fn connection(url: &str, access_id: &str) -> Value {
 async fn oa() -> Oa {
     let desk = Desk::new().await;
     let receiver = Receiver::start().await;
-    let (connection, flow) = on(&desk.client, &receiver, "acc-1").await;
+    let (connection, flow) = on(&desk.client, &receiver, "access-1").await;
     Oa { desk, receiver, connection, flow }
 }
 
@@ -86,7 +86,8 @@ fn fields<'a>(approval: &'a Value, changed: &[(&'a str, &'a str)]) -> Vec<(&'a s
         ("applyStatus", "1"),
         ("approverName", "王芳"),
         ("approverReason", "同意"),
-        ("accessId", "acc-1"),
+        ("accessId", "access-1"),
+        ("accessKey", KEY),
         ("organizationId", "org-9"),
         ("workspaceId", "ws-9"),
     ]);
@@ -123,7 +124,13 @@ fn refused(answer: &Answer, status: u16, code: &str) {
 #[tokio::test]
 async fn the_notice_has_the_documented_fields() {
     let oa = oa().await;
-    let approval = oa.pending().await;
+    let workspace = make(&oa.desk.client, "/v1/workspaces", &json!({"name": "Marketing"})).await;
+    let mut body = asked(&oa.flow);
+    body["workspace"] = json!(workspace);
+    let approval = oa.desk.client.call("POST", "/v1/approvals", &body).await.json;
+    let organizations = oa.desk.client.call("GET", "/v1/organizations", &Value::Null).await.json;
+    let names = [organizations["items"][0]["name"].clone(), json!("Marketing")];
+    assert!(names[0].is_string(), "{organizations}");
     assert_eq!(approval["stages"][0]["kind"], "external");
     let received = oa.receiver.received();
     assert_eq!(received.len(), 1);
@@ -132,7 +139,7 @@ async fn the_notice_has_the_documented_fields() {
         "applicantName": "Li Na", "applicantPhone": "13800000002", "applicantMail": "li.na@yunshan.example",
         "moduleName": "Audience 4711", "resourceName": "audience", "resourceDetailUrl": "https://qa.example/4711",
         "startTime": "2026-09-21 22:13:20", "endTime": "2026-10-21 22:13:20", "organizationId": "org-9",
-        "workspaceId": "ws-9", "accessId": "acc-1"});
+        "organizationName": names[0], "workspaceId": "ws-9", "workspaceName": names[1], "accessId": "access-1"});
     assert_eq!(notice, wanted);
     assert!(!String::from_utf8_lossy(&received[0].body).contains(KEY));
 }
@@ -243,9 +250,10 @@ async fn a_repeated_call_back_changes_nothing() {
 async fn who_it_is_must_be_shown() {
     let oa = oa().await;
     let approval = oa.pending().await;
-    let wrong: [&[(&str, &str)]; 6] = [
-        &[("accessId", "acc-2")],
-        &[("accessId", ""), ("organizationId", "org-9")],
+    let wrong: [&[(&str, &str)]; 7] = [
+        &[("accessKey", "")],
+        &[("accessId", "access-2")],
+        &[("accessId", ""), ("accessKey", "")],
         &[("accessId", ""), ("organizationId", "")],
         &[("accessKey", "wrong")],
         &[("accessId", ""), ("accessKey", "wrong")],
@@ -265,7 +273,7 @@ async fn forms_of_others_do_not_exist() {
     let oa = oa().await;
     let approval = oa.pending().await;
     let other = oa.desk.another().await;
-    let (_, flow) = on(&other.client, &oa.receiver, "acc-2").await;
+    let (_, flow) = on(&other.client, &oa.receiver, "access-2").await;
     let theirs = other.client.call("POST", "/v1/approvals", &asked(&flow)).await;
     assert_eq!(theirs.status, 201, "{}", theirs.text);
     let on_dingtalk = oa.desk.running("inst-1", &[]).await;
@@ -325,6 +333,55 @@ async fn bodies_that_are_no_form_are_answered_in_the_envelope_too() {
     refused(&send(FORM.1, String::new()).await, 401, "UNAUTHORIZED");
     refused(&send(FORM.1, "%%%&&&===".to_owned()).await, 401, "UNAUTHORIZED");
     assert_eq!(oa.shown(&approval).await["version"], approval["version"]);
+}
+
+#[tokio::test]
+async fn the_stated_character_set_is_read() {
+    let oa = oa().await;
+    let send = async |kind: &str, body: String| {
+        oa.desk.client.with_key("").send("POST", PATH, &[("content-type", kind)], body).await
+    };
+    let body = |approval: &Value, name: &str, end: &str, node: &str| {
+        let id = approval["id"].as_str().unwrap();
+        format!(
+            "applyId={id}&approverStatus=1&applyStatus={end}&approvalNode={node}&accessId=access-1&accessKey={KEY}&approverName={name}"
+        )
+    };
+    let gbk = format!("{}; charset=GBK", FORM.1);
+    let approval = oa.pending().await;
+    succeeded(&send(&gbk, body(&approval, "%D5%C5%C8%FD", "0", "1")).await);
+    succeeded(&send(&gbk, body(&approval, "%C0%EE%CB%C4", "0", "1")).await);
+    let now = oa.shown(&approval).await;
+    let tasks = now["stages"][0]["nodes"][0]["tasks"].as_array().unwrap();
+    let named: BTreeSet<_> = tasks.iter().map(|task| task["assignee"]["name"].as_str().unwrap()).collect();
+    assert_eq!(named, BTreeSet::from(["张三", "李四"]));
+    let unstated = send(FORM.1, body(&approval, "%D5%C5%C8%FD", "1", "2")).await;
+    refused(&unstated, 400, "INVALID_CHARACTERS");
+    refused(&send(FORM.1, body(&approval, "a%00b", "1", "2")).await, 400, "INVALID_CHARACTERS");
+    let other = format!("{}; charset=utf-16", FORM.1);
+    refused(&send(&other, body(&approval, "x", "1", "2")).await, 415, "UNKNOWN_CHARSET");
+    assert_eq!(oa.shown(&approval).await, now);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_key_must_say_so() {
+    let oa = oa().await;
+    let mut body = connection(&oa.receiver.url, "access-2");
+    body["secrets"] = json!({});
+    for auth in [Value::Null, json!("access_id"), json!("open_platform")] {
+        if !auth.is_null() {
+            body["settings"]["auth"] = auth;
+        }
+        let answer = oa.desk.client.call("POST", "/v1/connections", &body).await;
+        assert_eq!((answer.status, answer.pointers()), (400, vec!["/secrets/access_key"]), "{}", answer.text);
+    }
+    body["settings"]["auth"] = json!("none");
+    make(&oa.desk.client, "/v1/connections", &body).await;
+    let path = format!("/v1/connections/{}", oa.connection);
+    let answer = oa.desk.client.call("PATCH", &path, &json!({"secrets": {"access_key": null}})).await;
+    assert_eq!((answer.status, answer.pointers()), (400, vec!["/secrets/access_key"]), "{}", answer.text);
+    let short = oa.desk.client.call("POST", "/v1/connections", &connection(&oa.receiver.url, "short")).await;
+    assert_eq!((short.status, short.pointers()), (400, vec!["/settings/access_id"]), "{}", short.text);
 }
 
 #[tokio::test]

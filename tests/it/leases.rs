@@ -66,7 +66,7 @@ async fn people_of_the_directory_become_members_once() {
         let answer = local.call("POST", &path, &body).await;
         assert_eq!((answer.status, answer.code()), (status, code), "{body}: {}", answer.text);
     }
-    let oa = json!({"kind": "external", "name": "OA", "settings": {"url": "http://127.0.0.1:9", "access_id": "a"}, "secrets": {"access_key": "access-key-0123456789"}});
+    let oa = json!({"kind": "external", "name": "OA", "settings": {"url": "http://127.0.0.1:9", "access_id": "access-0"}, "secrets": {"access_key": "access-key-0123456789"}});
     let oa = local.make("/v1/connections", &oa).await["id"].as_str().unwrap().to_owned();
     let answer = local.call("POST", &format!("/v1/connections/{oa}/members/sync"), &Value::Null).await;
     assert_eq!((answer.status, answer.code()), (409, "provider_cannot"), "{}", answer.text);

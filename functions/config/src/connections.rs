@@ -110,6 +110,9 @@ async fn create_connection(
     check_texts(&connection, &mut errors);
     let given = Given { settings: &connection.settings, secrets: &secrets, kept: &[] };
     check_fields(provider.fields(), &given, &app.settings.addresses, &mut errors);
+    for (pointer, detail) in provider.check(&connection.settings, None, &|name| secrets.contains_key(name)) {
+        errors.push(pointer, detail);
+    }
     errors.into_result()?;
     check_lengths(&secrets)?;
     normalise(provider.fields(), &mut connection.settings);
@@ -155,12 +158,20 @@ async fn update_connection(
     update.name.replace(&mut connection.name, "/name", &mut errors);
     update.default_applicant.change(&mut connection.default_applicant);
     update.monthly_quota.change(&mut connection.monthly_quota);
+    // A name may be changed though the rest is of a time when less was asked for.
+    let is_access_changed = !(update.settings.is_empty() && update.secrets.is_empty());
     change_settings(&mut connection.settings, update.settings);
     let secrets = change_secrets(&mut connection.secrets, update.secrets);
     check_texts(&connection, &mut errors);
     let kept: Vec<&str> = connection.secrets.keys().map(String::as_str).collect();
     let given = Given { settings: &connection.settings, secrets: &secrets, kept: &kept };
     check_fields(provider.fields(), &given, &app.settings.addresses, &mut errors);
+    if is_access_changed {
+        let has = |name: &str| kept.contains(&name) || secrets.contains_key(name);
+        for (pointer, detail) in provider.check(&connection.settings, Some(&found.value.settings), &has) {
+            errors.push(pointer, detail);
+        }
+    }
     errors.into_result()?;
     check_lengths(&secrets)?;
     normalise(provider.fields(), &mut connection.settings);

@@ -17,6 +17,10 @@ use countersign::providers::external::{Credentials, Decision, authenticate, pars
 use countersign::store;
 use countersign::store::approvals::Record;
 
+mod form;
+
+use form::Unreadable;
+
 /// What this function serves: the path that Quick Audience's customers know.
 pub const ROUTES: &[(&str, &str)] = &[("POST", wire::CALL_BACK_PATH)];
 
@@ -48,6 +52,29 @@ impl Refusal {
     fn unknown_form() -> Self {
         let solution = "Send the applyId of the notice.";
         Self::new(StatusCode::NOT_FOUND, "APPLY_NOT_FOUND", "there is no such form", solution)
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(unreadable: Unreadable) -> Self {
+        let (status, code, description, solution) = match unreadable {
+            Unreadable::Charset => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNKNOWN_CHARSET",
+                "the stated character set is not read",
+                "Send UTF-8, GBK or GB18030, and state which in Content-Type.",
+            ),
+            Unreadable::Bytes => (
+                StatusCode::BAD_REQUEST,
+                "INVALID_CHARACTERS",
+                "a value is not of the stated character set, or of UTF-8 where none is stated",
+                "Send UTF-8, or state the character set: Content-Type: application/x-www-form-urlencoded; charset=GBK.",
+            ),
+            Unreadable::Control => {
+                (StatusCode::BAD_REQUEST, "INVALID_CHARACTERS", "a value holds a control character", "Remove it.")
+            }
+        };
+        Self::new(status, code, description, solution)
     }
 }
 
@@ -153,21 +180,22 @@ impl Call {
     async fn read(app: &App, request: Request) -> Result<Self, Refusal> {
         let authorization = header(&request, &AUTHORIZATION);
         let kind = header(&request, &CONTENT_TYPE).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        let is_form = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-        let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+        let media_type = kind.split(';').next().unwrap_or_default().trim();
+        let is_form = media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        let query = form::pairs(request.uri().query().unwrap_or_default().as_bytes(), encoding_rs::UTF_8)?;
         if !is_form {
             let solution = "Send Content-Type: application/x-www-form-urlencoded.";
             let description = "the body is not a form";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_A_FORM", description, solution));
         }
+        let charset = form::charset(&kind)?;
         let body = extract::body(request, app).await.map_err(|problem| match problem.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Refusal::new(problem.status(), "TOO_LARGE", "the body is larger than 1 MiB", "Send less.")
             }
             status => Refusal::new(status, "UNREADABLE", "the body ended early", "Send it again."),
         })?;
-        Ok(Self { form: pairs(&body), query, authorization })
+        Ok(Self { form: form::pairs(&body, charset)?, query, authorization })
     }
 
     fn form(&self, name: &str) -> Option<&str> {
@@ -196,10 +224,6 @@ impl Call {
 
 fn header(request: &Request, name: &HeaderName) -> Option<String> {
     request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-fn pairs(text: &[u8]) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(text).into_owned().collect()
 }
 
 fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {

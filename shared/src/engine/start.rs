@@ -12,7 +12,7 @@ use super::template::{create_template, remember};
 use super::transition::{Transition, continue_from, transition};
 use super::withdraw;
 use crate::approval::{Approval, Closed, Closure};
-use crate::config::Connection;
+use crate::config::{Connection, Organization, Workspace};
 use crate::http::App;
 use crate::ids::{ApprovalId, ConnectionId};
 use crate::providers::{self, Account, NodePlan, Provider, Start, Started};
@@ -136,7 +136,10 @@ pub async fn start_with(
         Err(Error::Provider(error)) => return again_later(app, record, stage, tried, &error).await,
         Err(error) => return Err(error),
     };
-    let start = plan(&record, stage, request);
+    let mut start = plan(&record, stage, request);
+    if provider.wants_names() {
+        (start.organization_name, start.workspace_name) = names(app, &record).await?;
+    }
     // Its callbacks may be faster than the answer: from now on they are known to be ours.
     if let Some(code) = start.template.as_deref().filter(|code| !account.has_template(code)) {
         remember(app, &connection, code, code).await?;
@@ -288,6 +291,25 @@ fn plan(record: &Record, stage: usize, request: &Request) -> Start {
             .map(|node| NodePlan { name: node.name.clone(), mode: node.mode, approvers: accounts(node) })
             .collect(),
         template: planned.template.clone().or_else(|| request.templates.get(stage).cloned().flatten()),
+        organization_name: None,
+        workspace_name: None,
+    }
+}
+
+/// Our names of an approval's organisation and workspace; `None` for what is not there any more.
+async fn names(app: &App, record: &Record) -> Result<(Option<String>, Option<String>), Error> {
+    let organization = app.store.get_unscoped::<Organization>(record.org.as_str()).await;
+    let organization = found(organization.map(|found| found.value.name))?;
+    let Some(id) = &record.workspace else { return Ok((organization, None)) };
+    let workspace = app.store.get::<Workspace>(&record.org, id.as_str()).await;
+    Ok((organization, found(workspace.map(|found| found.value.name))?))
+}
+
+fn found(name: Result<String, StoreError>) -> Result<Option<String>, Error> {
+    match name {
+        Ok(name) => Ok(Some(name)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -306,6 +306,10 @@ pub struct Start {
     pub nodes: Vec<NodePlan>,
     /// A template of the customer's to use instead of ours.
     pub template: Option<String>,
+    /// Our names of the organisation and of the workspace, for a platform that [`Provider::wants_names`].
+    pub organization_name: Option<String>,
+    /// The workspace's.
+    pub workspace_name: Option<String>,
 }
 
 /// How a person can be reached or shown.
@@ -535,6 +539,17 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// What is wrong with settings and secrets that are each of the right shape: JSON pointers, and for each what is wrong.
+    /// `has_secret` tells which secrets there will be; `old` are the settings before, of a connection that is changed.
+    fn check(
+        &self,
+        _settings: &Map<String, Value>,
+        _old: Option<&Map<String, Value>>,
+        _has_secret: &dyn Fn(&str) -> bool,
+    ) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Whether its callbacks come to `/callbacks/{connection}`.
     fn has_callbacks(&self) -> bool {
         true
@@ -553,6 +568,11 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// How many calls a month the platform answers where nothing else was agreed; `None` where it names no such number.
     fn monthly_quota(&self) -> Option<u64> {
         None
+    }
+
+    /// Whether a start is to carry the names of organisation and workspace, which cost a reading each.
+    fn wants_names(&self) -> bool {
+        false
     }
 
     /// Whether approvers must be named, as accounts of the platform.

@@ -40,6 +40,8 @@ pub(super) fn start() -> Start {
         ends_at: None,
         nodes: vec![node(Mode::All, &["u1"]), node(Mode::Any, &["u2", "u3", "u2"])],
         template: None,
+        organization_name: None,
+        workspace_name: None,
     }
 }
 

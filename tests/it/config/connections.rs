@@ -118,7 +118,7 @@ async fn new_callback_keys_are_shown_once_and_the_old_ones_work_until_they_are_r
     let account = open().await;
     assert!(account.old_secrets.is_none());
     assert_eq!(account.secrets["token"].expose_secret(), token);
-    let oa = make(&owner, "/v1/connections", &external("a")).await;
+    let oa = make(&owner, "/v1/connections", &external("access-9")).await;
     let refused = owner.call("POST", &format!("/v1/connections/{oa}/generate-keys"), &Value::Null).await;
     assert_eq!((refused.status, refused.code()), (409, "provider_cannot"));
 }

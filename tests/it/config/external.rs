@@ -8,17 +8,17 @@ use super::{external, make, other_organization, setup};
 async fn an_access_id_leads_to_one_connection_of_the_deployment() {
     let (owner, app) = setup().await;
     let other = other_organization(&owner).await;
-    let id = make(&owner, "/v1/connections", &external("acc-1")).await;
+    let id = make(&owner, "/v1/connections", &external("access-1")).await;
     let shown = owner.call("GET", &format!("/v1/connections/{id}"), &Value::Null).await;
     assert_eq!(shown.json["callback_url"], "https://countersign.example/openapi/apply/externalApplyCallBack");
     for client in [&owner, &other] {
-        let taken = client.call("POST", "/v1/connections", &external("acc-1")).await;
+        let taken = client.call("POST", "/v1/connections", &external("access-1")).await;
         assert_eq!((taken.status, taken.code()), (409, "access_id_taken"), "{}", taken.text);
         assert_eq!(taken.pointers(), ["/settings/access_id"]);
     }
     let listed = other.call("GET", "/v1/connections", &Value::Null).await;
     assert_eq!(listed.json["items"], json!([]), "nothing of the refused connection stays");
-    let found = app.store.connection_by_access_id("acc-1").await.unwrap();
+    let found = app.store.connection_by_access_id("access-1").await.unwrap();
     assert_eq!(found.unwrap().as_str(), id);
     assert!(app.store.connection_by_access_id(&"x".repeat(5000)).await.unwrap().is_none());
     assert!(app.store.connection_by_access_id("").await.unwrap().is_none());
@@ -27,8 +27,8 @@ async fn an_access_id_leads_to_one_connection_of_the_deployment() {
 #[tokio::test]
 async fn names_follow_the_connection() {
     let (owner, app) = setup().await;
-    let one = make(&owner, "/v1/connections", &external("acc-1")).await;
-    let two = make(&owner, "/v1/connections", &external("acc-2")).await;
+    let one = make(&owner, "/v1/connections", &external("access-1")).await;
+    let two = make(&owner, "/v1/connections", &external("access-2")).await;
     let by_organization = |name: &'static str| {
         let store = app.store.clone();
         async move {
@@ -38,23 +38,23 @@ async fn names_follow_the_connection() {
     };
     assert_eq!(by_organization("o-1").await.len(), 2, "an organisation id may be shared");
     let path = format!("/v1/connections/{one}");
-    let taken = owner.call("PATCH", &path, &json!({"name": "X", "settings": {"access_id": "acc-2"}})).await;
+    let taken = owner.call("PATCH", &path, &json!({"name": "X", "settings": {"access_id": "access-2"}})).await;
     assert_eq!((taken.status, taken.code()), (409, "access_id_taken"));
     let shown = owner.call("GET", &path, &Value::Null).await;
     assert_eq!(shown.json["name"], "Own OA", "nothing was changed");
 
-    let body = json!({"settings": {"access_id": "acc-3", "organization_id": "o-2"}});
+    let body = json!({"settings": {"access_id": "access-3", "organization_id": "o-2"}});
     assert_eq!(owner.call("PATCH", &path, &body).await.status, 200);
-    assert!(app.store.connection_by_access_id("acc-1").await.unwrap().is_none());
-    assert_eq!(app.store.connection_by_access_id("acc-3").await.unwrap().unwrap().as_str(), one);
+    assert!(app.store.connection_by_access_id("access-1").await.unwrap().is_none());
+    assert_eq!(app.store.connection_by_access_id("access-3").await.unwrap().unwrap().as_str(), one);
     assert_eq!(by_organization("o-1").await, [two.as_str()]);
     assert_eq!(by_organization("o-2").await, [one.as_str()]);
     assert_eq!(owner.call("PATCH", &path, &json!({"settings": {"organization_id": null}})).await.status, 200);
     assert!(by_organization("o-2").await.is_empty());
 
     assert_eq!(owner.call("DELETE", &path, &Value::Null).await.status, 204);
-    assert!(app.store.connection_by_access_id("acc-3").await.unwrap().is_none());
-    make(&owner, "/v1/connections", &external("acc-3")).await;
+    assert!(app.store.connection_by_access_id("access-3").await.unwrap().is_none());
+    make(&owner, "/v1/connections", &external("access-3")).await;
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn of_two_that_claim_an_access_id_at_once_one_gets_it() {
     let claims: Vec<_> = (0..6)
         .map(|_| {
             let owner = owner.clone();
-            tokio::spawn(async move { owner.call("POST", "/v1/connections", &external("acc")).await })
+            tokio::spawn(async move { owner.call("POST", "/v1/connections", &external("access-0")).await })
         })
         .collect();
     let mut made = Vec::new();
@@ -75,5 +75,5 @@ async fn of_two_that_claim_an_access_id_at_once_one_gets_it() {
         }
     }
     assert_eq!(made.len(), 1);
-    assert_eq!(app.store.connection_by_access_id("acc").await.unwrap().unwrap().as_str(), made[0]);
+    assert_eq!(app.store.connection_by_access_id("access-0").await.unwrap().unwrap().as_str(), made[0]);
 }

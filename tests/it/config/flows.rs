@@ -15,8 +15,10 @@ fn node(mode: &Value, approvers: &Value) -> Value {
 #[tokio::test]
 async fn a_flow_reads_back_as_it_was_written() {
     let (owner, _) = setup().await;
-    let (ding, oa) =
-        (make(&owner, "/v1/connections", &dingtalk()).await, make(&owner, "/v1/connections", &external("a")).await);
+    let (ding, oa) = (
+        make(&owner, "/v1/connections", &dingtalk()).await,
+        make(&owner, "/v1/connections", &external("access-9")).await,
+    );
     let member = make(&owner, "/v1/members", &json!({"name": "M"})).await;
     let written = json!({
         "name": "Access",
@@ -128,8 +130,8 @@ async fn what_a_platform_lacks_is_refused_when_it_is_saved() {
 #[tokio::test]
 async fn an_external_oa_runs_one_stage_of_a_flow() {
     let (owner, _) = setup().await;
-    let oa = make(&owner, "/v1/connections", &external("acc-1")).await;
-    let other = make(&owner, "/v1/connections", &external("acc-2")).await;
+    let oa = make(&owner, "/v1/connections", &external("access-1")).await;
+    let other = make(&owner, "/v1/connections", &external("access-2")).await;
     let stages = |ids: &[&String]| {
         let stages: Vec<Value> = ids.iter().map(|id| json!({"connection": id, "nodes": []})).collect();
         json!({"name": "F", "stages": stages})

@@ -62,7 +62,7 @@ async fn every_address_of_a_connection_is_watched() {
     assert_eq!(refused(&patch(&owner, &path, &change).await, &change), ["/secrets/app_secret"]);
     let change = json!({"settings": {"legacy_endpoint": OWN}});
     assert_eq!(patch(&owner, &path, &change).await.status, 200, "that host has the secret already");
-    let path = format!("/v1/connections/{}", make(&owner, "/v1/connections", &external("a")).await);
+    let path = format!("/v1/connections/{}", make(&owner, "/v1/connections", &external("access-9")).await);
     let change = json!({"settings": {"url": OTHER}});
     assert_eq!(refused(&patch(&owner, &path, &change).await, &change), ["/secrets/access_key"]);
     let change = json!({"settings": {"url": OTHER}, "secrets": {"access_key": null}});

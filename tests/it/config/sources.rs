@@ -78,7 +78,7 @@ async fn a_source_is_changed_field_by_field() {
 async fn members_have_an_account_per_connection() {
     let (owner, _) = setup().await;
     let one = make(&owner, "/v1/connections", &super::dingtalk()).await;
-    let two = make(&owner, "/v1/connections", &super::external("a")).await;
+    let two = make(&owner, "/v1/connections", &super::external("access-9")).await;
     let workspace = make(&owner, "/v1/workspaces", &json!({"name": "W"})).await;
     let accounts = json!({one.clone(): "u1", two.clone(): "u2"});
     let body = json!({"name": "李雷", "accounts": accounts, "roles": ["dba"], "workspaces": [workspace]});

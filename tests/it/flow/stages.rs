@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// A request for a flow that starts on DingTalk and ends at an external OA.
 async fn two_stages(local: &Local, oa: &Receiver) -> Value {
     let dingtalk = local.connection().await;
-    let external = json!({"kind": "external", "name": "OA", "settings": {"url": oa.url, "access_id": "acc-1"},
+    let external = json!({"kind": "external", "name": "OA", "settings": {"url": oa.url, "access_id": "access-1"},
         "secrets": {"access_key": "access-key-0123456789"}});
     let external = local.make("/v1/connections", &external).await;
     let node = json!({"name": "Owner", "mode": "any", "approvers": [{"account": OWNER}]});
@@ -21,7 +21,7 @@ async fn two_stages(local: &Local, oa: &Receiver) -> Value {
 
 async fn call_back(local: &Local, approval: &Value, status: &str) -> Answer {
     let form = format!(
-        "applyId={}&accessId=acc-1&approverName=Wang&approverStatus={status}&applyStatus={status}",
+        "applyId={}&accessId=access-1&accessKey=access-key-0123456789&approverName=Wang&approverStatus={status}&applyStatus={status}",
         id(approval)
     );
     let headers = [("content-type", "application/x-www-form-urlencoded")];

@@ -1,10 +1,12 @@
 //! Who may call back: three ways, by the connection's setting `auth`.
 //!
-//! * `access_id` (default): the form's `accessId` is the connection's, as in the vendor's own sample request. Where an
-//!   `accessKey` is sent too, it must be right as well. A call that names only its `organizationId` must send the key.
+//! * `access_id` (default): the form carries the connection's `accessKey`; an `accessId`, as in the vendor's own sample request,
+//!   must be right as well. An id alone proves nothing: it is accepted only of a connection that was saved without a key, when
+//!   that was still possible.
 //! * `open_platform`: the query carries `appId`, `accessKey` and `timestamp` (milliseconds), the header `Authorization`
 //!   the MD5 of the sorted parameters with the secret among them, in lower-case hex.
-//! * `none`: anybody who knows the address and the form's id, for an OA behind a gateway that checks by itself.
+//! * `none`: anybody who knows the address and the form's id, for an OA behind a gateway that checks by itself. It is a choice
+//!   that a connection must spell out.
 
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
@@ -39,8 +41,9 @@ pub fn authenticate(account: &Account, shown: &Credentials<'_>, now: i64) -> boo
         _ => {
             let id = shown.access_id.map(|id| same(account.setting("access_id").unwrap_or_default(), id));
             let key = shown.access_key.map(|key| secrets(account).any(|secret| same(&secret, key)));
-            // What is shown must be right, and something must be shown.
-            id.unwrap_or(true) && key.unwrap_or(true) && (id.is_some() || key.is_some())
+            let has_key = secrets(account).next().is_some();
+            // What is shown must be right, and the key must be shown where there is one.
+            id.unwrap_or(true) && key.unwrap_or(true) && if has_key { key.is_some() } else { id.is_some() }
         }
     }
 }
@@ -116,16 +119,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_must_be_right_and_something_must_be_shown() {
+    fn what_is_shown_must_be_right_and_the_key_must_be_shown() {
         let account = account("access_id");
         let shown = |access_id, access_key| Credentials { access_id, access_key, ..Credentials::default() };
-        assert!(authenticate(&account, &shown(Some("xxxx"), None), 0));
         assert!(authenticate(&account, &shown(Some("xxxx"), Some("yyyy")), 0));
         assert!(authenticate(&account, &shown(None, Some("yyyy")), 0));
         for (id, key) in
-            [(None, None), (Some("x"), None), (Some(""), None), (Some("xxxx"), Some("x")), (None, Some(""))]
+            [(None, None), (Some("xxxx"), None), (Some("x"), Some("yyyy")), (Some("xxxx"), Some("x")), (None, Some(""))]
         {
             assert!(!authenticate(&account, &shown(id, key), 0), "{id:?} {key:?}");
+        }
+        let mut rotating = account.clone();
+        rotating.old_secrets = Some([("access_key".to_owned(), "before".into())].into());
+        assert!(authenticate(&rotating, &shown(Some("xxxx"), Some("before")), 0));
+        assert!(!authenticate(&rotating, &shown(Some("xxxx"), None), 0));
+        let mut keyless = account;
+        keyless.secrets.clear();
+        assert!(authenticate(&keyless, &shown(Some("xxxx"), None), 0), "saved when a key was not needed");
+        for (id, key) in [(None, None), (Some("x"), None), (Some("xxxx"), Some("y")), (None, Some("yyyy"))] {
+            assert!(!authenticate(&keyless, &shown(id, key), 0), "{id:?} {key:?}");
         }
     }
 }

@@ -8,6 +8,8 @@ pub mod wire;
 use std::future::Future;
 use std::pin::Pin;
 
+use serde_json::{Map, Value};
+
 pub use auth::{Credentials, authenticate};
 pub use callback::{Decision, FieldError, parse};
 
@@ -25,6 +27,9 @@ pub const KIND: &str = "external";
 #[derive(Debug)]
 pub struct External;
 
+/// Fewest characters of a new `access_id`: others should not meet it by guessing.
+const SHORTEST_ACCESS_ID: usize = 8;
+
 const fn text(name: &'static str, required: bool) -> Field {
     Field { name, secret: false, required, shape: Shape::Text(128) }
 }
@@ -33,7 +38,9 @@ const FIELDS: &[Field] = &[
     Field { name: "url", secret: false, required: true, shape: Shape::Url },
     text("access_id", true),
     text("organization_id", false),
+    text("organization_name", false),
     text("workspace_id", false),
+    text("workspace_name", false),
     text("app_id", false),
     Field { name: "content_type", secret: false, required: false, shape: Shape::OneOf(&["json", "form"]) },
     Field {
@@ -58,12 +65,36 @@ impl Provider for External {
         FIELDS
     }
 
+    fn check(
+        &self,
+        settings: &Map<String, Value>,
+        old: Option<&Map<String, Value>>,
+        has_secret: &dyn Fn(&str) -> bool,
+    ) -> Vec<(&'static str, String)> {
+        let text = |of: &Map<String, Value>, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
+        let mut wrong = Vec::new();
+        let id = text(settings, "access_id");
+        let is_new = old.is_none_or(|old| text(old, "access_id") != id);
+        if is_new && id.is_some_and(|id| id.chars().count() < SHORTEST_ACCESS_ID) {
+            wrong.push(("/settings/access_id", format!("must have at least {SHORTEST_ACCESS_ID} characters")));
+        }
+        if text(settings, "auth").as_deref() != Some("none") && !has_secret("access_key") {
+            let detail = "is required: without it anybody could decide; where the OA's gateway checks by itself, say `auth`: `none`";
+            wrong.push(("/secrets/access_key", detail.to_owned()));
+        }
+        wrong
+    }
+
     fn has_callbacks(&self) -> bool {
         false
     }
 
     fn decided_by(&self) -> DecidedBy {
         DecidedBy::NodesAndPlatform
+    }
+
+    fn wants_names(&self) -> bool {
+        true
     }
 
     fn needs_approvers(&self) -> bool {

@@ -7,7 +7,9 @@ use super::wire::notice::{
     APPLICANT_MAIL, APPLICANT_NAME, APPLICANT_PHONE, APPLY_CONTENT, APPLY_REASON, END_TIME, MODULE_NAME,
     RESOURCE_DETAIL_URL, RESOURCE_NAME, START_TIME,
 };
-use super::wire::{ACCESS_ID, APPLY_ID, Answered, ORGANIZATION_ID, Refusal, WORKSPACE_ID, beijing};
+use super::wire::{
+    ACCESS_ID, APPLY_ID, Answered, ORGANIZATION_ID, ORGANIZATION_NAME, Refusal, WORKSPACE_ID, WORKSPACE_NAME, beijing,
+};
 use crate::providers::outbound::{Answer, OutboundError, Request};
 use crate::providers::{Account, Calls, Check, Error, Start, Started};
 
@@ -51,7 +53,9 @@ fn fields(account: &Account, start: &Start) -> Map<String, Value> {
         (START_TIME, Some(beijing(start.starts_at.unwrap_or(start.submitted_at)))),
         (END_TIME, start.ends_at.map(beijing)),
         (ORGANIZATION_ID, setting("organization_id")),
+        (ORGANIZATION_NAME, setting("organization_name").or_else(|| start.organization_name.clone())),
         (WORKSPACE_ID, setting("workspace_id")),
+        (WORKSPACE_NAME, setting("workspace_name").or_else(|| start.workspace_name.clone())),
         (ACCESS_ID, setting("access_id")),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))).collect()

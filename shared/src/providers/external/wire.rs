@@ -15,6 +15,10 @@ pub const CALL_BACK_PATH: &str = "/openapi/apply/externalApplyCallBack";
 pub const APPLY_ID: &str = "applyId";
 /// The organisation's id on the side of Quick Audience.
 pub const ORGANIZATION_ID: &str = "organizationId";
+/// The organisation's name.
+pub const ORGANIZATION_NAME: &str = "organizationName";
+/// The workspace's name.
+pub const WORKSPACE_NAME: &str = "workspaceName";
 /// The workspace's id on the side of Quick Audience.
 pub const WORKSPACE_ID: &str = "workspaceId";
 /// By what one side names itself.
