@@ -68,7 +68,8 @@ fn withdrawn(record: &mut Record) {
 
 fn approves(record: &mut Record, who: &str) {
     let end = TaskEnd { outcome: TaskOutcome::Approved, at: 1_790_000_000_500, remark: None, to: None };
-    let fact = TaskFact { assignee: who.to_owned(), end: Some(end), ..TaskFact::default() };
+    let node = Some(u8::from(who != "first"));
+    let fact = TaskFact { assignee: who.to_owned(), node, end: Some(end), ..TaskFact::default() };
     record.state.apply(0, Event::Task { task: who.to_owned(), fact });
 }
 
@@ -148,8 +149,8 @@ async fn after_an_old_image_that_cannot_be_read_nothing_is_told_twice_and_nothin
         record.state.started(0, "inst".to_owned(), None, 1_790_000_000_100);
         images.push(write(&app.store, &mut record).await);
         approves(&mut record, "first");
-        // The platform's word that the first node has passed.
-        let asked = TaskFact { assignee: "second".to_owned(), ..TaskFact::default() };
+        // The platform's word that the first node has passed: it names the next one.
+        let asked = TaskFact { assignee: "second".to_owned(), node: Some(1), ..TaskFact::default() };
         record.state.apply(0, Event::Task { task: "second".to_owned(), fact: asked });
         images.push(write(&app.store, &mut record).await);
         approves(&mut record, "second");
