@@ -141,7 +141,7 @@ async fn a_platform_that_cannot_withdraw_is_named() {
     let local = Local::start().await;
     let receiver = Receiver::start().await;
     let settings = json!({"url": receiver.url, "access_id": "access-0", "organization_id": "o", "workspace_id": "w"});
-    let connection = json!({"kind": "external", "name": "OA", "settings": settings, "secrets": {"access_key": "k"}});
+    let connection = json!({"kind": "external", "name": "OA", "settings": settings, "secrets": {"access_key": "access-key-0123456789"}});
     let connection = local.make("/v1/connections", &connection).await;
     let flow = json!({"name": "OA", "stages": [{"connection": connection["id"], "nodes": []}], "deadline_hours": 1});
     let mut body = request();

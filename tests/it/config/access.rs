@@ -91,7 +91,7 @@ async fn what_belongs_to_another_organisation_does_not_exist() {
     let (owner, _) = setup().await;
     let other = other_organization(&owner).await;
     let connection = make(&owner, "/v1/connections", &dingtalk()).await;
-    let outside = make(&owner, "/v1/connections", &external("a-1")).await;
+    let outside = make(&owner, "/v1/connections", &external("access-1")).await;
     let member = make(&owner, "/v1/members", &json!({"name": "M"})).await;
     let workspace = make(&owner, "/v1/workspaces", &json!({"name": "W"})).await;
     let source = make(&owner, "/v1/sources", &json!({"name": "S", "format": "native"})).await;

@@ -65,7 +65,7 @@ async fn every_address_of_a_connection_is_watched() {
     let path = format!("/v1/connections/{}", make(&owner, "/v1/connections", &external("access-9")).await);
     let change = json!({"settings": {"url": OTHER}});
     assert_eq!(refused(&patch(&owner, &path, &change).await, &change), ["/secrets/access_key"]);
-    let change = json!({"settings": {"url": OTHER}, "secrets": {"access_key": null}});
+    let change = json!({"settings": {"url": OTHER, "auth": "none"}, "secrets": {"access_key": null}});
     assert_eq!(patch(&owner, &path, &change).await.status, 200, "what is not there cannot go astray");
     assert_eq!(patch(&owner, &path, &json!({"settings": {"url": OWN}})).await.status, 200);
 }
