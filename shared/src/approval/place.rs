@@ -66,15 +66,19 @@ impl<'a> Placed<'a> {
     }
 
     /// Whether reading the instance would tell more: somebody holds a task and we do not know in which node, a task was handed
-    /// on to we do not know whom, or a node was rejected or a later one has begun as far as the plan tells: whoever is asked
-    /// there may as well have been handed a task of an earlier node, or been added to it.
+    /// on to we do not know whom, or a node is only supposed.
     pub(super) fn is_incomplete(&self) -> bool {
+        self.is_supposed() || self.nodes.iter().flatten().any(Seat::lost)
+    }
+
+    /// Whether a node was rejected or a later one has begun as far as the plan tells, and a reading has not said so yet: whoever
+    /// is asked there may as well have been handed a task of an earlier node, or been added to it.
+    pub(super) fn is_supposed(&self) -> bool {
         let unread = |(_, fact): &Task<'_>| fact.node.is_none() && !fact.read;
         let rejected = |(_, fact): &Task<'_>| fact.end.as_ref().is_some_and(|end| end.outcome == TaskOutcome::Rejected);
         let next = self.reached().unwrap_or(0) + 1;
         let tasks_from = |node: usize| self.nodes.iter().skip(node).flatten().flat_map(|seat| &seat.tasks);
         self.unplaced.iter().any(unread)
-            || self.nodes.iter().flatten().any(Seat::lost)
             || tasks_from(next).any(unread)
             || (self.stage.nodes.len() > 1 && tasks_from(0).any(|task| unread(task) && rejected(task)))
     }

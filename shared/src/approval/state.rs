@@ -437,6 +437,14 @@ impl Approval {
         (stage.instance.is_some() && wanted).then_some(current)
     }
 
+    /// Whether the stage that ran last has nodes of which only the plan tells how far they came: a reading tells it, and nobody
+    /// hears of them before.
+    #[must_use]
+    pub fn has_supposed_nodes(&self) -> bool {
+        let ran = self.stages.iter().rfind(|stage| stage.instance.is_some());
+        ran.is_some_and(|stage| Placed::of(stage).is_supposed())
+    }
+
     /// When the latest thing that is known of a stage happened (milliseconds): since then at the most a reading is wanted.
     #[must_use]
     pub fn latest_of(&self, stage: usize) -> i64 {

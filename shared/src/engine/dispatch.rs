@@ -220,11 +220,14 @@ async fn bodies(
     Ok(told.collect())
 }
 
-/// The approval as it is now, where the change told the end but not who decided or what was said. Who decided is told a moment
+/// The approval as it is now, where the change told the end but not who decided, what was said, or how far it had come. Who decided is told a moment
 /// later, and is likely to be known by now, or soon; where it is not, and where an event asked for it, the platform is read.
 async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
     let had_ended = change.old.known().is_some_and(|old| old.state.closed.is_some());
-    let wanted = |record: &Record| record.state.view().lacks_deciders() || record.state.stage_to_read().is_some();
+    let wanted = |record: &Record| {
+        let state = &record.state;
+        state.view().lacks_deciders() || state.has_supposed_nodes() || state.stage_to_read().is_some()
+    };
     if had_ended || change.new.state.closed.is_none() || !wanted(&change.new) {
         return Ok(None);
     }

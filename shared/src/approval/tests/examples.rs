@@ -496,3 +496,21 @@ fn a_refusal_drops_the_withdrawal_that_was_acted_on_and_no_other() {
     let acted_on = approval.withdrawal.clone();
     assert!(approval.drop_withdrawal(acted_on.as_ref()) && approval.withdrawal.is_none());
 }
+
+#[test]
+fn how_far_a_withdrawn_instance_came_is_only_supposed_until_it_is_read() {
+    let mut approval = with(&[(Mode::Any, &["a"]), (Mode::Any, &["b"])]);
+    let approved = fact("a", 1, Some((TaskOutcome::Approved, 5)));
+    approval.apply(0, task("1", approved.clone()));
+    assert!(!approval.has_supposed_nodes());
+    approval.apply(0, task("2", fact("b", 6, None)));
+    approval.apply(0, finished(Outcome::Withdrawn, 10));
+    assert!(approval.has_supposed_nodes(), "b may have been handed the task, or added");
+    assert_eq!(nodes(&approval)[0], NodeStatus::Skipped);
+
+    let at = |node: u8, fact: TaskFact| TaskFact { node: Some(node), ..fact };
+    let tasks = vec![("1".to_owned(), at(0, approved)), ("2".to_owned(), at(1, fact("b", 6, None)))];
+    approval.apply(0, Event::Snapshot(Snapshot { tasks, ..Snapshot::default() }));
+    assert!(!approval.has_supposed_nodes());
+    assert_eq!(nodes(&approval)[0], NodeStatus::Approved);
+}
