@@ -232,6 +232,19 @@ impl Api {
         answer.json
     }
 
+    /// Changes the member who has this account on the platform's connection.
+    ///
+    /// # Panics
+    /// When there is none, or the change is refused.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    pub async fn change_member(&self, account: &str, change: &Value) {
+        let (connection, listed) = (self.connection().await, self.get("/v1/members").await.json);
+        let mut items = listed["items"].as_array().into_iter().flatten();
+        let member = items.find(|item| item["accounts"][&connection] == account).expect("a member with the account");
+        let answer = self.call("PATCH", &format!("/v1/members/{}", id(member)), change).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
     /// The approval as it is now.
     ///
     /// # Panics

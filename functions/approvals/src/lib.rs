@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use countersign::delivery::{Document, rfc3339};
+use countersign::engine::people;
 use countersign::http::{App, Caller, Id, Problem, ok_router};
 use countersign::ids::ApprovalId;
 use countersign::store::approvals::Record;
@@ -82,7 +83,8 @@ impl From<Request> for Asked {
 }
 
 async fn read(State(app): State<App>, caller: Caller, Id(id): Id<ApprovalId>) -> Result<Json<Full>, Problem> {
-    let record = find(&app, &caller, &id).await?;
+    let mut record = find(&app, &caller, &id).await?;
+    people::recognise(&app, &mut [&mut record], true).await?;
     let request = app.store.request(&id).await?.request;
     Ok(Json(Full { approval: Document::from(&record), request: request.into() }))
 }

@@ -4,10 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use countersign::approval::Status;
 use countersign::delivery::Document;
+use countersign::engine::people;
 use countersign::http::extract::limit;
 use countersign::http::{App, Caller, Problem, Query};
-use countersign::ids::{SourceId, WorkspaceId};
+use countersign::ids::{MemberId, OrgId, SourceId, WorkspaceId};
 use countersign::store::approvals::Record;
+use countersign::store::{Error, Page};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -47,17 +49,64 @@ pub(crate) async fn list(
         }
         filter.source = Some(own.clone());
     }
-    let mut found: Vec<Document> = Vec::new();
+    let places = Places::of(&app, &caller.org, filter.applicant.as_deref()).await?;
+    let mut found: Vec<Record> = Vec::new();
     let mut cursor = filter.cursor.clone();
     for _ in 0..MOST_PAGES {
         let left = limit - u16::try_from(found.len()).unwrap_or(limit);
-        let applicant = filter.applicant.as_deref();
-        let page = app.store.list_approvals(&caller.org, applicant, left, cursor.as_deref()).await?;
-        found.extend(page.items.iter().filter(|record| filter.passes(record)).map(Document::from));
+        let page = places.page(&app, &caller.org, left, cursor.as_deref()).await?;
+        found.extend(page.items.into_iter().filter(|record| filter.passes(record)));
         cursor = page.next_cursor;
         if cursor.is_none() || found.len() >= usize::from(limit) {
             break;
         }
     }
-    Ok(Json(json!({ "items": found, "next_cursor": cursor })))
+    people::recognise(&app, &mut found.iter_mut().collect::<Vec<_>>(), true).await?;
+    let documents: Vec<Document> = found.iter().map(Document::from).collect();
+    Ok(Json(json!({ "items": documents, "next_cursor": cursor })))
+}
+
+/// The cursor that begins with the second place.
+const SECOND: &str = "named";
+
+/// Where the approvals of an applicant are listed: those of the member whom the filter names, then those under what it names,
+/// from before that was a member's.
+struct Places {
+    first: Option<String>,
+    second: Option<String>,
+}
+
+impl Places {
+    async fn of(app: &App, org: &OrgId, applicant: Option<&str>) -> Result<Self, Problem> {
+        let named = applicant.map(str::to_owned);
+        let Some(text) = applicant.filter(|text| text.parse::<MemberId>().is_err()) else {
+            return Ok(Self { first: named, second: None });
+        };
+        let member = people::member_named(app, org, text).await?;
+        Ok(match member {
+            Some(member) => Self { first: Some(member.to_string()), second: named },
+            None => Self { first: named, second: None },
+        })
+    }
+
+    async fn page(&self, app: &App, org: &OrgId, limit: u16, cursor: Option<&str>) -> Result<Page<Record>, Error> {
+        if let Some(second) = &self.second {
+            let first = self.first.as_deref();
+            let found = match cursor {
+                Some(SECOND) => None,
+                // A cursor belongs to one place.
+                cursor => match app.store.list_approvals(org, first, limit, cursor).await {
+                    Err(Error::InvalidCursor) => None,
+                    other => Some(other?),
+                },
+            };
+            if let Some(mut page) = found {
+                page.next_cursor = page.next_cursor.or_else(|| Some(SECOND.to_owned()));
+                return Ok(page);
+            }
+            let cursor = cursor.filter(|cursor| *cursor != SECOND);
+            return app.store.list_approvals(org, Some(second), limit, cursor).await;
+        }
+        app.store.list_approvals(org, self.first.as_deref(), limit, cursor).await
+    }
 }

@@ -9,19 +9,20 @@ use axum::response::Response;
 use axum::routing::get;
 use countersign::config::{Approver, Connection, Flow, Member, Source, Workspace};
 use countersign::http::resource::{
-    LONGEST_NAME, LONGEST_TEXT, MOST_ENTRIES, check_list, list_of, load, must_be_unused, must_exist, pointed,
+    LONGEST_NAME, LONGEST_TEXT, check_list, list_of, load, must_be_unused, must_exist, pointed,
 };
 use countersign::http::{
     Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
+use countersign::providers::Mobile;
 use countersign::store::members::LONGEST_SOURCE_ID;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-mod stored;
+pub(crate) mod stored;
 
-use stored::{MOST_ROLES, MOST_SOURCE_IDS, create, remove, replace};
+use stored::{MOST_ACCOUNTS, MOST_ROLES, MOST_SOURCE_IDS, create, remove, replace};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -76,9 +77,6 @@ fn view(member: &Member) -> Value {
 /// Checks a member; `old` is what is stored of them.
 async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: FieldErrors) -> Result<(), Problem> {
     errors.text("/name", &member.name, LONGEST_NAME);
-    if let Some(mobile) = &member.mobile {
-        errors.text("/mobile", mobile, 32);
-    }
     if let Some(email) = &member.email {
         errors.text("/email", email, LONGEST_TEXT);
         if !email.contains('@') {
@@ -93,8 +91,8 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
         errors.text(format!("/roles/{index}"), role, LONGEST_NAME);
     }
     check_list(&member.workspaces, "/workspaces", &mut errors);
-    if member.accounts.len() > MOST_ENTRIES {
-        errors.push("/accounts", format!("must have at most {MOST_ENTRIES} entries"));
+    if member.accounts.len() > MOST_ACCOUNTS {
+        errors.push("/accounts", format!("must have at most {MOST_ACCOUNTS} entries"));
     }
     for (connection, account) in &member.accounts {
         errors.text(format!("/accounts/{connection}"), account, LONGEST_TEXT);
@@ -117,16 +115,33 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
     errors.into_result()
 }
 
+/// A mobile number as it is kept: E.164. One that was kept before numbers were checked may stay as it is.
+fn mobile(given: Option<String>, old: Option<&Member>, errors: &mut FieldErrors) -> Option<String> {
+    let given = given?;
+    match Mobile::parse(&given) {
+        Some(mobile) => Some(mobile.to_string()),
+        None => {
+            if old.and_then(|old| old.mobile.as_ref()) != Some(&given) {
+                let detail =
+                    "must be a mobile number, with `+` and the country's code where it is not one of mainland China";
+                errors.push("/mobile", detail);
+            }
+            Some(given)
+        }
+    }
+}
+
 async fn create_member(
     Admin(caller): Admin,
     State(app): State<App>,
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
+    let mut errors = FieldErrors::new();
     let member = Member {
         id: MemberId::new(&app.world),
         org: caller.org,
         name: new.name,
-        mobile: new.mobile,
+        mobile: mobile(new.mobile, None, &mut errors),
         email: new.email,
         accounts: new.accounts,
         source_ids: new.source_ids,
@@ -134,7 +149,7 @@ async fn create_member(
         workspaces: new.workspaces,
         created_at: app.world.now(),
     };
-    check(&app, None, &member, FieldErrors::new()).await?;
+    check(&app, None, &member, errors).await?;
     create(&app, &member).await?;
     Ok(Created { version: 1, location: format!("/v1/members/{}", member.id), body: view(&member) })
 }
@@ -167,6 +182,7 @@ async fn update_member(
     let (mut member, mut errors) = (found.value.clone(), FieldErrors::new());
     update.name.replace(&mut member.name, "/name", &mut errors);
     update.mobile.change(&mut member.mobile);
+    member.mobile = mobile(member.mobile.take(), Some(&found.value), &mut errors);
     update.email.change(&mut member.email);
     update.roles.change_or_default(&mut member.roles);
     update.workspaces.change_or_default(&mut member.workspaces);

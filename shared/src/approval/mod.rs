@@ -19,6 +19,7 @@ mod follows;
 mod history;
 mod learned;
 mod node;
+mod people;
 mod place;
 mod state;
 mod view;

@@ -114,6 +114,9 @@ pub struct Stage {
     /// at it.
     #[serde(rename = "us", default, skip_serializing_if = "std::ops::Not::not")]
     pub unsent: bool,
+    /// Members among the people whom the plan does not know as members, by their accounts.
+    #[serde(rename = "pp", default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Person>,
     /// What was learned of the instance.
     #[serde(rename = "f", default)]
     pub facts: Facts,
@@ -470,6 +473,7 @@ impl Stage {
             url: None,
             lease_until: None,
             unsent: false,
+            people: Vec::new(),
             facts: Facts::default(),
         }
     }

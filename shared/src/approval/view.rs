@@ -256,15 +256,6 @@ impl Stage {
         });
         views.collect()
     }
-
-    /// The planned person with this account, or what the fact itself tells.
-    pub(super) fn person(&self, fact: &TaskFact) -> Person {
-        let known = self.nodes.iter().flat_map(|node| &node.approvers);
-        known.into_iter().find(|person| self.is_account(person, &fact.assignee)).map_or_else(
-            || Person { member: None, account: Some(fact.assignee.clone()), name: fact.name.clone() },
-            |person| Person { name: person.name.clone().or_else(|| fact.name.clone()), ..person.clone() },
-        )
-    }
 }
 
 impl Seat<'_> {
@@ -275,16 +266,15 @@ impl Seat<'_> {
     /// Its tasks; those that have not ended are seen as `rest`.
     fn views(&self, stage: &Stage, rest: TaskStatus) -> Vec<TaskView> {
         let unasked = (self.tasks.is_empty()).then(|| TaskView {
-            assignee: self.planned.cloned().unwrap_or_default(),
+            assignee: stage.known(self.planned.cloned().unwrap_or_default()),
             status: rest,
             remark: None,
             decided_at: None,
         });
         let told = self.tasks.iter().map(|(_, fact)| {
             let own = self.planned.filter(|person| stage.is_account(person, &fact.assignee));
-            let told = Person { member: None, account: Some(fact.assignee.clone()), name: fact.name.clone() };
             TaskView {
-                assignee: own.cloned().unwrap_or(told),
+                assignee: own.map_or_else(|| stage.person(fact), |own| stage.known(own.clone())),
                 status: task_status(fact, rest),
                 remark: fact.end.as_ref().and_then(|end| end.remark.clone()),
                 decided_at: fact.end.as_ref().map(|end| end.at),

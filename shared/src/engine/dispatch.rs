@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Error;
 use super::deliver::{Target, create, first_attempts, wake};
 use super::due::{next_look, read_soon};
+use super::people;
 use super::start::start_or_put_off;
 use super::transition::transition;
 use super::withdraw::{self, Patience};
@@ -26,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 const ROWS: u16 = 100;
 
 /// An approval's state item before a change.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Before {
     /// There was none.
     New,
@@ -94,6 +95,8 @@ impl Change {
 /// The table's own: the change should be handed in again. A receiver or a platform that fails is no error: its row says
 /// when it is tried next.
 pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
+    let known = recognised(app, change).await?;
+    let change = known.as_ref().unwrap_or(change);
     deliver(app, change).await?;
     count_starts(app, change).await;
     match go_on(app, change).await {
@@ -129,6 +132,21 @@ async fn go_on(app: &App, change: &Change) -> Result<(), Error> {
             .await?;
     }
     Ok(())
+}
+
+/// The change with the members among the people whom it tells of first, if there are any; they are kept, so that each is looked
+/// up once.
+async fn recognised(app: &App, change: &Change) -> Result<Option<Change>, Error> {
+    let mut new = change.new.clone();
+    if !people::recognise(app, &mut [&mut new], false).await? {
+        return Ok(None);
+    }
+    let kept = transition(app, &new.id, |record| people::take_over(record, &new)).await;
+    match kept {
+        // It was deleted meanwhile.
+        Ok(_) | Err(StoreError::NotFound) => Ok(Some(Change { old: change.old.clone(), new })),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A stage that has got its instance cost a call: whoever made it has not counted it.
@@ -244,6 +262,7 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
         read(app, &now, stage, true).await?;
         now = app.store.approval(&change.new.id).await?;
     }
+    people::recognise(app, &mut [&mut now], false).await?;
     Ok(Some(now))
 }
 

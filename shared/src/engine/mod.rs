@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod due;
 mod look;
 pub mod pace;
+pub mod people;
 pub mod poll;
 pub mod rules;
 pub mod start;

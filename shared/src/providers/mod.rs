@@ -22,8 +22,11 @@ pub mod wecom;
 mod failure;
 mod form;
 pub(crate) mod lenient;
+mod mobile;
 mod settings;
 mod token;
+
+pub use mobile::Mobile;
 
 #[cfg(test)]
 mod testing;

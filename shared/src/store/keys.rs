@@ -16,6 +16,9 @@
 //! | external OA by its access id, which only one may have | `EXTERNAL#access_id#<value>` | `CLAIM` | |
 //! | external OA by its organisation id | `EXTERNAL#organization_id#<value>` | connection id | |
 //! | member by a source's own id of them, which only one may have | `SOURCE_ID#<source>#<value>` | `CLAIM` | |
+//! | member by their account on a connection, which only one may have | `ACCOUNT#<org>#<account>` | connection id |
+//! | member by mobile number, which only one may have | `MOBILE#<org>#<E.164>` | `CLAIM` |
+//! | members by e-mail address | `EMAIL#<org>#<address>` | member id |
 //! | member who has a role | `ROLE#<org>#<role>` | member id | |
 //! | the data key that seals secrets | `DATAKEY` | `DATAKEY` | |
 //!
@@ -252,6 +255,37 @@ pub fn member_source_id(source: &SourceId, id: &str) -> Key {
     Key::new(format!("SOURCE_ID#{source}#{id}"), "CLAIM")
 }
 
+/// The claim of one member on an account of a connection: no other member may have the same. `account` is as accounts of that
+/// platform are compared.
+#[must_use]
+pub fn member_account(org: &OrgId, connection: &str, account: &str) -> Key {
+    Key::new(member_accounts(org, account), connection)
+}
+
+/// The partition of the members who have this account on some connection.
+#[must_use]
+pub fn member_accounts(org: &OrgId, account: &str) -> String {
+    format!("ACCOUNT#{org}#{account}")
+}
+
+/// The claim of one member on a mobile number (E.164): no other member may have the same.
+#[must_use]
+pub fn member_mobile(org: &OrgId, mobile: &str) -> Key {
+    Key::new(format!("MOBILE#{org}#{mobile}"), "CLAIM")
+}
+
+/// The way from an e-mail address, in lower case, to a member who has it.
+#[must_use]
+pub fn member_email(org: &OrgId, email: &str, member: &MemberId) -> Key {
+    Key::new(member_emails(org, email), member.as_str())
+}
+
+/// The partition of the members who have this e-mail address.
+#[must_use]
+pub fn member_emails(org: &OrgId, email: &str) -> String {
+    format!("EMAIL#{org}#{email}")
+}
+
 /// The way from a role to a member who has it.
 #[must_use]
 pub fn member_role(org: &OrgId, role: &str, member: &MemberId) -> Key {
@@ -309,6 +343,9 @@ mod tests {
         assert_eq!(external_organization("x", &con), key("EXTERNAL#organization_id#x", "con_1"));
         let (source, member) = ("src_1".parse().unwrap(), "mem_1".parse().unwrap());
         assert_eq!(member_source_id(&source, "a#b"), key("SOURCE_ID#src_1#a#b", "CLAIM"));
+        assert_eq!(member_account(&org, "con_1", "a#b"), key("ACCOUNT#org_1#a#b", "con_1"));
+        assert_eq!(member_mobile(&org, "+8613800000001"), key("MOBILE#org_1#+8613800000001", "CLAIM"));
+        assert_eq!(member_email(&org, "a@b.example", &member), key("EMAIL#org_1#a@b.example", "mem_1"));
         assert_eq!(member_role(&org, "a#b", &member), key("ROLE#org_1#a#b", "mem_1"));
         assert_eq!(data_key(), key("DATAKEY", "DATAKEY"));
         assert_eq!(resource("CON", "con_1").aad("app_secret"), "CON#con_1|CON|app_secret");

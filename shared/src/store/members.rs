@@ -1,7 +1,10 @@
-//! From what a source calls a person to the member, and from a role to the members who have it.
+//! From what a person is known by (what a source calls them, an account, a mobile number, an e-mail address) to the member, and
+//! from a role to the members who have it.
 //!
 //! These items are written in one transaction with the member that they lead to, so none leads to somebody who is gone, and none
 //! blocks an id after a crash.
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -21,9 +24,60 @@ pub const LONGEST_SOURCE_ID: usize = 256;
 #[must_use]
 pub fn claim_source_id(source: &SourceId, id: &str, member: &MemberId) -> Write {
     let key = keys::member_source_id(source, id);
-    let mut item = blank(&key, "SOURCE_ID", 1);
+    Write::put_new(leading_to(&key, "SOURCE_ID", member))
+}
+
+/// What only one member of an organisation may have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claim {
+    /// An account on a connection: the connection's id, and the account as its platform's are compared.
+    Account(String, String),
+    /// A mobile number, as E.164.
+    Mobile(String),
+}
+
+impl Claim {
+    fn key(&self, org: &OrgId) -> Key {
+        match self {
+            Self::Account(connection, account) => keys::member_account(org, connection, account),
+            Self::Mobile(mobile) => keys::member_mobile(org, mobile),
+        }
+    }
+
+    /// Makes it a member's; refused when another has it.
+    #[must_use]
+    pub fn take(&self, org: &OrgId, member: &MemberId) -> Write {
+        Write::put_new(leading_to(&self.key(org), "MEMBER_CLAIM", member))
+    }
+
+    /// Gives it back.
+    #[must_use]
+    pub fn release(&self, org: &OrgId) -> Write {
+        Write::delete(self.key(org))
+    }
+}
+
+fn leading_to(key: &Key, kind: &str, member: &MemberId) -> Item {
+    let mut item = blank(key, kind, 1);
     item.insert(MEMBER.to_owned(), AttributeValue::S(member.as_str().to_owned()));
-    Write::put_new(item)
+    item
+}
+
+/// Leads from an e-mail address to a member who has it.
+#[must_use]
+pub fn give_email(org: &OrgId, email: &str, member: &MemberId) -> Write {
+    Write::put(leading_to(&keys::member_email(org, &folded(email), member), "MEMBER_EMAIL", member))
+}
+
+/// No longer leads there.
+#[must_use]
+pub fn take_email(org: &OrgId, email: &str, member: &MemberId) -> Write {
+    Write::delete(keys::member_email(org, &folded(email), member))
+}
+
+/// An e-mail address as addresses are compared.
+fn folded(email: &str) -> String {
+    email.trim().to_lowercase()
 }
 
 /// Gives it back.
@@ -92,6 +146,52 @@ impl Store {
             found.iter().find(|(other, _)| *other == key).map(|(_, member)| member.clone())
         };
         Ok(ids.iter().map(of).collect())
+    }
+
+    /// The members of an organisation who have these, in their order: `None` for what nobody has. One request for up to a hundred.
+    ///
+    /// # Errors
+    /// As [`Store::member_by_source_id`].
+    pub async fn members_by_claims(&self, org: &OrgId, claims: &[Claim]) -> Result<Vec<Option<MemberId>>, Error> {
+        let may_be = |claim: &&Claim| match claim {
+            Claim::Account(_, text) | Claim::Mobile(text) => may_be_claimed(text),
+        };
+        let wanted: Vec<Key> = claims.iter().filter(may_be).map(|claim| claim.key(org)).collect();
+        let items = self.batch_get(&wanted, Consistency::Strong).await?;
+        let found = items.iter().map(|item| Ok((Key::of(item), member(item)?)));
+        let found = found.collect::<Result<HashMap<_, _>, Error>>()?;
+        Ok(claims.iter().map(|claim| found.get(&Some(claim.key(org))).cloned()).collect())
+    }
+
+    /// The one member of an organisation who has this e-mail address; `None` where nobody has it, or several.
+    ///
+    /// # Errors
+    /// As [`Store::member_by_source_id`].
+    pub async fn member_by_email(&self, org: &OrgId, email: &str) -> Result<Option<MemberId>, Error> {
+        if !may_be_claimed(email.trim()) {
+            return Ok(None);
+        }
+        let pk = keys::member_emails(org, &folded(email));
+        let query = Query { index: None, pk: &pk, range: Range::All, limit: 2, cursor: None, forward: true };
+        match &self.query(&query).await?.items[..] {
+            [only] => member(only).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The one member of an organisation who has this account, on whichever connections; `None` where nobody has it, or several.
+    ///
+    /// # Errors
+    /// As [`Store::member_by_source_id`].
+    pub async fn member_by_any_account(&self, org: &OrgId, account: &str) -> Result<Option<MemberId>, Error> {
+        if !may_be_claimed(account) {
+            return Ok(None);
+        }
+        let pk = keys::member_accounts(org, account);
+        let query = Query { index: None, pk: &pk, range: Range::All, limit: 100, cursor: None, forward: true };
+        let mut found = self.query(&query).await?.items.iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        found.dedup();
+        Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
     /// The members who have a role: with a workspace, those who belong to it or to none. One query, however many members

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use countersign::config::Member;
 use countersign::http::App;
 use countersign::ids::{MemberId, OrgId, SourceId, WorkspaceId};
-use countersign::store::members::WithRole;
+use countersign::store::members::{Claim, WithRole};
+use countersign::store::resources::create_write;
+use countersign_tests::http::Answer;
 use serde_json::{Value, json};
 
 use super::{make, other_organization, setup};
@@ -172,4 +175,95 @@ async fn a_role_is_one_query_however_many_members_there_are() {
     let spent = metered.meter().spent();
     assert_eq!((found.len(), spent.reads), (3, 1));
     assert!(spent.read_units <= 1.0, "{spent:?}");
+}
+
+#[track_caller]
+fn taken(answer: &Answer, code: &str, pointer: &str, by: &str) {
+    assert_eq!((answer.status, answer.code()), (409, code), "{}", answer.text);
+    assert_eq!((answer.pointers(), &answer.json["used_by"]), (vec![pointer], &json!(by)), "{}", answer.text);
+}
+
+async fn wecom(client: &countersign_tests::http::Client) -> String {
+    let settings = json!({"corp_id": "ww1", "agent_id": "1000002"});
+    let secrets = json!({"app_secret": "s".repeat(43), "token": "tokenOfTheTest01", "aes_key": "a".repeat(43)});
+    let body = json!({"kind": "wecom", "name": "WeCom", "settings": settings, "secrets": secrets});
+    make(client, "/v1/connections", &body).await
+}
+
+#[tokio::test]
+async fn an_account_and_a_number_are_one_members() {
+    let (owner, app) = setup().await;
+    let (connection, elsewhere) = (wecom(&owner).await, wecom(&owner).await);
+    let li = json!({"name": "Li", "mobile": "138 0000 0001", "accounts": {connection.clone(): "UserId01"}});
+    let li = make(&owner, "/v1/members", &li).await;
+    let path = format!("/v1/members/{li}");
+    assert_eq!(owner.call("GET", &path, &Value::Null).await.json["mobile"], "+8613800000001");
+
+    let at = format!("/accounts/{connection}");
+    // The platform's ids know no case.
+    let same = json!({"name": "Han", "accounts": {connection.clone(): "userid01"}});
+    taken(&owner.call("POST", "/v1/members", &same).await, "account_taken", &at, &li);
+    for mobile in ["13800000001", "+86-13800000001", "0086 13800000001"] {
+        let same = json!({"name": "Han", "mobile": mobile});
+        taken(&owner.call("POST", "/v1/members", &same).await, "mobile_taken", "/mobile", &li);
+    }
+    let han = json!({"name": "Han", "mobile": "13800000002", "accounts": {elsewhere.clone(): "userid01"}});
+    let han = make(&owner, "/v1/members", &han).await;
+    let other = format!("/v1/members/{han}");
+    let change = json!({"name": "X", "mobile": "13800000001"});
+    taken(&owner.call("PATCH", &other, &change).await, "mobile_taken", "/mobile", &li);
+    let change = json!({"name": "X", "accounts": {connection.clone(): "USERID01"}});
+    taken(&owner.call("PATCH", &other, &change).await, "account_taken", &at, &li);
+    assert_eq!(owner.call("GET", &other, &Value::Null).await.json["name"], "Han", "a refused change changes nothing");
+
+    // One's own may be written again, in another way; what is given back may be another's.
+    let again = json!({"mobile": "+8613800000001", "accounts": {connection.clone(): "userID01"}});
+    assert_eq!(owner.call("PATCH", &path, &again).await.status, 200);
+    let changed = owner.call("PATCH", &path, &json!({"mobile": null, "accounts": {connection.clone(): null}})).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    assert_eq!(owner.call("PATCH", &other, &change).await.status, 200);
+    assert_eq!(owner.call("DELETE", &other, &Value::Null).await.status, 204);
+    let again =
+        json!({"mobile": "13800000002", "accounts": {connection.clone(): "userid01", elsewhere.clone(): "userid01"}});
+    assert_eq!(owner.call("PATCH", &path, &again).await.status, 200, "nothing blocks what a deleted member had");
+
+    // Another organisation's people are others.
+    let theirs = other_organization(&owner).await;
+    let mut body = json!({"name": "Li", "mobile": "13800000002"});
+    make(&theirs, "/v1/members", &body).await;
+    body["mobile"] = json!("13800000009");
+
+    // Of two at once one has it.
+    let (one, two) = tokio::join!(owner.call("POST", "/v1/members", &body), owner.call("POST", "/v1/members", &body));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409], "{} {}", one.text, two.text);
+
+    // A member who was stored before numbers were checked and claimed is read, and guarded once saved.
+    let mut old = app.store.get::<Member>(&"org_default".parse().unwrap(), &li).await.unwrap().value;
+    (old.id, old.mobile) = ("mem_old".parse().unwrap(), Some("abc".to_owned()));
+    old.accounts = [(connection.parse().unwrap(), "Old".to_owned())].into();
+    app.store.transact(vec![create_write(&old).unwrap()]).await.unwrap().unwrap();
+    let path = "/v1/members/mem_old";
+    assert_eq!(owner.call("GET", path, &Value::Null).await.json["mobile"], "abc");
+    let saved = owner.call("PATCH", path, &json!({"name": "Old"})).await;
+    assert_eq!((saved.status, &saved.json["mobile"]), (200, &json!("abc")), "{}", saved.text);
+    let same = json!({"name": "New", "accounts": {connection.clone(): "old"}});
+    taken(&owner.call("POST", "/v1/members", &same).await, "account_taken", &at, "mem_old");
+    let claims = [Claim::Account(connection, "old".to_owned())];
+    let found = app.store.members_by_claims(&old.org, &claims).await.unwrap();
+    assert_eq!(found, [Some(old.id)]);
+}
+
+#[tokio::test]
+async fn what_is_no_mobile_number_is_pointed_at() {
+    let (owner, _) = setup().await;
+    for mobile in ["abc", "", "1", "0571-88888888", "+86 1", "138000000011"] {
+        let answer = owner.call("POST", "/v1/members", &json!({"name": "Li", "mobile": mobile})).await;
+        assert_eq!((answer.status, answer.pointers()), (400, vec!["/mobile"]), "{mobile}: {}", answer.text);
+    }
+    let li = make(&owner, "/v1/members", &json!({"name": "Li", "mobile": "+852-9123-4567"})).await;
+    let path = format!("/v1/members/{li}");
+    assert_eq!(owner.call("PATCH", &path, &json!({"mobile": "x"})).await.pointers(), ["/mobile"]);
+    assert_eq!(owner.call("GET", &path, &Value::Null).await.json["mobile"], "+85291234567");
 }

@@ -372,3 +372,86 @@ async fn whoever_asks_does_not_choose_themselves() {
     scene.set(&json!({"own_approver": null})).await;
     assert_eq!(asked(node(&scene.local.pending(&body).await, 0)), [OWNER]);
 }
+
+/// The name of the member who is shown as a person, where it is one of the organisation's.
+fn member_of(members: &Value, person: &Value) -> Option<String> {
+    let found = members["items"].as_array().unwrap().iter().find(|item| item["id"] == person["member"])?;
+    assert_eq!(person["name"], found["name"], "{person}");
+    found["name"].as_str().map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_a_member_is_shown_as_that_member_everywhere() {
+    const LI: &str = "+86 138-0000-0002";
+    let local = Local::start().await;
+    let members = local.get("/v1/members").await.json;
+    let li = members["items"].as_array().unwrap().iter().find(|item| item["name"] == "李娜").unwrap()["id"].clone();
+    for kind in ["dingtalk", "feishu", "wecom"] {
+        let api = local.on(kind);
+        let (flow, connection) = (api.flow().await, api.connection().await);
+        let account = |name: &str| {
+            let found = members["items"].as_array().unwrap().iter().find(|item| item["name"] == name).unwrap();
+            found["accounts"][&connection].as_str().unwrap().to_owned()
+        };
+        // Named by account and by number; whoever the task is handed to is learned from the platform.
+        let mut body = json!({"title": "Read access", "applicant": {"mobile": LI}, "flow": flow});
+        body["nodes"] = json!([{"name": "All", "mode": "all",
+            "approvers": [{"account": account("张伟")}, {"mobile": "13800000004"}]}]);
+        let approval = api.settled(&body).await;
+        let shown = |approval: &Value| -> Vec<Option<String>> {
+            let tasks = approval["stages"][0]["nodes"][0]["tasks"].as_array().unwrap();
+            tasks.iter().map(|task| member_of(&members, &task["assignee"])).collect()
+        };
+        assert_eq!(shown(&approval), [Some("张伟".to_owned()), Some("陈思远".to_owned())], "{kind}: {approval}");
+        assert_eq!(member_of(&members, &approval["applicant"]).as_deref(), Some("李娜"), "{kind}");
+        api.act(instance(&approval), "13800000004", "transfer", &json!({"to": "13800000003"})).await;
+        api.act(instance(&approval), "13800000001", "approve", &json!({})).await;
+        api.act(instance(&approval), "13800000003", "approve", &json!({})).await;
+        let done = api.wait_for(&approval, "approved").await;
+        let mut people: Vec<_> = shown(&done).into_iter().flatten().collect();
+        people.sort_unstable();
+        assert_eq!(people, ["张伟", "王芳", "陈思远"], "{kind}: {done}");
+        for entry in done["history"].as_array().unwrap() {
+            if !entry["actor"].is_null() {
+                assert!(member_of(&members, &entry["actor"]).is_some(), "{kind}: {entry}");
+            }
+        }
+        let deliveries = countersign_tests::local::eventually("the last delivery", async || {
+            let arrived = api.deliveries(&approval).await;
+            let done = arrived.iter().any(|delivery| delivery["type"] == "approval.approved");
+            if done { Ok(arrived) } else { Err(format!("{}", arrived.len())) }
+        })
+        .await;
+        let last = &deliveries.iter().find(|delivery| delivery["type"] == "approval.approved").unwrap()["body"]["data"];
+        let told: Vec<_> = shown(last).into_iter().flatten().collect();
+        assert!(told.contains(&"王芳".to_owned()), "{kind}: {last}");
+
+        // In lists too, and they are found by whatever leads to them.
+        for named in
+            [li.as_str().unwrap(), "13800000002", "%2B8613800000002", "li.na@yunshan.example", &account("李娜")]
+        {
+            let listed = api.get(&format!("/v1/approvals?applicant={named}")).await.json;
+            let found = listed["items"].as_array().unwrap().iter().find(|item| item["id"] == approval["id"]);
+            let found = found.unwrap_or_else(|| panic!("{kind}, {named}: {listed}"));
+            assert!(shown(found).contains(&Some("王芳".to_owned())), "{kind}: {found}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_becomes_a_member_later_is_shown_as_one_then() {
+    let local = Local::start().await;
+    let (member, connection) = {
+        let members = local.get("/v1/members").await.json;
+        let found = members["items"].as_array().unwrap().iter().find(|item| item["name"] == "陈思远").unwrap().clone();
+        (found, local.connection().await)
+    };
+    let path = format!("/v1/members/{}", id(&member));
+    assert_eq!(local.call("DELETE", &path, &Value::Null).await.status, 204);
+    let approval = local.pending(&request_with(&[("Team", "any", &[THIRD])])).await;
+    let shown = |approval: &Value| node(approval, 0)["tasks"][0]["assignee"].clone();
+    assert_eq!(shown(&approval), json!({"member": null, "account": THIRD, "name": null}));
+    let made = local.make("/v1/members", &json!({"name": "Wang", "accounts": {connection: THIRD}})).await;
+    let now = local.approval(&approval).await;
+    assert_eq!(shown(&now), json!({"member": id(&made), "account": THIRD, "name": "Wang"}));
+}

@@ -147,6 +147,8 @@ async fn an_applicants_account_that_was_mended_is_used_when_the_same_key_is_subm
     refused(&answer, 422, "provider_refused", &[]);
 
     let path = format!("/v1/members/{}", member["id"].as_str().unwrap());
+    // An account is one member's.
+    local.change_member(APPLICANT, &json!({"accounts": {&connection: null}})).await;
     let mended = local.call("PATCH", &path, &json!({"accounts": {connection: APPLICANT}})).await;
     assert_eq!(mended.status, 200, "{}", mended.text);
     let again = local.submit_as("k", &body).await;

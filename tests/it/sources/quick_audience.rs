@@ -142,7 +142,7 @@ async fn each_level_is_called_back_in_order() {
         ("approverReason", "可以"),
         ("approvalNode", "1"),
         ("approverName", owner),
-        ("nextApproverName", SECOND),
+        ("nextApproverName", "王芳"),
         ("applyStatus", "0"),
         ("organizationId", "org-9"),
         ("workspaceId", "ws-9"),

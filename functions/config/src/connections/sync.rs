@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use axum::extract::State;
 use countersign::approval::AccountIds;
 use countersign::config::{Connection, Member};
-use countersign::http::{Admin, App, Id, OptionalJson, Problem};
+use countersign::http::{Admin, App, Id, IfMatch, OptionalJson, Problem};
 use countersign::ids::{ConnectionId, MemberId, OrgId};
 use countersign::providers::{Contact, DirectoryEntry};
-use countersign::store::{Error, Versioned};
+use countersign::store::Versioned;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::members::stored;
 
 /// How long one run may take before another may begin, in milliseconds.
 const LEASE: i64 = 60_000;
@@ -79,7 +81,7 @@ async fn take_over(
                 tally.bound += 1;
             }
             None => {
-                app.store.create(&new_member(app, org, connection, entry)).await?;
+                create_member(app, new_member(app, org, connection, entry)).await?;
                 tally.created += 1;
             }
         }
@@ -87,19 +89,29 @@ async fn take_over(
     Ok(tally)
 }
 
-/// What leads to a member (roles, what sources call them) does not depend on accounts. Somebody may change the member at the
-/// same time: then the account goes into what they left.
+/// Makes a member; without the number where another member has it.
+async fn create_member(app: &App, mut member: Member) -> Result<(), Problem> {
+    match stored::create(app, &member).await {
+        Err(problem) if problem.code() == "mobile_taken" => {
+            member.mobile = None;
+            stored::create(app, &member).await
+        }
+        other => other,
+    }
+}
+
+/// Somebody may change the member at the same time: then the account goes into what they left.
 async fn bind(app: &App, member: &Versioned<Member>, connection: &ConnectionId, account: &str) -> Result<(), Problem> {
-    let (mut value, mut version) = (member.value.clone(), member.version);
+    let mut old = member.clone();
     loop {
+        let mut value = old.value.clone();
         value.accounts.insert(connection.clone(), account.to_owned());
-        match app.store.update(&value, version).await {
+        match stored::replace(app, &old, &value, &IfMatch::Any).await {
             Ok(_) => return Ok(()),
-            Err(Error::Conflict { .. }) => {
-                let now = app.store.get::<Member>(&value.org, value.id.as_str()).await?;
-                (value, version) = (now.value, now.version);
+            Err(problem) if problem.code() == "conflict" => {
+                old = app.store.get::<Member>(&value.org, value.id.as_str()).await?;
             }
-            Err(error) => return Err(error.into()),
+            Err(problem) => return Err(problem),
         }
     }
 }

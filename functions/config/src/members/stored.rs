@@ -1,12 +1,16 @@
-//! Writing members, together with the ways that lead to them: from what a source calls them, and from their roles.
+//! Writing members, together with the ways that lead to them: from what a source calls them, their accounts, mobile number and
+//! e-mail address, and their roles.
 
 use std::collections::BTreeMap;
 
-use countersign::config::Member;
+use countersign::config::{Connection, Member};
 use countersign::http::resource::lost;
-use countersign::http::{App, IfMatch, Problem};
-use countersign::ids::{SourceId, WorkspaceId};
-use countersign::store::members::{claim_source_id, give_role, holder, release_source_id, take_role};
+use countersign::http::{App, FieldErrors, IfMatch, Problem};
+use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
+use countersign::providers::Mobile;
+use countersign::store::members::{
+    Claim, claim_source_id, give_email, give_role, holder, release_source_id, take_email, take_role,
+};
 use countersign::store::resources::{create_write, update_write};
 use countersign::store::transaction::MOST_WRITES;
 use countersign::store::{Current, Error, Resource, Versioned, Write};
@@ -15,8 +19,10 @@ use countersign::store::{Current, Error, Resource, Versioned, Write};
 pub(super) const MOST_SOURCE_IDS: usize = 20;
 /// Most roles of a member.
 pub(super) const MOST_ROLES: usize = 20;
-/// A change may replace every one of both.
-const _: () = assert!(1 + 2 * MOST_SOURCE_IDS + 2 * MOST_ROLES <= MOST_WRITES);
+/// Most accounts of a member.
+pub(super) const MOST_ACCOUNTS: usize = 50;
+/// A member with all of it can be made and deleted in one transaction.
+const _: () = assert!(3 + MOST_SOURCE_IDS + MOST_ROLES + MOST_ACCOUNTS <= MOST_WRITES);
 
 /// What leads to a member.
 struct Ways<'a> {
@@ -36,64 +42,149 @@ impl<'a> Ways<'a> {
     }
 }
 
-/// The writes of a change: the member's own first, then the claims, then the rest.
-struct Change<'a> {
-    writes: Vec<Write>,
-    claimed: Vec<&'a SourceId>,
+/// What only one member may have, and where it stands in the member's JSON.
+type Claims = BTreeMap<Claim, String>;
+
+/// What only this member may have. Accounts are compared as their platform compares them.
+async fn claims(app: &App, member: Option<&Member>) -> Result<Claims, Problem> {
+    let Some(member) = member else { return Ok(Claims::new()) };
+    let ids: Vec<&str> = member.accounts.keys().map(ConnectionId::as_str).collect();
+    let connections = app.store.get_many::<Connection>(&member.org, &ids).await?;
+    let mut claims = Claims::new();
+    for (connection, account) in &member.accounts {
+        let found = connections.iter().find(|found| found.value.id == *connection);
+        let ids = found
+            .and_then(|found| found.value.provider().ok())
+            .map(|provider| provider.account_ids())
+            .unwrap_or_default();
+        let claim = Claim::Account(connection.to_string(), ids.key(account).into_owned());
+        claims.insert(claim, format!("/accounts/{connection}"));
+    }
+    // One that was stored before numbers were checked may be none.
+    if let Some(mobile) = member.mobile.as_deref().and_then(Mobile::parse) {
+        claims.insert(Claim::Mobile(mobile.to_string()), "/mobile".to_owned());
+    }
+    Ok(claims)
 }
 
-impl<'a> Change<'a> {
-    fn new(own: Write, member: &'a Member, old: &Ways<'_>, new: &Ways<'a>) -> Self {
-        let mut change = Self { writes: vec![own], claimed: Vec::new() };
-        for (source, id) in &new.source_ids {
-            if old.source_ids.get(source) != Some(id) {
+/// What another member may have taken first: what to say then.
+enum Wanted {
+    SourceId(SourceId),
+    Claim(Claim, String),
+}
+
+/// The writes of a change: the member's own first, then what others may stand in the way of, then the rest.
+struct Change {
+    writes: Vec<Write>,
+    wanted: Vec<Wanted>,
+}
+
+impl Change {
+    /// The change from one state of a member to the next; `None` where there is none.
+    async fn new(app: &App, own: Write, old: Option<&Member>, new: Option<&Member>) -> Result<Self, Problem> {
+        let Some(member) = new.or(old) else { return Ok(Self { writes: vec![own], wanted: Vec::new() }) };
+        let mut change = Self { writes: vec![own], wanted: Vec::new() };
+        let (before, after) = (old.map_or(Ways::NONE, Ways::of), new.map_or(Ways::NONE, Ways::of));
+        for (source, id) in &after.source_ids {
+            if before.source_ids.get(source) != Some(id) {
                 change.writes.push(claim_source_id(source, id, &member.id));
-                change.claimed.push(source);
+                change.wanted.push(Wanted::SourceId((*source).clone()));
             }
         }
+        change.claims(app, member, &claims(app, old).await?, claims(app, new).await?).await?;
+        change.ways(member, &before, &after);
+        if let Some(email) = new.and_then(|new| new.email.as_deref()) {
+            change.writes.push(give_email(&member.org, email, &member.id));
+        }
+        let same = |email: &str| new.and_then(|new| new.email.as_deref()).is_some_and(|now| is_same_email(now, email));
+        if let Some(email) = old.and_then(|old| old.email.as_deref()).filter(|email| !same(email)) {
+            change.writes.push(take_email(&member.org, email, &member.id));
+        }
+        if change.writes.len() > MOST_WRITES {
+            let detail = "changes too much at once: change `accounts`, `source_ids` and `roles` in several requests";
+            let mut errors = FieldErrors::new();
+            errors.push("", detail);
+            errors.into_result()?;
+        }
+        Ok(change)
+    }
+
+    /// Takes what is not the member's yet, also where it was stored before this was guarded, and gives back what is no more.
+    async fn claims(&mut self, app: &App, member: &Member, old: &Claims, new: Claims) -> Result<(), Problem> {
+        let released: Vec<Claim> = old.keys().filter(|claim| !new.contains_key(claim)).cloned().collect();
+        let all: Vec<Claim> = new.keys().chain(&released).cloned().collect();
+        let holders = app.store.members_by_claims(&member.org, &all).await?;
+        let mut holders = holders.into_iter();
+        for (claim, pointer) in new {
+            match holders.next().flatten() {
+                Some(holder) if holder == member.id => {}
+                Some(holder) => return Err(taken(&Wanted::Claim(claim, pointer), Some(&holder))),
+                None => {
+                    self.writes.push(claim.take(&member.org, &member.id));
+                    self.wanted.push(Wanted::Claim(claim, pointer));
+                }
+            }
+        }
+        let own = released.iter().zip(holders).filter(|(_, holder)| holder.as_ref() == Some(&member.id));
+        self.writes.extend(own.map(|(claim, _)| claim.release(&member.org)));
+        Ok(())
+    }
+
+    fn ways(&mut self, member: &Member, old: &Ways<'_>, new: &Ways<'_>) {
         let released = old.source_ids.iter().filter(|(source, id)| new.source_ids.get(*source) != Some(*id));
-        change.writes.extend(released.map(|(source, id)| release_source_id(source, id)));
+        self.writes.extend(released.map(|(source, id)| release_source_id(source, id)));
         let given = new.roles.iter().filter(|(role, workspaces)| old.roles.get(*role) != Some(*workspaces));
-        change.writes.extend(given.map(|(role, workspaces)| give_role(&member.org, role, &member.id, workspaces)));
+        self.writes.extend(given.map(|(role, workspaces)| give_role(&member.org, role, &member.id, workspaces)));
         let taken = old.roles.keys().filter(|role| !new.roles.contains_key(*role));
-        change.writes.extend(taken.map(|role| take_role(&member.org, role, &member.id)));
-        change
+        self.writes.extend(taken.map(|role| take_role(&member.org, role, &member.id)));
     }
 
     async fn write(self, app: &App, if_match: &IfMatch) -> Result<(), Problem> {
         let Err(refusal) = app.store.transact(self.writes).await? else { return Ok(()) };
-        match refusal.index.checked_sub(1).and_then(|index| self.claimed.get(index)) {
-            Some(source) => Err(taken(source, refusal.current)),
+        match refusal.index.checked_sub(1).and_then(|index| self.wanted.get(index)) {
+            Some(wanted) => Err(taken(wanted, holder(refusal.current).as_ref())),
             None => Err(lost(Error::Conflict { current: Current::default() }, if_match)),
         }
     }
 }
 
-/// 409: another member has what the source calls this one.
-fn taken(source: &SourceId, current: Current) -> Problem {
-    let pointer = format!("/source_ids/{source}");
-    let problem = Problem::conflict("source_id_taken", "the source calls another member so").at(pointer);
-    match holder(current) {
+fn is_same_email(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
+/// 409: another member has what this one is to have.
+fn taken(wanted: &Wanted, by: Option<&MemberId>) -> Problem {
+    let problem = match wanted {
+        Wanted::SourceId(source) => Problem::conflict("source_id_taken", "the source calls another member so")
+            .at(format!("/source_ids/{source}")),
+        Wanted::Claim(Claim::Account(..), pointer) => {
+            Problem::conflict("account_taken", "another member has this account").at(pointer.clone())
+        }
+        Wanted::Claim(Claim::Mobile(_), pointer) => {
+            Problem::conflict("mobile_taken", "another member has this mobile number").at(pointer.clone())
+        }
+    };
+    match by {
         Some(member) => problem.with("used_by", member.as_str()),
         None => problem,
     }
 }
 
 /// Stores a new member.
-pub(super) async fn create(app: &App, member: &Member) -> Result<(), Problem> {
-    let change = Change::new(create_write(member)?, member, &Ways::NONE, &Ways::of(member));
+pub(crate) async fn create(app: &App, member: &Member) -> Result<(), Problem> {
+    let change = Change::new(app, create_write(member)?, None, Some(member)).await?;
     change.write(app, &IfMatch::Any).await
 }
 
 /// Replaces a member that is still at this version; answers with the new version.
-pub(super) async fn replace(
+pub(crate) async fn replace(
     app: &App,
     old: &Versioned<Member>,
     new: &Member,
     if_match: &IfMatch,
 ) -> Result<u64, Problem> {
     let own = update_write(new, old.version)?;
-    Change::new(own, new, &Ways::of(&old.value), &Ways::of(new)).write(app, if_match).await?;
+    Change::new(app, own, Some(&old.value), Some(new)).await?.write(app, if_match).await?;
     Ok(old.version + 1)
 }
 
@@ -101,5 +192,5 @@ pub(super) async fn replace(
 pub(super) async fn remove(app: &App, found: &Versioned<Member>, if_match: &IfMatch) -> Result<(), Problem> {
     let member = &found.value;
     let own = Write::delete_if_version(member.key(), found.version);
-    Change::new(own, member, &Ways::of(member), &Ways::NONE).write(app, if_match).await
+    Change::new(app, own, Some(member), None).await?.write(app, if_match).await
 }

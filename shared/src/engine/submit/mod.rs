@@ -197,13 +197,17 @@ impl<'a> Submission<'a> {
         let found = workspace(self.app, &self.source, &self.body).await?;
         let workspace = found.as_ref().map(|workspace| workspace.id.clone());
         let people = People { app: self.app, org: &self.source.org, workspace: workspace.as_ref() };
-        let (applicant, contact, member) =
+        let (mut applicant, contact, member) =
             people.applicant(&self.body.applicant).await.map_err(Missing::of_applicant)?;
         let chosen = self.way(found.as_ref(), &contact, member.as_ref()).await?;
         let plan = match &chosen.way {
             Way::Flow(flow) => plan(&people, flow, &self.body, &self.body.applicant, member.as_ref()).await?,
             Way::Approve | Way::Reject(_) => Plan::default(),
         };
+        if let Some(member) = plan.applicant {
+            let account = applicant.account.take().unwrap_or_default();
+            applicant = super::people::person(&member, account);
+        }
         let now = self.app.world.now();
         let body = &self.body;
         let rule = chosen.rule;

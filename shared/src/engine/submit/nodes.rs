@@ -44,6 +44,14 @@ impl Identity {
         }
     }
 
+    /// The same person, who has turned out to be this member.
+    pub(super) fn or_of(mut self, member: Option<&Member>) -> Self {
+        let other = Self::new(member);
+        self.member = self.member.or(other.member);
+        self.accounts.extend(other.accounts);
+        self
+    }
+
     /// An account that is theirs.
     pub(super) fn add(&mut self, connection: &ConnectionId, account: String) {
         self.accounts.push((connection.clone(), account));
@@ -268,7 +276,7 @@ impl Resolver<'_> {
         for (index, approver) in approvers.iter().enumerate() {
             let (errors, detail) = match self.people.approvers(self.platform, approver).await {
                 Ok(named) => {
-                    people.extend(named.found);
+                    people.extend(named.found.into_iter().map(|found| (found, approver)));
                     absent.extend(named.absent.into_iter().map(|absent| (index, absent)));
                     continue;
                 }
@@ -279,7 +287,12 @@ impl Resolver<'_> {
             self.place.push(errors, &format!("/approvers/{index}"), &detail);
             failed = true;
         }
-        Ok((!failed).then(|| (once_each(people, self.platform.provider.account_ids()), absent)))
+        if failed {
+            return Ok(None);
+        }
+        self.people.as_members(self.platform, &mut people).await?;
+        let people = people.into_iter().map(|(candidate, _)| candidate).collect();
+        Ok(Some((once_each(people, self.platform.provider.account_ids()), absent)))
     }
 
     fn own_approver(&self) -> OwnApprover {

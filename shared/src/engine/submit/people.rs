@@ -3,9 +3,10 @@
 use crate::approval::Person;
 use crate::config::flow::MOST_APPROVERS;
 use crate::config::{Approver, Connection, Member, Workspace};
+use crate::engine::people;
 use crate::http::{App, Problem};
 use crate::ids::{MemberId, OrgId, WorkspaceId};
-use crate::providers::{self, Account, Calls, Contact, Provider};
+use crate::providers::{self, Account, Calls, Contact, Mobile, Provider};
 use crate::store;
 use crate::store::members::{MOST_WITH_ROLE, WithRole};
 
@@ -133,14 +134,21 @@ impl People<'_> {
         if let Some(id) = &applicant.member {
             let member = self.member(id).await?;
             let person = Person { member: Some(id.to_string()), account: None, name: Some(member.name.clone()) };
-            let contact =
-                Contact { name: Some(member.name.clone()), mobile: member.mobile.clone(), email: member.email.clone() };
-            return Ok((person, contact, Some(member)));
+            return Ok((person, reached(&member), Some(member)));
         }
         let Applicant { name, mobile, email, account, .. } = applicant;
         let who = account.clone().or_else(|| mobile.clone()).or_else(|| email.clone());
-        let person = Person { member: None, account: who, name: name.clone() };
-        Ok((person, Contact { name: name.clone(), mobile: mobile.clone(), email: email.clone() }, None))
+        let mut contact = Contact { name: name.clone(), mobile: mobile.clone(), email: email.clone() };
+        let member = people::member_reached(self.app, self.org, mobile.as_deref(), email.as_deref()).await?;
+        let Some(member) = member else {
+            return Ok((Person { member: None, account: who, name: name.clone() }, contact, None));
+        };
+        let reached = reached(&member);
+        contact.name = contact.name.or(reached.name);
+        contact.mobile = contact.mobile.or(reached.mobile);
+        contact.email = contact.email.or(reached.email);
+        let person = Person { member: Some(member.id.to_string()), account: who, name: Some(member.name.clone()) };
+        Ok((person, contact, Some(member)))
     }
 
     /// The applicant's account on a platform: the member's, the named one, the one found by mobile or e-mail, or the
@@ -155,7 +163,7 @@ impl People<'_> {
         let connection = &platform.connection;
         let own = |account: String| Starter { account: Some(account), is_own: true };
         let known = member.and_then(|member| member.accounts.get(&connection.id).cloned());
-        if let Some(account) = known.or_else(|| applicant.account.clone().filter(|_| named)) {
+        if let Some(account) = applicant.account.clone().filter(|_| named).or(known) {
             return Ok(own(account));
         }
         if !platform.provider.needs_approvers() {
@@ -214,6 +222,47 @@ impl People<'_> {
             }
         }
         Ok(named)
+    }
+
+    /// The member who has this account on the platform, if one has.
+    pub(super) async fn owner(&self, platform: &Platform, account: &str) -> Result<Option<Member>, store::Error> {
+        let claim = people::claim(platform.connection.id.as_str(), platform.provider.account_ids(), account);
+        Ok(people::members(self.app, self.org, &[claim]).await?.into_iter().flatten().next())
+    }
+
+    /// Says of those who were named otherwise which member they are: the one who has the account on the platform; else, for whom
+    /// the platform found by number or address, the member who has that.
+    pub(super) async fn as_members(
+        &self,
+        platform: &Platform,
+        found: &mut [(Candidate, &Approver)],
+    ) -> Result<(), store::Error> {
+        let ids = platform.provider.account_ids();
+        let strangers: Vec<_> = found.iter_mut().filter(|(candidate, _)| candidate.member.is_none()).collect();
+        let account = |candidate: &Candidate| candidate.person.account.clone().unwrap_or_default();
+        let claim = |candidate: &Candidate| people::claim(platform.connection.id.as_str(), ids, &account(candidate));
+        let claims: Vec<_> = strangers.iter().map(|(candidate, _)| claim(candidate)).collect();
+        let owners = people::members(self.app, self.org, &claims).await?;
+        for ((candidate, named), owner) in strangers.into_iter().zip(owners) {
+            let (mobile, email) = match named {
+                Approver::Mobile(mobile) => (Some(mobile.as_str()), None),
+                Approver::Email(email) => (None, Some(email.as_str())),
+                _ => (None, None),
+            };
+            let member = match owner {
+                Some(owner) => Some(owner),
+                None => {
+                    // Whoever is bound to another account there is somebody else.
+                    let reached = people::member_reached(self.app, self.org, mobile, email).await?;
+                    reached.filter(|member| !member.accounts.contains_key(&platform.connection.id))
+                }
+            };
+            if let Some(member) = member {
+                candidate.person = people::person(&member, account(candidate));
+                candidate.member = Some(member);
+            }
+        }
+        Ok(())
     }
 
     /// Finds each of these members on the platform.
@@ -306,6 +355,9 @@ impl People<'_> {
     }
 
     async fn by_mobile(&self, platform: &Platform, mobile: &str) -> Result<String, Missing> {
+        if Mobile::parse(mobile).is_none() {
+            return Err(Missing::Nobody(format!("{mobile} is no mobile number")));
+        }
         let calls: Calls<'_> = self.app.calls();
         let result = platform.provider.account_by_mobile(&platform.account, mobile, &calls).await;
         result.map_err(|error| missing(error, platform, "mobile number", mobile))
@@ -316,6 +368,13 @@ impl People<'_> {
         let result = platform.provider.account_by_email(&platform.account, email, &calls).await;
         result.map_err(|error| missing(error, platform, "e-mail address", email))
     }
+}
+
+/// How a member is reached, as people write it.
+fn reached(member: &Member) -> Contact {
+    let short = |mobile: &String| Mobile::parse(mobile).map_or_else(|| mobile.clone(), |mobile| mobile.short());
+    let mobile = member.mobile.as_ref().map(short);
+    Contact { name: Some(member.name.clone()), mobile, email: member.email.clone() }
 }
 
 fn by_account(account: String) -> Candidate {

@@ -16,6 +16,8 @@ use super::people::{Missing, People, Platform};
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) stages: Vec<Stage>,
+    /// The applicant, where it was found out on a platform which member they are.
+    pub(super) applicant: Option<Member>,
 }
 
 /// Resolves a flow for a request. Everybody who cannot be found is named at once.
@@ -28,8 +30,9 @@ pub(super) async fn plan(
 ) -> Result<Plan, Problem> {
     check_limits(flow, body)?;
     let mut wrong = Wrong::default();
+    let mut known = member.cloned();
     let mut identity = Identity::new(member);
-    let mut plan = Plan { stages: Vec::new() };
+    let mut plan = Plan::default();
     for (index, stage) in flow.stages.iter().enumerate() {
         let connection = connection(people.app, people.org, stage.connection.as_str()).await?;
         let platform = Platform::open(people.app, connection).await?;
@@ -40,9 +43,14 @@ pub(super) async fn plan(
         // An account that the request names is one of the platform on which it starts.
         let named = flow.stages.first().is_some_and(|first| first.connection == stage.connection);
         let mut account = None;
-        match people.starter(&platform, applicant, member, named).await {
+        match people.starter(&platform, applicant, known.as_ref(), named).await {
             Ok(starter) => {
                 if let Some(account) = starter.account.clone().filter(|_| starter.is_own) {
+                    if known.is_none() {
+                        known = people.owner(&platform, &account).await?;
+                        identity = identity.or_of(known.as_ref());
+                        plan.applicant = known.clone();
+                    }
                     identity.add(&stage.connection, account);
                 }
                 account = starter.account;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::client::Api;
 use crate::providers::failure::Failure;
 use crate::providers::lenient::text;
-use crate::providers::{Contact, DirectoryEntry, MOST_ENTRIES};
+use crate::providers::{Contact, DirectoryEntry, MOST_ENTRIES, Mobile};
 
 /// The user id of the person with this mobile number.
 pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Failure> {
@@ -65,18 +65,17 @@ async fn people_of(api: &Api<'_>, department: i64, found: &mut Vec<DirectoryEntr
 
 /// A person; mobile and e-mail are absent where the app may not see them.
 fn entry(user: &Value) -> Option<DirectoryEntry> {
-    let contact = Contact { name: text(&user["name"]), mobile: text(&user["mobile"]), email: text(&user["email"]) };
+    // The country's code stands apart.
+    let number =
+        text(&user["mobile"]).and_then(|mobile| Mobile::with_country(text(&user["state_code"]).as_deref(), &mobile));
+    let mobile = number.map(|mobile| mobile.to_string());
+    let contact = Contact { name: text(&user["name"]), mobile, email: text(&user["email"]) };
     Some(DirectoryEntry { account: text(&user["userid"])?, contact })
 }
 
 /// A number as DingTalk keeps it: mainland numbers without country code, others as `+<code>-<number>`.
 fn plain(mobile: &str) -> String {
-    let bare: String = mobile.chars().filter(|c| !c.is_whitespace()).collect();
-    match bare.strip_prefix("+86").or_else(|| bare.strip_prefix("0086")) {
-        Some(mainland) => mainland.replace('-', ""),
-        None if bare.starts_with('+') => bare,
-        None => bare.replace('-', ""),
-    }
+    Mobile::parse(mobile).map_or_else(|| mobile.to_owned(), |mobile| mobile.with_hyphen())
 }
 
 #[cfg(test)]

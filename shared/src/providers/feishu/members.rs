@@ -9,7 +9,7 @@ use super::client::{Api, BY_OPEN_ID};
 use super::template::segment;
 use crate::providers::failure::Failure;
 use crate::providers::lenient::{items, text};
-use crate::providers::{Contact, DirectoryEntry, Error, MOST_ENTRIES};
+use crate::providers::{Contact, DirectoryEntry, Error, MOST_ENTRIES, Mobile};
 
 /// The department above all others.
 const ROOT: &str = "0";
@@ -23,9 +23,8 @@ const BY_OPEN_DEPARTMENT: (&str, &str) = ("department_id_type", "open_department
 
 /// The open id of the person with this mobile number: bare for the mainland, else with `+` and the country's code.
 pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Failure> {
-    let bare: String = mobile.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-    let mainland = ["+86", "0086"].into_iter().find_map(|code| bare.strip_prefix(code));
-    look_up(api, "mobiles", mainland.unwrap_or(&bare)).await
+    let number = Mobile::parse(mobile).map_or_else(|| mobile.to_owned(), |mobile| mobile.short());
+    look_up(api, "mobiles", &number).await
 }
 
 /// The open id of the person with this e-mail address: that of the contacts, not of the company's mailbox.
@@ -104,6 +103,11 @@ fn entry(user: &Value) -> Option<DirectoryEntry> {
     if user["status"]["is_resigned"] == true {
         return None;
     }
-    let contact = Contact { name: text(&user["name"]), mobile: text(&user["mobile"]), email: text(&user["email"]) };
+    let contact = Contact { name: text(&user["name"]), mobile: number(&user["mobile"]), email: text(&user["email"]) };
     Some(DirectoryEntry { account: text(&user["open_id"])?, contact })
+}
+
+/// A mobile number, in one form.
+fn number(value: &Value) -> Option<String> {
+    text(value).and_then(|mobile| Mobile::parse(&mobile)).map(|mobile| mobile.to_string())
 }

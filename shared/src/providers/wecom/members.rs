@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::client::Api;
 use crate::providers::failure::{Failure, Kind};
 use crate::providers::lenient::{items, number, text};
-use crate::providers::{Contact, DirectoryEntry, Error, MOST_ENTRIES};
+use crate::providers::{Contact, DirectoryEntry, Error, MOST_ENTRIES, Mobile};
 
 /// The kind of address that is asked for: that of the corporation's mail (2 would be a private one).
 const CORPORATE_MAIL: i64 = 1;
@@ -89,7 +89,9 @@ async fn people_of(api: &Api<'_>, department: i64) -> Result<Vec<DirectoryEntry>
 
 fn entry(user: &Value) -> Option<DirectoryEntry> {
     let email = text(&user["email"]).or_else(|| text(&user["biz_mail"]));
-    let contact = Contact { name: text(&user["name"]), mobile: text(&user["mobile"]), email };
+    let number = text(&user["mobile"]).and_then(|mobile| Mobile::parse(&mobile));
+    let mobile = number.map(|mobile| mobile.to_string());
+    let contact = Contact { name: text(&user["name"]), mobile, email };
     Some(DirectoryEntry { account: text(&user["userid"])?, contact })
 }
 
@@ -97,13 +99,10 @@ fn too_large() -> Failure {
     Failure::refused("directory_too_large", "there are too many people: name a department")
 }
 
-/// A number as WeCom keeps it: mainland numbers without country code, others with `+` and theirs (unconfirmed).
+/// A number as WeCom keeps it: mainland numbers without country code, others with `+` and theirs (unconfirmed). What is no
+/// mobile number stays as it is.
 fn plain(mobile: &str) -> String {
-    let bare: String = mobile.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '(' | ')')).collect();
-    match bare.strip_prefix("+86").or_else(|| bare.strip_prefix("0086")) {
-        Some(mainland) => mainland.to_owned(),
-        None => bare,
-    }
+    Mobile::parse(mobile).map_or_else(|| mobile.to_owned(), |mobile| mobile.short())
 }
 
 #[cfg(test)]

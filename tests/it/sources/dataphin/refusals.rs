@@ -109,7 +109,7 @@ async fn people_who_are_nobody_here_are_named() {
 async fn administrators_stand_in_for_people_who_are_nobody_here() {
     let dataphin = Dataphin::without_people(json!({})).await;
     let members = dataphin.get("/v1/members").await.json["items"].as_array().unwrap().clone();
-    let administrator = members.iter().find(|member| member["mobile"] == "13800000003").unwrap()["id"].clone();
+    let administrator = members.iter().find(|member| member["mobile"] == "+8613800000003").unwrap()["id"].clone();
     let workspace = json!({"name": "Data", "administrators": [administrator]});
     let workspace = dataphin.make("/v1/workspaces", &workspace).await["id"].clone();
     let flow = json!({

@@ -1,0 +1,71 @@
+//! Who the people of a stage are: members, as far as it was found out.
+//!
+//! Platforms tell of accounts. Which member has an account is looked up elsewhere and kept in the stage, so that it is looked up
+//! once.
+
+use super::event::TaskFact;
+use super::state::{Person, Stage};
+
+impl Stage {
+    /// Accounts of which it is not known whether they are a member's: those that the platform has told of. With `planned` those
+    /// too whom the plan names by account.
+    #[must_use]
+    pub fn strangers(&self, planned: bool) -> Vec<&str> {
+        let told = self.facts.tasks.values().map(|fact| fact.assignee.as_str());
+        let told = told.chain(self.facts.comments.iter().map(|comment| comment.account.as_str()));
+        let named =
+            || self.nodes.iter().flat_map(|node| &node.approvers).filter_map(|person| person.account.as_deref());
+        let known = |account: &str| {
+            let is_named = !planned && named().any(|named| self.account_ids.same(named, account));
+            is_named || account.is_empty() || self.known(Person::with_account(account)).member.is_some()
+        };
+        let mut strangers: Vec<&str> =
+            told.chain(named().filter(|_| planned)).filter(|account| !known(account)).collect();
+        strangers.sort_unstable();
+        strangers.dedup();
+        strangers
+    }
+
+    /// Keeps that an account is a member's. `false` where that was known.
+    pub fn recognise(&mut self, person: Person) -> bool {
+        let Some(account) = person.account.as_deref() else { return false };
+        if self.known(Person::with_account(account)).member.is_some() {
+            return false;
+        }
+        self.people.push(person);
+        true
+    }
+
+    /// A person, as the member that they are.
+    pub(super) fn known(&self, person: Person) -> Person {
+        let Some(account) = person.account.as_deref().filter(|_| person.member.is_none()) else { return person };
+        let planned = self.nodes.iter().flat_map(|node| &node.approvers).filter(|planned| planned.member.is_some());
+        let found = planned.chain(&self.people).find(|known| self.is_account(known, account));
+        match found {
+            Some(known) => Person {
+                member: known.member.clone(),
+                name: known.name.clone().or(person.name),
+                account: person.account,
+            },
+            None => person,
+        }
+    }
+
+    /// Whoever holds or held a task: as the plan names them, as the member that they are, or as the platform does.
+    pub(super) fn person(&self, fact: &TaskFact) -> Person {
+        let known = self.nodes.iter().flat_map(|node| &node.approvers);
+        let planned = known.into_iter().find(|person| self.is_account(person, &fact.assignee)).cloned();
+        let mut person = planned.unwrap_or_else(|| Person::with_account(&fact.assignee));
+        person = self.known(person);
+        person.name = person.name.or_else(|| fact.name.clone());
+        person
+    }
+}
+
+impl Person {
+    /// Somebody of whom an account is known.
+    #[must_use]
+    pub fn with_account(account: impl Into<String>) -> Self {
+        Self { member: None, account: Some(account.into()), name: None }
+    }
+}
