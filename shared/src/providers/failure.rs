@@ -24,7 +24,7 @@ pub(super) enum Failure {
     /// We could not make the call, or say ourselves what its answer means.
     Ours(Error),
     /// Something before the call failed so, and the call itself was not made.
-    Before(Box<Failure>),
+    Before(Box<Self>),
 }
 
 /// A refusal.
