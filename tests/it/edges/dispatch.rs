@@ -55,8 +55,7 @@ async fn scene() -> (Desk, Receiver) {
 async fn submitted(desk: &Desk) -> Record {
     let mut record = desk.record(&[("First", Mode::Any, &["first"]), ("Second", Mode::Any, &["second"])]);
     record.state.stages[0].lease_until = None;
-    let mut request = Request::default();
-    request.applicant_accounts = vec![Some("0123456789".to_owned())];
+    let request = Request { applicant_accounts: vec![Some("0123456789".to_owned())], ..Request::default() };
     let stored = StoredRequest { body_hash: String::new(), request };
     desk.app.store.create_request(&record.id, &stored).await.unwrap();
     record
