@@ -462,7 +462,7 @@ async fn the_directory_walks_the_departments() {
     assert_eq!(people, [("LiSi", Some("李四")), ("WangWu", None)]);
     assert_eq!(
         (found[0].contact.mobile.as_deref(), found[0].contact.email.as_deref()),
-        (Some("13800000001"), Some("l@b.example"))
+        (Some("+8613800000001"), Some("l@b.example"))
     );
     assert_eq!(platform.seen(NAMES)[0].query, "department_id=2&access_token=token-1");
     assert!(matches!(read(Some("sales")).await, Err(Error::Refused { code, .. }) if code == "department_unknown"));
