@@ -25,7 +25,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Looks between two questions for new shards.
 const LOOKS: u32 = 100;
 /// After so many failures a change that is likely to fail again is set aside.
-const MOST_FAILURES: u32 = 3;
+const MAX_FAILURES: u32 = 3;
 
 /// How far each shard was read.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -194,7 +194,7 @@ impl Reader {
         for Failed { sequence, .. } in failed.iter().filter(|failed| failed.is_lasting) {
             let times = self.failures.entry(sequence.clone()).or_default();
             *times += 1;
-            if *times >= MOST_FAILURES {
+            if *times >= MAX_FAILURES {
                 let approval = of_approvals.get(sequence).cloned().unwrap_or_default();
                 tracing::error!(approval.id = approval, sequence, "a change is set aside until the next start");
                 self.failures.remove(sequence);

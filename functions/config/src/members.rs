@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub(crate) mod stored;
 
-use stored::{MOST_ACCOUNTS, MOST_ROLES, MOST_SOURCE_IDS, create, remove, replace};
+use stored::{MAX_ACCOUNTS, MOST_ROLES, MOST_SOURCE_IDS, create, remove, replace};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -91,8 +91,8 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
         errors.text(format!("/roles/{index}"), role, LONGEST_NAME);
     }
     check_list(&member.workspaces, "/workspaces", &mut errors);
-    if member.accounts.len() > MOST_ACCOUNTS {
-        errors.push("/accounts", format!("must have at most {MOST_ACCOUNTS} entries"));
+    if member.accounts.len() > MAX_ACCOUNTS {
+        errors.push("/accounts", format!("must have at most {MAX_ACCOUNTS} entries"));
     }
     for (connection, account) in &member.accounts {
         errors.text(format!("/accounts/{connection}"), account, LONGEST_TEXT);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::event::{Comment, TaskEnd};
 use super::facts::Facts;
-use super::state::{Approval, Stage};
+use super::state::Approval;
 
 /// Most bytes of all remarks and comments of one approval. An item of the table holds 400 KB: the rest is for tasks and plan.
 const MAX_TEXTS: usize = 200 * 1024;
@@ -30,8 +30,8 @@ impl Approval {
         let texts: Vec<&str> = self.stages.iter().flat_map(|stage| stage.facts.texts()).collect();
         let size = |length: u32| -> usize { texts.iter().map(|text| cut(text, of(length)).len()).sum() };
         let whole = texts.iter().map(|text| text.len()).sum::<usize>() <= MAX_TEXTS;
-        let fits = LENGTHS.into_iter().find(|length| size(*length) <= MAX_TEXTS);
-        let length = if whole { None } else { Some(fits.unwrap_or_default()) };
+        let fitting = || LENGTHS.into_iter().find(|length| size(*length) <= MAX_TEXTS).unwrap_or_default();
+        let length = (!whole).then(fitting);
         let length = self.texts_cut_to.into_iter().chain(length).min();
         if let Some(length) = length {
             for stage in &mut self.stages {
@@ -50,7 +50,7 @@ impl Approval {
     /// Whether an instance had more tasks, comments or returns than are kept.
     #[must_use]
     pub fn has_left_out(&self) -> bool {
-        self.stages.iter().any(Stage::has_left_out)
+        self.stages.iter().any(|stage| stage.facts.left_out)
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::approval::{DecidedBy, Event, Mode, Node, Outcome, Person, Status, TaskFact, TaskOutcome};
+    use crate::approval::{DecidedBy, Event, Mode, Node, Outcome, Person, Stage, Status, TaskFact, TaskOutcome};
 
     const AT: i64 = 1_790_000_000_000;
 

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use super::event::{Outcome, TaskEnd, TaskFact, TaskOutcome};
 
 /// Readings of an instance may cut times to the minute (milliseconds).
-const MINUTE: i64 = 60_000;
+pub(super) const MINUTE: i64 = 60_000;
 
 /// Of two times that are told for the same thing the one that counts (milliseconds): that of the earlier minute, and within
 /// a minute the exact one. Joining is idempotent, commutative and associative.

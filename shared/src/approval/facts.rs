@@ -9,10 +9,10 @@ use super::event::{Comment, Event, Outcome, Rollback, Snapshot, TaskFact};
 
 /// Most tasks, returns, remarks and unknown codes that are kept of one instance: the first ones in their own order, so that order
 /// of arrival makes no difference. A platform's own limits are far below.
-const MOST_TASKS: usize = 400;
-const MOST_ROLLBACKS: usize = 100;
-const MOST_COMMENTS: usize = 50;
-const MOST_UNKNOWN: usize = 8;
+const MAX_TASKS: usize = 400;
+const MAX_ROLLBACKS: usize = 100;
+const MAX_COMMENTS: usize = 50;
+const MAX_UNKNOWN: usize = 8;
 
 /// What was learned of one instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl Facts {
             Event::Snapshot(snapshot) => self.join_snapshot(snapshot),
             Event::Unknown { code } => {
                 self.unknown.insert(code);
-                while self.unknown.len() > MOST_UNKNOWN {
+                while self.unknown.len() > MAX_UNKNOWN {
                     self.unknown.pop_last();
                 }
             }
@@ -104,7 +104,7 @@ impl Facts {
             return;
         }
         self.tasks.insert(task, fact);
-        if self.tasks.len() > MOST_TASKS {
+        if self.tasks.len() > MAX_TASKS {
             self.tasks.pop_last();
             self.left_out = true;
         }
@@ -112,7 +112,7 @@ impl Facts {
 
     fn join_rollback(&mut self, rollback: Rollback) {
         self.rollbacks.insert(rollback);
-        if self.rollbacks.len() > MOST_ROLLBACKS {
+        if self.rollbacks.len() > MAX_ROLLBACKS {
             self.rollbacks.pop_last();
             self.left_out = true;
         }
@@ -120,7 +120,7 @@ impl Facts {
 
     fn join_comment(&mut self, comment: Comment) {
         self.comments.insert(comment);
-        if self.comments.len() > MOST_COMMENTS {
+        if self.comments.len() > MAX_COMMENTS {
             self.comments.pop_last();
             self.left_out = true;
         }

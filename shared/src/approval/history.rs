@@ -6,13 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::cut;
 use super::deadline::OnDeadline;
+use super::ends::MINUTE;
 use super::event::{Outcome, TaskFact, TaskOutcome};
 use super::learned::key;
 use super::place::Placed;
 use super::state::{Approval, Closed, Person, Stage, Verdict};
-
-/// Readings of an instance may cut times to the minute (milliseconds).
-const MINUTE: i64 = 60_000;
 
 /// So many bytes of a comment are never cut.
 const SURE: usize = 16;
@@ -74,7 +72,7 @@ pub(super) fn history(approval: &Approval, decided_at: Option<i64>) -> Vec<Entry
     let applicant = Some(approval.applicant.clone());
     let submitted = entry(approval.submitted_at, Action::Submitted, applicant);
     let mut lines = lines(approval, decided_at);
-    lines.sort_by_key(|(key, line)| (approval.learned.place(*key).unwrap_or(usize::MAX), line.at, line.action));
+    lines.sort_by_cached_key(|(key, line)| (approval.learned.place(*key).unwrap_or(usize::MAX), line.at, line.action));
     let shown = lines.into_iter().map(|(key, line)| {
         let late = decided_at.is_some_and(|ended| is_after_end(approval, key, &line, ended));
         Entry { after_end: line.after_end || late, ..line }
@@ -84,8 +82,9 @@ pub(super) fn history(approval: &Approval, decided_at: Option<i64>) -> Vec<Entry
 
 /// The keys of all lines but the first, in the order of their times; the end is last of those that show for the first time together.
 pub(super) fn keys(approval: &Approval) -> Vec<u32> {
-    let mut lines = lines(approval, approval.decided_at());
-    let end = of_closure(approval, approval.decided_at()).map(|(key, _)| key);
+    let decided_at = approval.decided_at();
+    let mut lines = lines(approval, decided_at);
+    let end = of_closure(approval, decided_at).map(|(key, _)| key);
     lines.sort_by_key(|(key, line)| (Some(*key) == end, line.at, line.action));
     lines.into_iter().map(|(key, _)| key).collect()
 }
@@ -94,13 +93,13 @@ pub(super) fn keys(approval: &Approval) -> Vec<u32> {
 /// told a moment after that it was decided, and a reading cuts times to the minute.
 fn is_after_end(approval: &Approval, key: u32, line: &Entry, ended: i64) -> bool {
     let Some(how) = approval.closed.as_ref().map(|closure| closure.how) else { return false };
-    let is_end = of_closure(approval, Some(ended)).is_some_and(|(end, _)| end == key);
+    let is_end = || of_closure(approval, Some(ended)).is_some_and(|(end, _)| end == key);
     let contradicts = match line.action {
         Action::Approved => !matches!(how, Closed::Approved | Closed::Revoked),
         Action::Rejected => how != Closed::Rejected,
         _ => false,
     };
-    !is_end && approval.learned.is_late(key) && (contradicts || line.at >= ended + MINUTE)
+    (contradicts || line.at >= ended + MINUTE) && approval.learned.is_late(key) && !is_end()
 }
 
 /// All lines but the first.
@@ -152,6 +151,9 @@ fn of_tasks(approval: &Approval, stage_index: &str, stage: &Stage) -> Vec<Line> 
     let node_of = |task: &str| {
         placed.nodes.iter().position(|seats| seats.iter().any(|seat| seat.tasks.iter().any(|(id, _)| *id == task)))
     };
+    let added = placed.nodes.iter().zip(&stage.nodes).filter(|(_, node)| !node.approvers.is_empty());
+    let added = added.flat_map(|(seats, _)| seats).filter(|seat| seat.planned.is_none());
+    let added: Vec<&str> = added.filter_map(|seat| seat.tasks.first()).map(|(id, _)| *id).collect();
     let mut entries = Vec::new();
     for (id, fact) in &stage.facts.tasks {
         let index = node_of(id).or(fact.node.map(usize::from));
@@ -167,20 +169,14 @@ fn of_tasks(approval: &Approval, stage_index: &str, stage: &Stage) -> Vec<Line> 
             let line = Entry { node: node.clone(), remark: end.remark.clone(), ..line };
             entries.push((key(&[stage_index, word, id]), line));
         }
-    }
-    let added = placed.nodes.iter().zip(&stage.nodes).filter(|(_, node)| !node.approvers.is_empty());
-    let added = added.flat_map(|(seats, _)| seats).filter(|seat| seat.planned.is_none());
-    let added: Vec<&str> = added.filter_map(|seat| seat.tasks.first()).map(|(id, _)| *id).collect();
-    for (id, fact) in &stage.facts.tasks {
         let added_key = key(&[stage_index, "added", id]);
         // Until the instance was read, somebody unknown may have been handed another's task as well.
         let is_added = fact.read && added.contains(&id.as_str());
-        let Some(at) = fact.opened_at.filter(|_| is_added || approval.learned.place(added_key).is_some()) else {
-            continue;
-        };
-        let node = node_of(id).or(fact.node.map(usize::from)).and_then(|index| stage.nodes.get(index));
-        let line = entry(at, Action::Countersigned, Some(stage.person(fact)));
-        entries.push((added_key, Entry { node: node.map(|node| node.name.clone()), ..line }));
+        let at = fact.opened_at.filter(|_| is_added || approval.learned.place(added_key).is_some());
+        entries.extend(at.map(|at| {
+            let line = entry(at, Action::Countersigned, Some(stage.person(fact)));
+            (added_key, Entry { node, ..line })
+        }));
     }
     entries
 }

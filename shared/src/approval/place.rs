@@ -6,14 +6,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::ends::MINUTE;
 use super::event::{Outcome, Rollback, TaskFact, TaskOutcome};
 use super::node::{NodeStatus, decide};
 use super::state::{DecidedBy, Person, Stage};
 
 /// Nodes beyond this index are not believed.
 const LAST_NODE: u8 = 63;
-/// Readings of an instance cut times to the minute.
-const MINUTE: i64 = 60_000;
 
 /// A task with its id.
 pub(super) type Task<'a> = (&'a str, &'a TaskFact);

@@ -484,10 +484,6 @@ impl Stage {
         self.lease_until.is_some() && !self.unsent
     }
 
-    pub(super) fn has_left_out(&self) -> bool {
-        self.facts.left_out
-    }
-
     pub(super) fn verdict(&self) -> Verdict {
         match self.facts.outcome {
             Some((Outcome::Approved, _)) => return Verdict::Approved,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::address;
-use super::hosts::{Destination, destinations};
+use super::hosts::{Destination, addresses, destinations};
 use super::secret::SealedSecret;
 use crate::crypto::envelope::Keys;
 use crate::http::fields::step;
@@ -75,9 +75,7 @@ impl Connection {
     #[must_use]
     pub fn destinations(&self) -> BTreeSet<Destination> {
         let Some(provider) = by_kind(&self.kind) else { return BTreeSet::new() };
-        let address = |name| self.settings.get(name).and_then(Value::as_str).or_else(|| provider.usual_address(name));
-        let addresses = provider.fields().iter().filter(|field| matches!(field.shape, Shape::Url));
-        let addresses = addresses.filter_map(|field| Some((field.name, address(field.name)?)));
+        let addresses = addresses(provider.fields(), &self.settings, |name| provider.usual_address(name));
         destinations(addresses, self.secrets.keys(), |address, secret| provider.sends(address, secret))
     }
 

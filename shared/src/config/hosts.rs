@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::http::{FieldErrors, Problem};
+use crate::providers::{Field, Shape};
 
 /// A secret, by name, and a host that is shown it, or something made with it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +23,19 @@ pub struct Destination {
 #[must_use]
 pub fn host(address: &str) -> String {
     Url::parse(address).map_or_else(|_| address.to_owned(), |url| url.origin().ascii_serialization())
+}
+
+/// The addresses among these settings, by name: what is set, else what is called where it is left out.
+pub(super) fn addresses<'a>(
+    fields: &'static [Field],
+    settings: &'a Map<String, Value>,
+    usual: impl Fn(&str) -> Option<&'static str> + 'a,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let fields = fields.iter().filter(|field| matches!(field.shape, Shape::Url));
+    fields.filter_map(move |field| {
+        let set = settings.get(field.name).and_then(Value::as_str);
+        Some((field.name, set.or_else(|| usual(field.name))?))
+    })
 }
 
 /// The destinations of these secrets, by the names and values of the addresses.

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::hosts::{Destination, destinations};
+use super::hosts::{Destination, addresses, destinations};
 use super::secret::SealedSecret;
 use crate::crypto::webhook::WebhookSecret;
 use crate::ids::{FlowId, OrgId, SourceId, WorkspaceId};
-use crate::providers::Shape;
 use crate::sources::{Format, Receiver, by_kind};
 use crate::store::{DataKey, Error, Resource};
 
@@ -95,9 +94,7 @@ impl Source {
     #[must_use]
     pub fn destinations(&self) -> BTreeSet<Destination> {
         let Some(format) = by_kind(&self.format) else { return BTreeSet::new() };
-        let address = |name| self.settings.get(name).and_then(Value::as_str).or_else(|| format.usual_address(name));
-        let addresses = format.fields().iter().filter(|field| matches!(field.shape, Shape::Url));
-        let addresses = addresses.filter_map(|field| Some((field.name, address(field.name)?)));
+        let addresses = addresses(format.fields(), &self.settings, |name| format.usual_address(name));
         let callback = self.callback_url.as_deref().map(|url| ("callback_url", url));
         destinations(addresses.chain(callback), self.secrets.keys(), |address, secret| format.sends(address, secret))
     }

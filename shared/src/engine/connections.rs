@@ -1,8 +1,8 @@
 //! Connections as a process keeps them between requests: settings and opened secrets.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use super::kept::Kept;
 use crate::config::Connection;
 use crate::http::App;
 use crate::ids::ConnectionId;
@@ -16,7 +16,7 @@ const KEEP: i64 = 5_000;
 /// may send one.
 const LOOK_AGAIN: i64 = 1_000;
 /// Most connections that are kept.
-const MOST: usize = 1_000;
+const MAX_KEPT: usize = 1_000;
 
 /// A connection, ready for use.
 #[derive(Debug)]
@@ -32,41 +32,12 @@ pub struct OpenConnection {
 
 /// The connections that this process has read lately.
 #[derive(Debug, Default)]
-pub struct Connections(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    open: HashMap<ConnectionId, Arc<OpenConnection>>,
-    /// How often something was forgotten: what was read before that is not kept.
-    forgotten: u64,
-}
+pub struct Connections(Kept<ConnectionId, Arc<OpenConnection>, MAX_KEPT>);
 
 impl Connections {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn get(&self, id: &ConnectionId, now: i64) -> Option<Arc<OpenConnection>> {
-        self.known().open.get(id).filter(|open| now - open.read_at < KEEP).cloned()
-    }
-
-    /// Keeps what was read, unless something was forgotten since `forgotten` was looked at.
-    fn keep(&self, open: &Arc<OpenConnection>, forgotten: u64) {
-        let mut known = self.known();
-        if known.forgotten != forgotten {
-            return;
-        }
-        if known.open.len() >= MOST {
-            known.open.clear();
-        }
-        known.open.insert(open.connection.id.clone(), Arc::clone(open));
-    }
-
     /// Forgets a connection, because it was changed or deleted here.
     pub fn forget(&self, id: &ConnectionId) {
-        let mut known = self.known();
-        known.open.remove(id);
-        known.forgotten += 1;
+        self.0.forget(id);
     }
 }
 
@@ -76,7 +47,8 @@ impl App {
     /// # Errors
     /// The table's own; [`Error::Corrupt`] when its secrets do not open.
     pub async fn connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
-        match self.connections.get(id, self.world.now()) {
+        let now = self.world.now();
+        match self.connections.0.get(id, |open| now - open.read_at < KEEP) {
             Some(open) => Ok(Some(open)),
             None => self.read_connection(id).await,
         }
@@ -110,7 +82,7 @@ impl App {
     }
 
     async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
-        let forgotten = self.connections.known().forgotten;
+        let since = self.connections.0.since();
         let connection = match self.store.get_unscoped::<Connection>(id.as_str()).await {
             Ok(stored) => stored.value,
             Err(Error::NotFound) => {
@@ -125,7 +97,7 @@ impl App {
             connection,
             read_at: self.world.now(),
         });
-        self.connections.keep(&open, forgotten);
+        self.connections.0.keep(id.clone(), Arc::clone(&open), since);
         Ok(Some(open))
     }
 

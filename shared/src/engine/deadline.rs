@@ -70,7 +70,7 @@ async fn take_back(app: &App, record: Record, waited: i64) -> Result<(Taken, Rec
     let Some(stage) = record.state.current_stage() else { return Ok((Taken::Back, record)) };
     let planned = &record.state.stages[stage];
     if planned.instance.is_none() {
-        return match planned.lease_until.filter(|_| !planned.unsent) {
+        return match planned.lease_until.filter(|_| planned.may_be_there()) {
             None => Ok((Taken::Back, record)),
             Some(until) if until > app.world.now() => Ok((Taken::Later, record)),
             Some(_) => find(app, record, stage, waited).await,

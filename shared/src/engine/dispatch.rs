@@ -137,6 +137,9 @@ async fn go_on(app: &App, change: &Change) -> Result<(), Error> {
 /// The change with the members among the people whom it tells of first, if there are any; they are kept, so that each is looked
 /// up once.
 async fn recognised(app: &App, change: &Change) -> Result<Option<Change>, Error> {
+    if change.new.state.stages.iter().all(|stage| stage.strangers(false).is_empty()) {
+        return Ok(None);
+    }
     let mut new = change.new.clone();
     if !people::recognise(app, &mut [&mut new], false).await? {
         return Ok(None);
@@ -238,8 +241,9 @@ async fn bodies(
     Ok(told.collect())
 }
 
-/// The approval as it is now, where the change told the end but not who decided, what was said, or how far it had come. Who decided is told a moment
-/// later, and is likely to be known by now, or soon; where it is not, and where an event asked for it, the platform is read.
+/// The approval as it is now, where the change told the end but not who decided, what was said, or how far it had come. Who decided
+/// is told a moment later, and is likely to be known by now, or soon; where it is not, and where an event asked for it, the platform
+/// is read.
 async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
     let had_ended = change.old.known().is_some_and(|old| old.state.closed.is_some());
     let wanted = |record: &Record| {

@@ -237,20 +237,7 @@ mod tests {
     }
 
     fn record(state: Approval, due_at: i64) -> Record {
-        Record {
-            id: "apr_1".parse().unwrap(),
-            org: "org_1".parse().unwrap(),
-            source: "src_1".parse().unwrap(),
-            workspace: None,
-            flow: None,
-            title: "t".into(),
-            updated_at: AT,
-            due_at: Some(due_at),
-            rule: None,
-            failure: None,
-            version: 1,
-            state,
-        }
+        Record { due_at: Some(due_at), state, ..crate::delivery::events::testing::record() }
     }
 
     #[test]

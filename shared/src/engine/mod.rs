@@ -8,6 +8,7 @@ pub mod deadline;
 pub mod deliver;
 pub mod dispatch;
 pub mod due;
+mod kept;
 mod look;
 pub mod pace;
 pub mod people;

@@ -1,8 +1,8 @@
 //! An organisation's rules as a process keeps them between requests, and what they decide.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use super::kept::Kept;
 use crate::config::{Rule, Then};
 use crate::http::App;
 use crate::ids::OrgId;
@@ -13,7 +13,7 @@ use crate::store::approvals::{Ruled, RuledAs};
 /// How long rules are used without looking whether they have changed, in milliseconds.
 pub const KEEP: i64 = 5_000;
 /// Most organisations whose rules are kept.
-const MOST: usize = 500;
+const MAX_KEPT: usize = 500;
 
 /// A rule whose condition has been read.
 #[derive(Debug)]
@@ -32,51 +32,18 @@ impl From<Rule> for Ready {
 
 /// The rules that this process has read lately.
 #[derive(Debug, Default)]
-pub struct Rules(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    kept: HashMap<OrgId, Kept>,
-    /// How often something was forgotten: what was read before that is not kept.
-    forgotten: u64,
-}
+pub struct Rules(Kept<OrgId, Read, MAX_KEPT>);
 
 #[derive(Debug, Clone)]
-struct Kept {
+struct Read {
     rules: Arc<[Ready]>,
-    read_at: i64,
+    at: i64,
 }
 
 impl Rules {
     /// Forgets an organisation's rules, because they were changed here.
     pub fn forget(&self, org: &OrgId) {
-        let mut known = self.known();
-        known.kept.remove(org);
-        known.forgotten += 1;
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn get(&self, org: &OrgId, now: i64) -> Option<Arc<[Ready]>> {
-        self.known()
-            .kept
-            .get(org)
-            .filter(|kept| (0..KEEP).contains(&(now - kept.read_at)))
-            .map(|kept| Arc::clone(&kept.rules))
-    }
-
-    /// Keeps what was read, unless something was forgotten since `forgotten` was looked at.
-    fn keep(&self, org: &OrgId, kept: Kept, forgotten: u64) {
-        let mut known = self.known();
-        if known.forgotten != forgotten {
-            return;
-        }
-        if known.kept.len() >= MOST {
-            known.kept.clear();
-        }
-        known.kept.insert(org.clone(), kept);
+        self.0.forget(org);
     }
 }
 
@@ -86,11 +53,11 @@ impl App {
     /// # Errors
     /// The table's own.
     pub async fn rules(&self, org: &OrgId) -> Result<Arc<[Ready]>, Error> {
-        let read_at = self.world.now();
-        if let Some(rules) = self.rules.get(org, read_at) {
-            return Ok(rules);
+        let at = self.world.now();
+        if let Some(read) = self.rules.0.get(org, |read| (0..KEEP).contains(&(at - read.at))) {
+            return Ok(read.rules);
         }
-        let forgotten = self.rules.known().forgotten;
+        let since = self.rules.0.since();
         let mut rules = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -102,7 +69,7 @@ impl App {
             }
         }
         let rules = in_order(rules);
-        self.rules.keep(org, Kept { rules: Arc::clone(&rules), read_at }, forgotten);
+        self.rules.0.keep(org.clone(), Read { rules: Arc::clone(&rules), at }, since);
         Ok(rules)
     }
 }

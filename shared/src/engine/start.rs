@@ -30,8 +30,8 @@ pub const LEASE: i64 = 60_000;
 const AGAIN_AT_LEAST: i64 = 2_000;
 const AGAIN_AT_MOST: i64 = 15 * 60 * 1000;
 /// A start that cannot even be tried is put off by so long at first and at last, in milliseconds.
-const BROKEN_AFTER: i64 = 60_000;
-const BROKEN_AT_LEAST: i64 = 60 * 60 * 1000;
+const MIN_BROKEN_WAIT: i64 = 60_000;
+const MAX_BROKEN_WAIT: i64 = 60 * 60 * 1000;
 
 /// What the platform's people read of an instance that nobody waits for any more.
 const TOO_LATE: &str = "申请已结束 The request has ended";
@@ -86,7 +86,7 @@ pub(super) async fn start_or_put_off(app: &App, record: &Record) -> Result<(), E
     let Err(error) = start_stage(app, &record.id).await else { return Ok(()) };
     if error.is_lasting() {
         let now = app.world.now();
-        let wait = ((now - record.state.submitted_at) / 2).clamp(BROKEN_AFTER, BROKEN_AT_LEAST);
+        let wait = ((now - record.state.submitted_at) / 2).clamp(MIN_BROKEN_WAIT, MAX_BROKEN_WAIT);
         transition(app, &record.id, |record| {
             let Some(stage) = record.state.stage_to_start() else { return false };
             record.state.stages[stage].lease_until = Some(now + wait);

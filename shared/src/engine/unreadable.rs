@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use crate::http::App;
 use crate::ids::ConnectionId;
 
-/// How often a process stores what it counted, in milliseconds.
-const AT_MOST_EVERY: i64 = 60_000;
+/// Shortest pause between two times that a process stores what it counted, in milliseconds.
+const MIN_PAUSE: i64 = 60_000;
 /// Most connections that are remembered.
-const MOST: usize = 1_000;
+const MAX_CONNECTIONS: usize = 1_000;
 
 /// What a process has counted.
 #[derive(Debug, Default)]
@@ -26,12 +26,12 @@ impl Unread {
     /// Counts one; answers with what is to be stored now.
     fn add(&self, connection: &ConnectionId, now: i64) -> Option<u64> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= MOST && !counts.contains_key(connection) {
+        if counts.len() >= MAX_CONNECTIONS && !counts.contains_key(connection) {
             counts.clear();
         }
         let count = counts.entry(connection.clone()).or_default();
         count.pending += 1;
-        if count.stored_at.is_some_and(|at| now - at < AT_MOST_EVERY) {
+        if count.stored_at.is_some_and(|at| now - at < MIN_PAUSE) {
             return None;
         }
         count.stored_at = Some(now);

@@ -70,6 +70,12 @@ impl Mobile {
         if self.country == HOME { self.national.clone() } else { self.to_string() }
     }
 
+    /// A text in the form of [`Mobile::short`] if it is a number; any other as it is.
+    #[must_use]
+    pub fn shorten(text: &str) -> String {
+        Self::parse(text).map_or_else(|| text.to_owned(), |mobile| mobile.short())
+    }
+
     /// As DingTalk wants it: one of the mainland bare, any other as `+<code>-<number>`.
     #[must_use]
     pub fn with_hyphen(&self) -> String {

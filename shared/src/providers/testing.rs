@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::outbound::{AddressPolicy, Outbound};
-use super::{Account, Calls, Contact, Keeping, NodePlan, Resource, Start, TokenStore};
+use super::{Account, Calls, Contact, Error, Keeping, NodePlan, Resource, Start, Started, TokenStore};
 use crate::approval::Mode;
 use crate::clock::{Clock, SystemEntropy, World};
 
@@ -43,6 +43,14 @@ pub(super) fn start() -> Start {
         organization_name: None,
         workspace_name: None,
     }
+}
+
+/// Whatever failed, failed before the call that starts: that was not made.
+#[track_caller]
+pub(super) fn was_not_sent(platform: &FakePlatform, start_call: &str, started: Result<Started, Error>) {
+    let error = started.unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert!(platform.seen(start_call).is_empty());
 }
 
 /// What distinguishes one platform's stand-in from another's.

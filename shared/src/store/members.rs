@@ -76,7 +76,8 @@ pub fn take_email(org: &OrgId, email: &str, member: &MemberId) -> Write {
 }
 
 /// An e-mail address as addresses are compared.
-fn folded(email: &str) -> String {
+#[must_use]
+pub fn folded(email: &str) -> String {
     email.trim().to_lowercase()
 }
 

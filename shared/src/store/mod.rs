@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 pub mod approvals;
+mod counting;
 pub mod data_key;
 pub mod deliveries;
 pub mod due;

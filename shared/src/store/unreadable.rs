@@ -2,8 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::schema::TTL;
-use super::{Consistency, Error, Item, Store, blank, keys, version};
+use super::{Consistency, Error, Item, Store, keys};
 use crate::ids::ConnectionId;
 
 const COUNT: &str = "count";
@@ -21,24 +20,20 @@ pub struct UnreadableCallbacks {
 }
 
 impl Store {
-    /// Adds to a connection's callbacks that could not be read.
+    /// Adds to a connection's callbacks that could not be read. Many may add at the same time.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] or [`Error::Conflict`] when another added at the same moment; the table's own.
+    /// The table's own.
     pub async fn add_unreadable(&self, connection: &ConnectionId, more: u64, now: i64) -> Result<(), Error> {
-        let key = keys::unreadable(connection);
-        let known = self.get_item(&key, Consistency::Strong).await?;
-        let before = known.as_ref().map(version).transpose()?;
-        let count = known.as_ref().and_then(read).map_or(0, |known| known.count).saturating_add(more);
-        let mut item = blank(&key, "unreadable", before.unwrap_or_default() + 1);
         let number = |number: String| AttributeValue::N(number);
-        item.insert(COUNT.into(), number(count.to_string()));
-        item.insert(LAST_AT.into(), number(now.to_string()));
-        item.insert(TTL.into(), number(((now + KEPT) / 1000).to_string()));
-        match before {
-            Some(before) => self.put_if_version(item, before).await,
-            None => self.put_new(item).await,
-        }
+        let values = Item::from([
+            (":n".to_owned(), number(more.to_string())),
+            (":a".to_owned(), number(now.to_string())),
+            (":t".to_owned(), number(((now + KEPT) / 1000).to_string())),
+            (":k".to_owned(), AttributeValue::S("unreadable".to_owned())),
+        ]);
+        let change = format!("ADD #c :n SET {LAST_AT} = :a, #t = :t, #k = :k");
+        self.change_item(&keys::unreadable(connection), &change, values).await
     }
 
     /// The callbacks of a connection that could not be read; `None` when there were none.

@@ -1,10 +1,7 @@
 //! How many calls to its platform a connection has made in a month.
 
-use std::collections::HashMap;
+use aws_sdk_dynamodb::types::AttributeValue;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-
-use super::schema::{TTL, TYPE};
 use super::{Consistency, Error, Item, Store, keys};
 
 const CALLS: &str = "calls";
@@ -22,7 +19,8 @@ pub struct Usage {
 }
 
 impl Store {
-    /// Adds to what a connection has used in a month; where it is exhausted, the latest time stays until [`Store::end_exhausted`]. Many may add at the same time.
+    /// Adds to what a connection has used in a month; where it is exhausted, the latest time stays until [`Store::end_exhausted`].
+    /// Many may add at the same time.
     ///
     /// # Errors
     /// The table's own.
@@ -38,7 +36,7 @@ impl Store {
             change = format!("{change}, {EXHAUSTED} = :e");
             values.insert(":e".to_owned(), number(at.to_string()));
         }
-        self.change_usage(connection, month, &change, values).await
+        self.change_item(&keys::usage(connection, month), &change, values).await
     }
 
     /// Forgets that a connection's quota was said to be spent in a month.
@@ -47,26 +45,7 @@ impl Store {
     /// The table's own.
     pub async fn end_exhausted(&self, connection: &str, month: &str) -> Result<(), Error> {
         let values = Item::from([(":k".to_owned(), AttributeValue::S("usage".to_owned()))]);
-        self.change_usage(connection, month, &format!("SET #k = :k REMOVE {EXHAUSTED}"), values).await
-    }
-
-    async fn change_usage(&self, connection: &str, month: &str, change: &str, values: Item) -> Result<(), Error> {
-        let key = keys::usage(connection, month);
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key.item()))
-            .update_expression(change)
-            .set_expression_attribute_names(Some(change_names(change)))
-            .set_expression_attribute_values(Some(values))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match self.written("UpdateItem", sent.map(|answer| answer.consumed_capacity))? {
-            None => Ok(()),
-            Some(current) => Err(Error::Conflict { current }),
-        }
+        self.change_item(&keys::usage(connection, month), &format!("SET #k = :k REMOVE {EXHAUSTED}"), values).await
     }
 
     /// What a connection has used in a month, perhaps without the last second's.
@@ -80,10 +59,4 @@ impl Store {
         let since = |value: &AttributeValue| value.as_n().ok().and_then(|at| at.parse().ok()).unwrap_or(0);
         Ok(Usage { calls: calls.unwrap_or_default(), exhausted_at: item.get(EXHAUSTED).map(since) })
     }
-}
-
-/// The names that a change uses: DynamoDB refuses others.
-fn change_names(change: &str) -> HashMap<String, String> {
-    let names = [("#t", TTL), ("#k", TYPE)].into_iter().filter(|(name, _)| change.contains(name));
-    names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned())).collect()
 }

@@ -9,7 +9,7 @@ use countersign::http::{App, FieldErrors, IfMatch, Problem};
 use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
 use countersign::providers::Mobile;
 use countersign::store::members::{
-    Claim, claim_source_id, give_email, give_role, holder, release_source_id, take_email, take_role,
+    Claim, claim_source_id, folded, give_email, give_role, holder, release_source_id, take_email, take_role,
 };
 use countersign::store::resources::{create_write, update_write};
 use countersign::store::transaction::MOST_WRITES;
@@ -20,9 +20,9 @@ pub(super) const MOST_SOURCE_IDS: usize = 20;
 /// Most roles of a member.
 pub(super) const MOST_ROLES: usize = 20;
 /// Most accounts of a member.
-pub(super) const MOST_ACCOUNTS: usize = 50;
+pub(super) const MAX_ACCOUNTS: usize = 50;
 /// A member with all of it can be made and deleted in one transaction.
-const _: () = assert!(3 + MOST_SOURCE_IDS + MOST_ROLES + MOST_ACCOUNTS <= MOST_WRITES);
+const _: () = assert!(3 + MOST_SOURCE_IDS + MOST_ROLES + MAX_ACCOUNTS <= MOST_WRITES);
 
 /// What leads to a member.
 struct Ways<'a> {
@@ -96,7 +96,8 @@ impl Change {
         if let Some(email) = new.and_then(|new| new.email.as_deref()) {
             change.writes.push(give_email(&member.org, email, &member.id));
         }
-        let same = |email: &str| new.and_then(|new| new.email.as_deref()).is_some_and(|now| is_same_email(now, email));
+        let same =
+            |email: &str| new.and_then(|new| new.email.as_deref()).is_some_and(|now| folded(now) == folded(email));
         if let Some(email) = old.and_then(|old| old.email.as_deref()).filter(|email| !same(email)) {
             change.writes.push(take_email(&member.org, email, &member.id));
         }
@@ -146,10 +147,6 @@ impl Change {
             None => Err(lost(Error::Conflict { current: Current::default() }, if_match)),
         }
     }
-}
-
-fn is_same_email(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 /// 409: another member has what this one is to have.

@@ -372,8 +372,7 @@ impl People<'_> {
 
 /// How a member is reached, as people write it.
 fn reached(member: &Member) -> Contact {
-    let short = |mobile: &String| Mobile::parse(mobile).map_or_else(|| mobile.clone(), |mobile| mobile.short());
-    let mobile = member.mobile.as_ref().map(short);
+    let mobile = member.mobile.as_deref().map(Mobile::shorten);
     Contact { name: Some(member.name.clone()), mobile, email: member.email.clone() }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::DingTalk;
 use crate::approval::{Event, Mode, Outcome, TaskOutcome};
 use crate::providers::outbound::{AddressPolicy, Outbound};
-use crate::providers::testing::{FakePlatform, Manners, NOW, start};
+use crate::providers::testing::{FakePlatform, Manners, NOW, start, was_not_sent};
 use crate::providers::{ANY_LAYOUT, Account, Check, Error, Provider, Start, Started, by_kind};
 
 const TOKEN: &str = "POST /v1.0/oauth2/accessToken";
@@ -438,15 +438,11 @@ proptest::proptest! {
 async fn what_fails_before_a_start_is_known_not_to_be_sent() {
     let platform = Platform::new().await;
     platform.says(TOKEN, 504, "<html>gateway time-out</html>");
-    let error = platform.start(&start()).await.unwrap_err();
-    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
-    assert!(platform.seen(START).is_empty());
+    was_not_sent(&platform, START, platform.start(&start()).await);
 
     let platform = Platform::new().await;
     platform.says(SCHEMA, 504, "<html>gateway time-out</html>");
     let mut theirs = start();
     theirs.template = Some("PROC-theirs".into());
-    let error = platform.start(&theirs).await.unwrap_err();
-    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
-    assert!(platform.seen(START).is_empty());
+    was_not_sent(&platform, START, platform.start(&theirs).await);
 }

@@ -28,7 +28,7 @@ pub const KIND: &str = "external";
 pub struct External;
 
 /// Fewest characters of a new `access_id`: others should not meet it by guessing.
-const SHORTEST_ACCESS_ID: usize = 8;
+const MIN_ACCESS_ID: usize = 8;
 
 const fn text(name: &'static str, required: bool) -> Field {
     Field { name, secret: false, required, shape: Shape::Text(128) }
@@ -75,8 +75,8 @@ impl Provider for External {
         let mut wrong = Vec::new();
         let id = text(settings, "access_id");
         let is_new = old.is_none_or(|old| text(old, "access_id") != id);
-        if is_new && id.is_some_and(|id| id.chars().count() < SHORTEST_ACCESS_ID) {
-            wrong.push(("/settings/access_id", format!("must have at least {SHORTEST_ACCESS_ID} characters")));
+        if is_new && id.is_some_and(|id| id.chars().count() < MIN_ACCESS_ID) {
+            wrong.push(("/settings/access_id", format!("must have at least {MIN_ACCESS_ID} characters")));
         }
         if text(settings, "auth").as_deref() != Some("none") && !has_secret("access_key") {
             let detail = "is required: without it anybody could decide; where the OA's gateway checks by itself, say `auth`: `none`";

@@ -23,8 +23,7 @@ const BY_OPEN_DEPARTMENT: (&str, &str) = ("department_id_type", "open_department
 
 /// The open id of the person with this mobile number: bare for the mainland, else with `+` and the country's code.
 pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Failure> {
-    let number = Mobile::parse(mobile).map_or_else(|| mobile.to_owned(), |mobile| mobile.short());
-    look_up(api, "mobiles", &number).await
+    look_up(api, "mobiles", &Mobile::shorten(mobile)).await
 }
 
 /// The open id of the person with this e-mail address: that of the contacts, not of the company's mailbox.

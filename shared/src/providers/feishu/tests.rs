@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Feishu;
 use crate::approval::{Event, Mode, Outcome, TaskOutcome};
 use crate::providers::outbound::{AddressPolicy, Outbound};
-use crate::providers::testing::{FakePlatform, Manners, NOW};
+use crate::providers::testing::{FakePlatform, Manners, NOW, was_not_sent};
 use crate::providers::{Account, Check, Error, Provider, Start, Started, TEMPLATE_MISSING, by_kind, testing};
 
 const TOKEN: &str = "POST /open-apis/auth/v3/tenant_access_token/internal";
@@ -540,15 +540,11 @@ proptest::proptest! {
 async fn what_fails_before_a_start_is_known_not_to_be_sent() {
     let platform = Platform::new().await;
     platform.says(TOKEN, 504, "<html>gateway time-out</html>");
-    let error = platform.start(&start()).await.unwrap_err();
-    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
-    assert!(platform.seen(START).is_empty());
+    was_not_sent(&platform, START, platform.start(&start()).await);
 
     let platform = Platform::new().await;
     platform.says(THEIRS, 504, "<html>gateway time-out</html>");
     let mut theirs = start();
     theirs.template = Some("DEF-THEIRS".into());
-    let error = platform.start(&theirs).await.unwrap_err();
-    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
-    assert!(platform.seen(START).is_empty());
+    was_not_sent(&platform, START, platform.start(&theirs).await);
 }

@@ -102,7 +102,7 @@ fn too_large() -> Failure {
 /// A number as WeCom keeps it: mainland numbers without country code, others with `+` and theirs (unconfirmed). What is no
 /// mobile number stays as it is.
 fn plain(mobile: &str) -> String {
-    Mobile::parse(mobile).map_or_else(|| mobile.to_owned(), |mobile| mobile.short())
+    Mobile::shorten(mobile)
 }
 
 #[cfg(test)]
