@@ -164,7 +164,7 @@ async fn count_starts(app: &App, change: &Change) {
     let stages = change.new.state.stages.iter().enumerate();
     for (_, stage) in stages.filter(|(index, stage)| stage.instance.is_some() && !had(*index)) {
         app.count_call(&stage.connection);
-        app.note_answered(&stage.connection).await;
+        app.note_answered(&stage.connection, change.new.updated_at).await;
     }
 }
 
@@ -308,7 +308,7 @@ pub async fn read(app: &App, record: &Record, stage: usize, wanted: bool) -> Res
     };
     match provider.fetch(&account, &instance, &app.line(&account.connection).calls()).await {
         Ok(snapshot) => {
-            app.note_answered(&account.connection).await;
+            app.note_answered(&account.connection, app.world.now()).await;
             let done = found.facts.read_wanted.map(|at| Event::ReadDone { at });
             let learned = |record: &mut Record| {
                 let events = std::iter::once(snapshot.clone()).chain(done.clone());

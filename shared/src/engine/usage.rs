@@ -157,10 +157,11 @@ impl App {
         Ok(usage)
     }
 
-    /// Takes in that a platform has answered a call of a connection that its quota counts: a quota that was said to be spent is not.
-    pub(super) async fn note_answered(&self, connection: &str) {
+    /// Takes in that a platform has answered a call of a connection that its quota counts, at `at` (milliseconds) or a little before: a
+    /// quota that was said to be spent by then is not.
+    pub(super) async fn note_answered(&self, connection: &str, at: i64) {
         match self.known_usage(connection, self.world.now()).await {
-            Ok(Usage { exhausted_at: Some(_), .. }) => self.end_exhausted(connection).await,
+            Ok(Usage { exhausted_at: Some(since), .. }) if since <= at => self.end_exhausted(connection).await,
             Ok(_) => {}
             Err(error) => tracing::warn!(connection.id = connection, %error, "the use of the quota could not be read"),
         }

@@ -143,7 +143,7 @@ pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(
     };
     let line = app.line(&account.connection);
     provider.cancel(&account, instance, &applicant, reason, &line.calls()).await?;
-    app.note_answered(&account.connection).await;
+    app.note_answered(&account.connection, app.world.now()).await;
     Ok(())
 }
 
