@@ -80,7 +80,11 @@ impl Api {
     #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
     pub fn new(url: impl Into<String>, key: impl Into<String>) -> Self {
         // Nothing here speaks TLS, and reading the system's certificates takes longer than most calls.
-        let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().timeout(Duration::from_secs(30)).build();
+        let client = countersign::crypto::tls::client_builder()
+            .tls_certs_only([])
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .build();
         Self { url: url.into(), key: key.into(), kind: "dingtalk", client: client.expect("an HTTP client") }
     }
 

@@ -21,7 +21,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client with a pool of its own. It is made once per process.
 pub(super) fn client() -> SharedHttpClient {
-    let client = reqwest::Client::builder()
+    let client = crate::crypto::tls::client_builder()
         .http1_only()
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)

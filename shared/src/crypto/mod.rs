@@ -8,6 +8,7 @@ pub mod envelope;
 pub mod open_platform;
 pub mod passphrase;
 pub mod seal;
+pub mod tls;
 pub mod webhook;
 
 use hmac::{Hmac, KeyInit, Mac};

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::clock::World;
+use crate::crypto::tls::client_builder;
 
 pub use address::{AddressPolicy, is_public};
 use circuit::Circuits;
@@ -420,7 +421,7 @@ impl Outbound {
             return Some(client);
         }
         // A proxy would resolve names itself, out of sight of the policy.
-        let mut builder = Client::builder()
+        let mut builder = client_builder()
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())

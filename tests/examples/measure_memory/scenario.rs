@@ -1,5 +1,6 @@
 //! What a program and a person do, over HTTP alone.
 
+use countersign::crypto::tls::client_builder;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ impl Scenario {
     /// Connects the sandbox's DingTalk app, makes a flow of one node on it, and a source.
     pub(crate) async fn prepare(api: &str, sandbox: &str, owner_key: &str) -> Self {
         let mut scenario = Self {
-            http: Client::new(),
+            http: client_builder().build().unwrap(),
             api: api.to_owned(),
             sandbox: format!("{sandbox}/sandbox/dingtalk"),
             key: owner_key.to_owned(),

@@ -60,7 +60,7 @@ impl Gate {
     /// Opens a gate; answers with it and its address. Requests to DynamoDB go to `database`, those below `/sandbox` to what
     /// [`Gate::lead_to`] names, and neither is kept waiting.
     pub(super) async fn open(database: String) -> (Self, String) {
-        let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+        let client = countersign::crypto::tls::client_builder().tls_certs_only([]).no_proxy().build().unwrap();
         let (state, stops, outside) = (Mutex::default(), watch::Sender::new(0), Mutex::default());
         let gate = Self { inner: Arc::new(Inner { database, client, state, stops, outside }) };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

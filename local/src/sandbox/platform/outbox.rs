@@ -118,7 +118,7 @@ impl Callback {
 
 /// The client that callbacks go out with: it follows no redirect and uses no proxy.
 pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()
+    countersign::crypto::tls::client_builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()
 }
 
 /// Status and body of an answer.
