@@ -26,6 +26,13 @@ impl Stage {
         strangers
     }
 
+    /// Whether the platform has told more of people than it had when the stage was `before`, or there was none.
+    #[must_use]
+    pub fn tells_more_of_people(&self, before: Option<&Self>) -> bool {
+        before
+            .is_none_or(|before| before.facts.tasks != self.facts.tasks || before.facts.comments != self.facts.comments)
+    }
+
     /// Keeps that an account is a member's. `false` where that was known.
     pub fn recognise(&mut self, person: Person) -> bool {
         let Some(account) = person.account.as_deref() else { return false };

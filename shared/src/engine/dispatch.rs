@@ -134,10 +134,10 @@ async fn go_on(app: &App, change: &Change) -> Result<(), Error> {
     Ok(())
 }
 
-/// The change with the members among the people whom it tells of first, if there are any; they are kept, so that each is looked
-/// up once.
+/// The change with the members among the people whom it tells of first, if there are any; they are kept, so that each is found
+/// once.
 async fn recognised(app: &App, change: &Change) -> Result<Option<Change>, Error> {
-    if change.new.state.stages.iter().all(|stage| stage.strangers(false).is_empty()) {
+    if !tells_more_of_people(change) || change.new.state.stages.iter().all(|stage| stage.strangers(false).is_empty()) {
         return Ok(None);
     }
     let mut new = change.new.clone();
@@ -150,6 +150,15 @@ async fn recognised(app: &App, change: &Change) -> Result<Option<Change>, Error>
         Ok(_) | Err(StoreError::NotFound) => Ok(Some(Change { old: change.old.clone(), new })),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether there is news of people, or all of them are told of because the approval has ended. Else whoever was no member before is
+/// not looked up again.
+fn tells_more_of_people(change: &Change) -> bool {
+    let Some(old) = change.old.known() else { return true };
+    let has_ended = old.state.closed.is_none() && change.new.state.closed.is_some();
+    let mut stages = change.new.state.stages.iter().enumerate();
+    has_ended || stages.any(|(index, stage)| stage.tells_more_of_people(old.state.stages.get(index)))
 }
 
 /// A stage that has got its instance cost a call: whoever made it has not counted it.

@@ -4,6 +4,7 @@
 //! What the API takes and what the products send in formats of their own end here; the sweep submits what it finds by asking.
 
 mod body;
+mod look_ups;
 mod nodes;
 mod people;
 mod plan;
@@ -192,11 +193,17 @@ impl<'a> Submission<'a> {
         }
     }
 
-    /// Everything that the request names, found; nothing is written yet.
+    /// Everything that the request names, found; nothing is written yet but what looking people up has cost.
     async fn resolve(&self) -> Result<(Record, Request), Problem> {
+        let resolved = Box::pin(self.find_all()).await;
+        self.app.flush_usage().await;
+        resolved
+    }
+
+    async fn find_all(&self) -> Result<(Record, Request), Problem> {
         let found = workspace(self.app, &self.source, &self.body).await?;
         let workspace = found.as_ref().map(|workspace| workspace.id.clone());
-        let people = People { app: self.app, org: &self.source.org, workspace: workspace.as_ref() };
+        let people = People::new(self.app, &self.source.org, workspace.as_ref());
         let (mut applicant, contact, member) =
             people.applicant(&self.body.applicant).await.map_err(Missing::of_applicant)?;
         let chosen = self.way(found.as_ref(), &contact, member.as_ref()).await?;

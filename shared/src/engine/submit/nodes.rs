@@ -1,7 +1,10 @@
 //! Who is asked at a node: those whom it names; without the applicant, or the workspace's administrators in their place,
 //! where the flow says so.
 
+use std::pin::pin;
+
 use axum::http::StatusCode;
+use futures_util::StreamExt;
 
 use crate::approval::{AccountIds, Deviation, Mode, Node};
 use crate::config::flow::MOST_APPROVERS;
@@ -9,6 +12,7 @@ use crate::config::{Approver, Flow, Member, OwnApprover};
 use crate::http::{FieldErrors, Problem};
 use crate::ids::ConnectionId;
 
+use super::look_ups::several;
 use super::people::{Absent, Candidate, Missing, Named, People, Platform};
 
 /// A node to be resolved.
@@ -273,8 +277,12 @@ impl Resolver<'_> {
         wrong: &mut Wrong,
     ) -> Result<Option<(Vec<Candidate>, Vec<(usize, Absent)>)>, Problem> {
         let (mut people, mut absent, mut failed) = (Vec::new(), Vec::new(), false);
+        let looks: Vec<_> =
+            approvers.iter().map(|approver| Box::pin(self.people.approvers(self.platform, approver))).collect();
+        let mut looked = pin!(several(looks));
         for (index, approver) in approvers.iter().enumerate() {
-            let (errors, detail) = match self.people.approvers(self.platform, approver).await {
+            let Some(named) = looked.next().await else { break };
+            let (errors, detail) = match named {
                 Ok(named) => {
                     people.extend(named.found.into_iter().map(|found| (found, approver)));
                     absent.extend(named.absent.into_iter().map(|absent| (index, absent)));

@@ -1,16 +1,21 @@
 //! From the people that a request or a flow names to accounts of the platform.
 
+use std::pin::pin;
+
+use futures_util::StreamExt;
+
 use crate::approval::Person;
 use crate::config::flow::MOST_APPROVERS;
 use crate::config::{Approver, Connection, Member, Workspace};
 use crate::engine::people;
 use crate::http::{App, Problem};
 use crate::ids::{MemberId, OrgId, WorkspaceId};
-use crate::providers::{self, Account, Calls, Contact, Mobile, Provider};
+use crate::providers::{self, Account, Contact, Mobile, Provider};
 use crate::store;
 use crate::store::members::{MOST_WITH_ROLE, WithRole};
 
 use super::body::Applicant;
+use super::look_ups::{By, LookUps, MAX_LOOK_UPS, several};
 
 /// One connection with all that is needed to look people up on it.
 pub(super) struct Platform {
@@ -117,9 +122,14 @@ pub(super) struct People<'a> {
     pub(super) app: &'a App,
     pub(super) org: &'a OrgId,
     pub(super) workspace: Option<&'a WorkspaceId>,
+    look_ups: LookUps,
 }
 
-impl People<'_> {
+impl<'a> People<'a> {
+    pub(super) fn new(app: &'a App, org: &'a OrgId, workspace: Option<&'a WorkspaceId>) -> Self {
+        Self { app, org, workspace, look_ups: LookUps::default() }
+    }
+
     async fn member(&self, id: &MemberId) -> Result<Member, Missing> {
         match self.app.store.get::<Member>(self.org, id.as_str()).await {
             Ok(stored) => Ok(stored.value),
@@ -243,21 +253,14 @@ impl People<'_> {
         let claim = |candidate: &Candidate| people::claim(platform.connection.id.as_str(), ids, &account(candidate));
         let claims: Vec<_> = strangers.iter().map(|(candidate, _)| claim(candidate)).collect();
         let owners = people::members(self.app, self.org, &claims).await?;
-        for ((candidate, named), owner) in strangers.into_iter().zip(owners) {
-            let (mobile, email) = match named {
-                Approver::Mobile(mobile) => (Some(mobile.as_str()), None),
-                Approver::Email(email) => (None, Some(email.as_str())),
-                _ => (None, None),
-            };
-            let member = match owner {
-                Some(owner) => Some(owner),
-                None => {
-                    // Whoever is bound to another account there is somebody else.
-                    let reached = people::member_reached(self.app, self.org, mobile, email).await?;
-                    reached.filter(|member| !member.accounts.contains_key(&platform.connection.id))
-                }
-            };
-            if let Some(member) = member {
+        let looks: Vec<_> = strangers
+            .iter()
+            .zip(owners)
+            .map(|((_, named), owner)| Box::pin(self.owner_or_reached(platform, named, owner)))
+            .collect();
+        let mut members = pin!(several(looks));
+        for (candidate, _) in strangers {
+            if let Some(member) = members.next().await.transpose()?.flatten() {
                 candidate.person = people::person(&member, account(candidate));
                 candidate.member = Some(member);
             }
@@ -265,12 +268,34 @@ impl People<'_> {
         Ok(())
     }
 
+    /// The owner of somebody's account or, where it is nobody's, the member with the number or address under which they were named.
+    async fn owner_or_reached(
+        &self,
+        platform: &Platform,
+        named: &Approver,
+        owner: Option<Member>,
+    ) -> Result<Option<Member>, store::Error> {
+        let (mobile, email) = match named {
+            Approver::Mobile(mobile) => (Some(mobile.as_str()), None),
+            Approver::Email(email) => (None, Some(email.as_str())),
+            _ => (None, None),
+        };
+        if owner.is_some() {
+            return Ok(owner);
+        }
+        // Whoever is bound to another account there is somebody else.
+        let reached = people::member_reached(self.app, self.org, mobile, email).await?;
+        Ok(reached.filter(|member| !member.accounts.contains_key(&platform.connection.id)))
+    }
+
     /// Finds each of these members on the platform.
     async fn each(&self, platform: &Platform, members: Vec<Member>, named: &mut Named) -> Result<(), Missing> {
-        for member in members {
-            let who = Approver::Member(member.id.clone());
-            let found = self.on_platform(platform, member).await;
-            named.add(&who, found)?;
+        let who: Vec<Approver> = members.iter().map(|member| Approver::Member(member.id.clone())).collect();
+        let looks: Vec<_> = members.into_iter().map(|member| Box::pin(self.on_platform(platform, member))).collect();
+        let mut found = pin!(several(looks));
+        for who in &who {
+            let Some(found) = found.next().await else { break };
+            named.add(who, found)?;
         }
         Ok(())
     }
@@ -358,15 +383,33 @@ impl People<'_> {
         if Mobile::parse(mobile).is_none() {
             return Err(Missing::Nobody(format!("{mobile} is no mobile number")));
         }
-        let calls: Calls<'_> = self.app.calls();
-        let result = platform.provider.account_by_mobile(&platform.account, mobile, &calls).await;
-        result.map_err(|error| missing(error, platform, "mobile number", mobile))
+        self.look_up(platform, By::Mobile, mobile).await
     }
 
     async fn by_email(&self, platform: &Platform, email: &str) -> Result<String, Missing> {
-        let calls: Calls<'_> = self.app.calls();
-        let result = platform.provider.account_by_email(&platform.account, email, &calls).await;
-        result.map_err(|error| missing(error, platform, "e-mail address", email))
+        self.look_up(platform, By::Email, email).await
+    }
+
+    async fn look_up(&self, platform: &Platform, by: By, value: &str) -> Result<String, Missing> {
+        let (connection, account) = (platform.connection.id.as_str(), &platform.account);
+        let call = Box::pin(async {
+            let line = self.app.line(connection);
+            let result = match by {
+                By::Mobile => platform.provider.account_by_mobile(account, value, &line.calls()).await,
+                By::Email => platform.provider.account_by_email(account, value, &line.calls()).await,
+            };
+            if let Err(error) = &result {
+                self.app.note_exhausted(connection, error).await;
+            }
+            result
+        });
+        match self.look_ups.once(connection, by, value, call).await {
+            Some(result) => result.map_err(|error| missing(error, platform, by, value)),
+            None => {
+                let detail = format!("more than {MAX_LOOK_UPS} people would have to be looked up on the platforms");
+                Err(Missing::Problem(Problem::unprocessable("too_many_people", detail)))
+            }
+        }
     }
 }
 
@@ -380,7 +423,11 @@ fn by_account(account: String) -> Candidate {
     Candidate { person: Person { member: None, account: Some(account), name: None }, member: None }
 }
 
-fn missing(error: providers::Error, platform: &Platform, what: &str, value: &str) -> Missing {
+fn missing(error: providers::Error, platform: &Platform, by: By, value: &str) -> Missing {
+    let what = match by {
+        By::Mobile => "mobile number",
+        By::Email => "e-mail address",
+    };
     match error {
         providers::Error::NotFound { .. } => {
             Missing::Nobody(format!("nobody with the {what} {value} was found on {}", platform.name()))

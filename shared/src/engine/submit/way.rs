@@ -225,7 +225,7 @@ pub struct Tried {
 pub async fn try_rules(app: &App, source: &Source, body: &Body, rules: &[Ready]) -> Result<Tried, Problem> {
     let workspace = workspace(app, source, body).await?;
     let id = workspace.as_ref().map(|workspace| &workspace.id);
-    let people = People { app, org: &source.org, workspace: id };
+    let people = People::new(app, &source.org, id);
     let (_, contact, member) = people.applicant(&body.applicant).await.map_err(Missing::of_applicant)?;
     if let Some(named) = &body.flow {
         flow(app, &source.org, named).await?;
