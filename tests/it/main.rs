@@ -18,6 +18,7 @@ mod flow;
 mod kill;
 mod layers;
 mod leases;
+mod lists;
 mod look_ups;
 mod quota;
 mod races;

@@ -106,20 +106,20 @@ async fn lists_hold_one_organisations_approvals_the_newest_first() {
     let mut seen = Vec::new();
     let mut cursor = None;
     loop {
-        let page = store.list_approvals(&org("1"), None, 2, cursor.as_deref()).await.unwrap();
-        seen.extend(page.items.into_iter().map(|record| record.id));
+        let page = store.approval_rows(&org("1"), None, 2, cursor.as_deref()).await.unwrap();
+        seen.extend(page.rows.into_iter().map(|row| row.value.unwrap().id));
         cursor = page.next_cursor;
         if cursor.is_none() {
             break;
         }
     }
     assert_eq!(seen, ids);
-    let odd = store.list_approvals(&org("1"), Some("odd"), 10, None).await.unwrap();
-    assert_eq!(odd.items.iter().map(|record| &record.id).collect::<Vec<_>>(), [&ids[1], &ids[3]]);
-    let first = store.list_approvals(&org("1"), None, 1, None).await.unwrap();
-    let stolen = store.list_approvals(&org("2"), None, 1, first.next_cursor.as_deref()).await;
+    let odd = store.approval_rows(&org("1"), Some("odd"), 10, None).await.unwrap();
+    assert_eq!(odd.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), [ids[1].as_str(), ids[3].as_str()]);
+    let first = store.approval_rows(&org("1"), None, 1, None).await.unwrap();
+    let stolen = store.approval_rows(&org("2"), None, 1, first.next_cursor.as_deref()).await;
     assert!(matches!(stolen, Err(Error::InvalidCursor)), "a cursor is of one list");
-    assert!(store.list_approvals(&org("3"), None, 10, None).await.unwrap().items.is_empty());
+    assert!(store.approval_rows(&org("3"), None, 10, None).await.unwrap().rows.is_empty());
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use countersign::config::Source;
 use countersign::delivery::{from_rfc3339, rfc3339};
 use countersign::engine::submit::only_source;
 use countersign::http::extract::limit;
-use countersign::http::{App, Caller, Id, ListQuery, Problem, Query};
+use countersign::http::{App, Caller, Id, ListQuery, Listing, Problem, Query};
 use countersign::ids::{ApprovalId, DeliveryId, SourceId};
+use countersign::store::Row;
 use countersign::store::deliveries::{Delivery, DeliveryStatus, ToSource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,12 +69,26 @@ pub(crate) async fn of_approval(
     caller: Caller,
     Id(id): Id<ApprovalId>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let limit = query.limit()?;
     super::find(&app, &caller, &id).await?;
-    let page = app.store.list_deliveries(&id, limit, query.cursor.as_deref()).await?;
-    let items: Vec<View<'_>> = page.items.iter().map(View::from).collect();
-    Ok(Json(json!({ "items": items, "next_cursor": page.next_cursor })))
+    let found = app.store.delivery_rows(&id, limit, query.cursor.as_deref()).await?;
+    answer(found.rows, found.next_cursor)
+}
+
+fn answer(rows: Vec<Row<Delivery>>, next_cursor: Option<String>) -> Result<Response, Problem> {
+    let mut listing = Listing::default();
+    for row in rows {
+        match row.value {
+            Ok(delivery) => {
+                if !listing.push(&View::from(&delivery), row.cursor)? {
+                    break;
+                }
+            }
+            Err(_) => listing.skip(row.id, row.cursor),
+        }
+    }
+    listing.answer(next_cursor)
 }
 
 /// What is asked for.
@@ -91,7 +107,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     Query(filter): Query<Filter>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let limit = limit(filter.limit)?;
     let since = filter.since.as_deref().map(|text| time("/since", text)).transpose()?;
     let source = match &filter.source {
@@ -101,22 +117,23 @@ pub(crate) async fn list(
             None => only_source(&app, &caller).await?.id,
         },
     };
-    let mut found: Vec<Delivery> = Vec::new();
+    let mut found: Vec<Row<Delivery>> = Vec::new();
     let mut cursor = filter.cursor.clone();
     for _ in 0..MOST_PAGES {
         let left = limit - u16::try_from(found.len()).unwrap_or(limit);
         let (org, source, cursor_now) = (&caller.org, &source, cursor.as_deref());
         let to = ToSource { org, source, since, oldest_first: false, limit: left, cursor: cursor_now };
-        let page = app.store.deliveries_to(&to).await?;
-        let passes = |row: &Delivery| filter.status.is_none_or(|status| row.status == status);
-        found.extend(page.items.into_iter().filter(passes));
+        let page = app.store.delivery_rows_to(&to).await?;
+        let passes = |row: &Row<Delivery>| {
+            row.value.as_ref().map_or(true, |row| filter.status.is_none_or(|status| row.status == status))
+        };
+        found.extend(page.rows.into_iter().filter(passes));
         cursor = page.next_cursor;
         if cursor.is_none() || found.len() >= usize::from(limit) {
             break;
         }
     }
-    let items: Vec<View<'_>> = found.iter().map(View::from).collect();
-    Ok(Json(json!({ "items": items, "next_cursor": cursor })))
+    answer(found, cursor)
 }
 
 pub(crate) async fn read(

@@ -1,17 +1,16 @@
 //! `GET /v1/approvals`: the newest first.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use countersign::approval::Status;
 use countersign::delivery::Document;
 use countersign::engine::people;
 use countersign::http::extract::limit;
-use countersign::http::{App, Caller, Problem, Query};
+use countersign::http::{App, Caller, Listing, Problem, Query};
 use countersign::ids::{MemberId, OrgId, SourceId, WorkspaceId};
 use countersign::store::approvals::Record;
-use countersign::store::{Error, Page};
+use countersign::store::{Error, Row, Rows};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 /// Pages of the index that one request reads at most, so that a filter that few approvals pass costs no more than one that
 /// all do: the answer then holds fewer items, and a cursor to go on with.
@@ -41,7 +40,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     Query(mut filter): Query<Filter>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let limit = limit(filter.limit)?;
     if let Some(own) = &caller.source {
         if filter.source.as_ref().is_some_and(|asked| asked != own) {
@@ -50,20 +49,33 @@ pub(crate) async fn list(
         filter.source = Some(own.clone());
     }
     let places = Places::of(&app, &caller.org, filter.applicant.as_deref()).await?;
-    let mut found: Vec<Record> = Vec::new();
+    let mut found: Vec<Row<Record>> = Vec::new();
     let mut cursor = filter.cursor.clone();
     for _ in 0..MOST_PAGES {
         let left = limit - u16::try_from(found.len()).unwrap_or(limit);
         let page = places.page(&app, &caller.org, left, cursor.as_deref()).await?;
-        found.extend(page.items.into_iter().filter(|record| filter.passes(record)));
+        found.extend(
+            page.rows.into_iter().filter(|row| row.value.as_ref().map_or(true, |record| filter.passes(record))),
+        );
         cursor = page.next_cursor;
         if cursor.is_none() || found.len() >= usize::from(limit) {
             break;
         }
     }
-    people::recognise(&app, &mut found.iter_mut().collect::<Vec<_>>(), true).await?;
-    let documents: Vec<Document> = found.iter().map(Document::from).collect();
-    Ok(Json(json!({ "items": documents, "next_cursor": cursor })))
+    let mut readable: Vec<&mut Record> = found.iter_mut().filter_map(|row| row.value.as_mut().ok()).collect();
+    people::recognise(&app, &mut readable, true).await?;
+    let mut listing = Listing::default();
+    for row in found {
+        match row.value {
+            Ok(record) => {
+                if !listing.push(&Document::from(&record), row.cursor)? {
+                    break;
+                }
+            }
+            Err(_) => listing.skip(row.id, row.cursor),
+        }
+    }
+    listing.answer(cursor)
 }
 
 /// The cursor that begins with the second place.
@@ -89,13 +101,13 @@ impl Places {
         })
     }
 
-    async fn page(&self, app: &App, org: &OrgId, limit: u16, cursor: Option<&str>) -> Result<Page<Record>, Error> {
+    async fn page(&self, app: &App, org: &OrgId, limit: u16, cursor: Option<&str>) -> Result<Rows<Record>, Error> {
         if let Some(second) = &self.second {
             let first = self.first.as_deref();
             let found = match cursor {
                 Some(SECOND) => None,
                 // A cursor belongs to one place.
-                cursor => match app.store.list_approvals(org, first, limit, cursor).await {
+                cursor => match app.store.approval_rows(org, first, limit, cursor).await {
                     Err(Error::InvalidCursor) => None,
                     other => Some(other?),
                 },
@@ -105,8 +117,8 @@ impl Places {
                 return Ok(page);
             }
             let cursor = cursor.filter(|cursor| *cursor != SECOND);
-            return app.store.list_approvals(org, Some(second), limit, cursor).await;
+            return app.store.approval_rows(org, Some(second), limit, cursor).await;
         }
-        app.store.list_approvals(org, self.first.as_deref(), limit, cursor).await
+        app.store.approval_rows(org, self.first.as_deref(), limit, cursor).await
     }
 }

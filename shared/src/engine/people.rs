@@ -10,9 +10,9 @@ use crate::config::Member;
 use crate::http::App;
 use crate::ids::{MemberId, OrgId};
 use crate::providers::Mobile;
-use crate::store::Error;
 use crate::store::approvals::Record;
 use crate::store::members::Claim;
+use crate::store::{Error, Versioned};
 
 /// The claim that leads from an account to the member who has it.
 #[must_use]
@@ -25,19 +25,32 @@ pub fn claim(connection: &str, ids: AccountIds, account: &str) -> Claim {
 /// # Errors
 /// The table's own.
 pub async fn members(app: &App, org: &OrgId, claims: &[Claim]) -> Result<Vec<Option<Member>>, Error> {
-    if claims.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids = app.store.members_by_claims(org, claims).await?;
-    let mut wanted: Vec<&str> = ids.iter().flatten().map(|id| id.as_str()).collect();
+    let ids = ids(app, org, claims).await?;
+    let found = app.store.get_many::<Member>(org, &each_once(&ids)).await?;
+    Ok(in_order(ids, found))
+}
+
+/// The same to show who somebody is: a member who cannot be read is shown as the account alone.
+async fn readable_members(app: &App, org: &OrgId, claims: &[Claim]) -> Result<Vec<Option<Member>>, Error> {
+    let ids = ids(app, org, claims).await?;
+    let found = app.store.get_readable::<Member>(org, &each_once(&ids)).await?;
+    Ok(in_order(ids, found))
+}
+
+async fn ids(app: &App, org: &OrgId, claims: &[Claim]) -> Result<Vec<Option<MemberId>>, Error> {
+    if claims.is_empty() { Ok(Vec::new()) } else { app.store.members_by_claims(org, claims).await }
+}
+
+fn each_once(ids: &[Option<MemberId>]) -> Vec<&str> {
+    let mut wanted: Vec<&str> = ids.iter().flatten().map(MemberId::as_str).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    if wanted.is_empty() {
-        return Ok(vec![None; claims.len()]);
-    }
-    let found = app.store.get_many::<Member>(org, &wanted).await?;
+    wanted
+}
+
+fn in_order(ids: Vec<Option<MemberId>>, found: Vec<Versioned<Member>>) -> Vec<Option<Member>> {
     let found: HashMap<_, _> = found.into_iter().map(|member| (member.value.id.clone(), member.value)).collect();
-    Ok(ids.into_iter().map(|id| id.and_then(|id| found.get(&id).cloned())).collect())
+    ids.into_iter().map(|id| id.and_then(|id| found.get(&id).cloned())).collect()
 }
 
 /// The member whom a mobile number, an e-mail address or an account on whichever connection leads to; `None` where it is
@@ -109,7 +122,7 @@ pub async fn recognise(app: &App, records: &mut [&mut Record], planned: bool) ->
         }
     }
     let mut any = false;
-    for ((index, at, account), member) in places.into_iter().zip(members(app, &org, &claims).await?) {
+    for ((index, at, account), member) in places.into_iter().zip(readable_members(app, &org, &claims).await?) {
         let stage = records.get_mut(index).and_then(|record| record.state.stages.get_mut(at));
         let (Some(stage), Some(member)) = (stage, member) else { continue };
         any |= stage.recognise(person(&member, account));

@@ -1,7 +1,7 @@
 //! Answers of configuration resources: entity tags and the envelope of lists.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{ETAG, IF_MATCH, LOCATION};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use crate::store::Page;
 
 /// 200 with a resource and its `ETag`.
 #[derive(Debug)]
@@ -56,9 +55,66 @@ fn tag(response: &mut Response, version: u64) {
     }
 }
 
-/// The envelope of a list.
-pub fn list<T: Serialize>(page: &Page<T>) -> axum::Json<Value> {
-    axum::Json(json!({ "items": page.items, "next_cursor": page.next_cursor }))
+/// Longest list that is answered, in bytes of JSON: Lambda refuses answers of more than 6 MB.
+const MAX_LIST: usize = 4_000_000;
+
+/// The answer with a page of a list: `{"items": […], "next_cursor": …}`. A page ends by bytes as well as by number. Where something
+/// cannot be read, `unreadable` names its id, and the others are shown.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The items, as JSON with commas between them.
+    items: Vec<u8>,
+    unreadable: Vec<String>,
+    /// What goes on after the last that was taken.
+    last: Option<String>,
+    is_full: bool,
+}
+
+impl Listing {
+    /// Takes the next item; `cursor` goes on after it. Answers whether it had room: where it had not, the page has ended before it.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn push(&mut self, item: &impl Serialize, cursor: Option<String>) -> Result<bool, Problem> {
+        let item = serde_json::to_vec(item).map_err(Problem::internal)?;
+        if self.is_full || (!self.items.is_empty() && self.items.len() + item.len() > MAX_LIST) {
+            self.is_full = true;
+            return Ok(false);
+        }
+        if !self.items.is_empty() {
+            self.items.push(b',');
+        }
+        self.items.extend(item);
+        self.last = cursor;
+        Ok(true)
+    }
+
+    /// Passes something that cannot be read.
+    pub fn skip(&mut self, id: String, cursor: Option<String>) {
+        if !self.is_full {
+            self.unreadable.push(id);
+            self.last = cursor;
+        }
+    }
+
+    /// The answer. `next_cursor` goes on after all that was to be taken.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn answer(self, next_cursor: Option<String>) -> Result<Response, Problem> {
+        let cursor = if self.is_full { self.last } else { next_cursor };
+        let json = |value: &Value| serde_json::to_vec(value).map_err(Problem::internal);
+        let mut body = b"{\"items\":[".to_vec();
+        body.extend(self.items);
+        body.extend(b"],\"next_cursor\":");
+        body.extend(json(&json!(cursor))?);
+        if !self.unreadable.is_empty() {
+            body.extend(b",\"unreadable\":");
+            body.extend(json(&json!(self.unreadable))?);
+        }
+        body.push(b'}');
+        Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
+    }
 }
 
 /// A time (milliseconds since the Unix epoch) as RFC 3339 in UTC.

@@ -13,7 +13,7 @@ pub mod resource;
 pub mod serve;
 pub mod trace;
 
-pub use answer::{Created, IfMatch, Tagged, list, time};
+pub use answer::{Created, IfMatch, Listing, Tagged, time};
 pub use app::App;
 pub use auth::{Admin, Caller, DeploymentOwner, Owner, Submitter};
 pub use extract::{Id, Json, ListQuery, OptionalJson, Query};

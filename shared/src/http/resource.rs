@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::{App, FieldErrors, IfMatch, ListQuery, Problem, list};
+use super::{App, FieldErrors, IfMatch, ListQuery, Listing, Problem};
 use crate::ids::OrgId;
 use crate::store::{Error, Resource, Versioned};
 
@@ -53,19 +53,30 @@ pub fn lost(error: Error, if_match: &IfMatch) -> Problem {
     }
 }
 
-/// Answers with one page of the organisation's resources of a kind.
+/// Answers with one page of the organisation's resources of a kind. One that cannot be read, or of which `view` makes nothing, is
+/// named as unreadable.
 ///
 /// # Errors
-/// 400 for a wrong `limit` or `cursor`, what `view` answers with, or what the store's error is answered with.
+/// 400 for a wrong `limit` or `cursor`, or what the store's error is answered with.
 pub async fn list_of<T: Resource>(
     app: &App,
     org: &OrgId,
     query: &ListQuery,
     view: impl Fn(&T) -> Result<Value, Problem>,
 ) -> Result<Response, Problem> {
-    let page = app.store.list::<T>(org, query.limit()?, query.cursor.as_deref()).await?;
-    let items = page.items.iter().map(|found| view(&found.value)).collect::<Result<Vec<_>, _>>()?;
-    Ok(axum::response::IntoResponse::into_response(list(&page.with(items))))
+    let found = app.store.resource_rows::<T>(org, query.limit()?, query.cursor.as_deref()).await?;
+    let mut listing = Listing::default();
+    for row in found.rows {
+        match row.value.map_err(Problem::from).and_then(|found| view(&found.value)) {
+            Ok(item) => {
+                if !listing.push(&item, row.cursor)? {
+                    break;
+                }
+            }
+            Err(_) => listing.skip(row.id, row.cursor),
+        }
+    }
+    listing.answer(found.next_cursor)
 }
 
 /// Adds an error for each id of these that names no resource of the organisation. Lists that are wrong by their length

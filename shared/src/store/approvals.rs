@@ -4,9 +4,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::query::{Page, Query, Range};
+use super::query::{Query, Range, Rows};
 use super::schema::{APPLICANT, DUE, LIST};
-use super::{Consistency, Error, Item, Store, blank, decode, version};
+use super::{Consistency, Error, Item, Key, Store, blank, decode, version};
 use crate::approval::Approval;
 use crate::ids::{ApprovalId, FlowId, OrgId, RuleId, SourceId, WorkspaceId};
 use crate::providers;
@@ -218,26 +218,23 @@ impl Store {
         }
     }
 
-    /// A page of an organisation's approvals, the newest first; those of one applicant only, if one is named.
+    /// A page of an organisation's approvals to be shown, the newest first; those of one applicant only, if one is named. One that
+    /// cannot be read is a row like the others.
     ///
     /// # Errors
     /// [`Error::InvalidCursor`], or the table's own.
-    pub async fn list_approvals(
+    pub async fn approval_rows(
         &self,
         org: &OrgId,
         applicant: Option<&str>,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<Page<Record>, Error> {
+    ) -> Result<Rows<Record>, Error> {
         let (index, pk) = match applicant {
             Some(who) => (APPLICANT, keys::applicant(org, who)),
             None => (LIST, keys::approvals(org)),
         };
         let query = Query { index: Some(index), pk: &pk, range: Range::All, limit, cursor, forward: false };
-        let page = self.query(&query).await?;
-        let found: Vec<keys::Key> = page.items.iter().filter_map(keys::Key::of).collect();
-        let items = self.batch_get(&found, Consistency::Eventual).await?;
-        let records: Result<Vec<Record>, Error> = items.into_iter().map(Record::from_item).collect();
-        Ok(page.with(records?))
+        self.rows(&query, Consistency::Eventual, Key::id, Record::from_item).await
     }
 }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::query::{Page, Query, Range};
+use super::query::{Page, Query, Range, Rows};
 use super::schema::{DUE, LIST};
 use super::{Consistency, Error, Item, Key, Store, blank, decode, keys, version};
 use crate::ids::{ApprovalId, DeliveryId, OrgId, SourceId};
@@ -197,11 +197,25 @@ impl Store {
         limit: u16,
         cursor: Option<&str>,
     ) -> Result<Page<Delivery>, Error> {
+        let found = self.delivery_rows(approval, limit, cursor).await?;
+        let items: Result<Vec<Delivery>, Error> = found.rows.into_iter().map(|row| row.value).collect();
+        Ok(Page { items: items?, next_cursor: found.next_cursor })
+    }
+
+    /// The same page to be shown: one that cannot be read is a row like the others.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`], or the table's own.
+    pub async fn delivery_rows(
+        &self,
+        approval: &ApprovalId,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<Rows<Delivery>, Error> {
         let pk = keys::approval(approval).pk;
         let range = Range::StartsWith(keys::DELIVERIES.to_owned());
-        let page = self.query(&Query { index: None, pk: &pk, range, limit, cursor, forward: true }).await?;
-        let items: Result<Vec<Delivery>, Error> = page.items.iter().cloned().map(Delivery::from_item).collect();
-        Ok(page.with(items?))
+        let query = Query { index: None, pk: &pk, range, limit, cursor, forward: true };
+        self.rows(&query, Consistency::Strong, id_at, Delivery::from_item).await
     }
 
     /// All deliveries of an approval that are still to be sent, in order.
@@ -223,17 +237,31 @@ impl Store {
     /// A page of the deliveries to a source whose events happened at `since` (milliseconds) or later.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`], or the table's own.
+    /// [`Error::InvalidCursor`], [`Error::Corrupt`], or the table's own.
     pub async fn deliveries_to(&self, to: &ToSource<'_>) -> Result<Page<Delivery>, Error> {
+        let found = self.delivery_rows_to(to).await?;
+        let items: Result<Vec<Delivery>, Error> = found.rows.into_iter().map(|row| row.value).collect();
+        Ok(Page { items: items?, next_cursor: found.next_cursor })
+    }
+
+    /// The same page to be shown: one that cannot be read is a row like the others.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`], or the table's own.
+    pub async fn delivery_rows_to(&self, to: &ToSource<'_>) -> Result<Rows<Delivery>, Error> {
         let pk = keys::deliveries(to.org, to.source);
         let range = to.since.map_or(Range::All, |since| Range::From(keys::from_time(since)));
         let (limit, cursor, forward) = (to.limit, to.cursor, to.oldest_first);
-        let page = self.query(&Query { index: Some(LIST), pk: &pk, range, limit, cursor, forward }).await?;
-        let found: Vec<Key> = page.items.iter().filter_map(Key::of).collect();
-        let items = self.batch_get(&found, Consistency::Strong).await?;
-        let items: Result<Vec<Delivery>, Error> = items.into_iter().map(Delivery::from_item).collect();
-        Ok(page.with(items?))
+        let query = Query { index: Some(LIST), pk: &pk, range, limit, cursor, forward };
+        self.rows(&query, Consistency::Strong, id_at, Delivery::from_item).await
     }
+}
+
+/// The id of the delivery that stands here.
+fn id_at(key: &Key) -> String {
+    let sequence = key.sk.strip_prefix(keys::DELIVERIES).and_then(|sequence| sequence.parse().ok());
+    let place = key.id().parse::<ApprovalId>().ok().zip(sequence);
+    place.map_or_else(String::new, |(approval, sequence)| DeliveryId::of(&approval, sequence).to_string())
 }
 
 /// Deliveries of an approval that are read at once.

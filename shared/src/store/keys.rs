@@ -67,6 +67,12 @@ impl Key {
         ])
     }
 
+    /// The id of the resource or approval that stands here.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.pk.split_once('#').map_or("", |(_, id)| id).to_owned()
+    }
+
     /// The key of a stored item, if it has one.
     #[must_use]
     pub fn of(item: &Item) -> Option<Self> {

@@ -38,7 +38,7 @@ pub use data_key::DataKey;
 pub use error::{Current, Error};
 pub use keys::Key;
 pub use meter::{Meter, Spent};
-pub use query::{Page, Query, Range};
+pub use query::{Page, Query, Range, Row, Rows};
 pub use resources::{Resource, Versioned};
 pub use schema::create_table;
 pub use transaction::{Refusal, Write};

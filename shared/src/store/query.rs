@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::keys::{LONGEST_PK, LONGEST_SK};
 use super::schema::{Index, PK, SK};
-use super::{Error, Item, Store};
+use super::{Consistency, Error, Item, Key, Store};
 
 /// One page of a list.
 #[derive(Debug, Clone)]
@@ -26,6 +26,30 @@ impl<T> Page<T> {
         Page { items, next_cursor: self.next_cursor }
     }
 }
+
+/// One row of a list that is shown: what is there, or that it cannot be read.
+#[derive(Debug)]
+pub struct Row<T> {
+    /// Its id.
+    pub id: String,
+    /// What goes on after it.
+    pub cursor: Option<String>,
+    /// What it is; [`Error::Corrupt`] where this version cannot read it.
+    pub value: Result<T, Error>,
+}
+
+/// One page of a list that is shown. It ends by number or by bytes.
+#[derive(Debug)]
+pub struct Rows<T> {
+    /// What is on it.
+    pub rows: Vec<Row<T>>,
+    /// How to get the next one; `None` on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// Items whose place was read are read themselves so many at a time, until they have so many bytes: more are not shown at once.
+const READ_AT_ONCE: usize = 50;
+const MAX_READ: usize = 6_000_000;
 
 /// Which sort keys are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +191,58 @@ impl Store {
         let next_cursor = if more { items.last().and_then(|item| query.cursor_after(item)) } else { None };
         Ok(Page { items, next_cursor })
     }
+}
+
+impl Store {
+    /// Reads one page of a list that is shown, where one item that cannot be read does not hide the others. An index leads to the
+    /// items; the table holds them.
+    ///
+    /// # Errors
+    /// As [`Store::query`]; never [`Error::Corrupt`].
+    pub(in crate::store) async fn rows<T>(
+        &self,
+        query: &Query<'_>,
+        consistency: Consistency,
+        id: impl Fn(&Key) -> String,
+        read: impl Fn(Item) -> Result<T, Error>,
+    ) -> Result<Rows<T>, Error> {
+        let page = self.query(query).await?;
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        for part in page.items.chunks(READ_AT_ONCE) {
+            let keys: Vec<Key> = part.iter().filter_map(Key::of).collect();
+            let found = match query.index {
+                None => part.to_vec(),
+                Some(_) => self.batch_get(&keys, consistency).await?,
+            };
+            let mut found: HashMap<Key, Item> =
+                found.into_iter().filter_map(|item| Some((Key::of(&item)?, item))).collect();
+            for (place, key) in part.iter().filter_map(|place| Some((place, Key::of(place)?))) {
+                if bytes > MAX_READ {
+                    let next_cursor = rows.last().and_then(|row: &Row<T>| row.cursor.clone());
+                    return Ok(Rows { rows, next_cursor });
+                }
+                // It may have been deleted meanwhile.
+                let Some(item) = found.remove(&key) else { continue };
+                bytes += item.values().map(size).sum::<usize>();
+                rows.push(Row { id: id(&key), cursor: query.cursor_after(place), value: read(item) });
+            }
+        }
+        Ok(Rows { rows, next_cursor: page.next_cursor })
+    }
+}
+
+/// How much of a value there is, in bytes, roughly.
+fn size(value: &AttributeValue) -> usize {
+    /// What each value costs beside its text.
+    const FRAME: usize = 8;
+    let inside = match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::L(list) => list.iter().map(size).sum(),
+        AttributeValue::M(map) => map.iter().map(|(name, value)| name.len() + size(value)).sum(),
+        _ => 0,
+    };
+    FRAME + inside
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::schema::LIST;
 use super::transaction::Write;
-use super::{Consistency, Error, Item, Key, Page, Query, Range, Store, blank, corrupt, keys, version};
+use super::{Consistency, Error, Item, Key, Page, Query, Range, Rows, Store, blank, corrupt, keys, version};
 use crate::ids::OrgId;
 
 /// Attribute that holds the resource itself.
@@ -96,10 +96,26 @@ impl Store {
     /// # Errors
     /// [`Error::Corrupt`], [`Error::Throttled`] or [`Error::Unavailable`].
     pub async fn get_many<T: Resource>(&self, org: &OrgId, ids: &[&str]) -> Result<Vec<Versioned<T>>, Error> {
+        self.read_many(org, ids).await?.into_iter().collect()
+    }
+
+    /// The same without those that cannot be read.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] or [`Error::Unavailable`].
+    pub async fn get_readable<T: Resource>(&self, org: &OrgId, ids: &[&str]) -> Result<Vec<Versioned<T>>, Error> {
+        Ok(self.read_many(org, ids).await?.into_iter().flatten().collect())
+    }
+
+    async fn read_many<T: Resource>(
+        &self,
+        org: &OrgId,
+        ids: &[&str],
+    ) -> Result<Vec<Result<Versioned<T>, Error>>, Error> {
         let wanted: Vec<Key> = ids.iter().map(|id| keys::resource(T::KIND, id)).collect();
         let items = self.batch_get(&wanted, Consistency::Strong).await?;
-        let mut found = items.into_iter().map(from_item::<T>).collect::<Result<Vec<_>, _>>()?;
-        found.retain(|resource| resource.value.org() == org);
+        let mut found: Vec<_> = items.into_iter().map(from_item::<T>).collect();
+        found.retain(|found| found.as_ref().map_or(true, |resource| resource.value.org() == org));
         Ok(found)
     }
 
@@ -138,6 +154,25 @@ impl Store {
         let mut resources = items.into_iter().map(from_item::<T>).collect::<Result<Vec<_>, _>>()?;
         resources.retain(|resource| resource.value.org() == org);
         Ok(page.with(resources))
+    }
+}
+
+impl Store {
+    /// Lists an organisation's resources of a kind to be shown, oldest first: one that cannot be read is a row like the others.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`], [`Error::Throttled`] or [`Error::Unavailable`].
+    pub async fn resource_rows<T: Resource>(
+        &self,
+        org: &OrgId,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<Rows<Versioned<T>>, Error> {
+        let pk = keys::list(org, T::KIND);
+        let query = Query { index: Some(LIST), pk: &pk, range: Range::All, limit, cursor, forward: true };
+        let mut found = self.rows(&query, Consistency::Eventual, Key::id, from_item::<T>).await?;
+        found.rows.retain(|row| row.value.as_ref().map_or(true, |resource| resource.value.org() == org));
+        Ok(found)
     }
 }
 
