@@ -58,6 +58,8 @@ pub(crate) struct Desk<I> {
     pub(crate) instances: BTreeMap<String, I>,
     /// What the platform is told to do wrong.
     pub(crate) faults: Faults,
+    /// Instances that have callbacks still to be sent.
+    pending: BTreeSet<String>,
     /// Instances whose callbacks somebody is sending.
     claimed: BTreeSet<String>,
     /// Counts changes, so that pages know when to look again.
@@ -69,8 +71,12 @@ impl<I: Kept> Desk<I> {
     pub(crate) fn open(folder: PathBuf, order: Order, world: World) -> Result<Self, Error> {
         let files = Folder::open(folder)?;
         let instances = files.read_all::<I>()?;
+        let pending =
+            instances.iter().filter(|instance| has_pending(*instance)).map(|instance| instance.id().to_owned());
+        let pending = pending.collect();
         let instances = instances.into_iter().map(|instance| (instance.id().to_owned(), instance)).collect();
-        Ok(Self { files, order, world, instances, faults: Faults::default(), claimed: BTreeSet::new(), version: 0 })
+        let (faults, claimed) = (Faults::default(), BTreeSet::new());
+        Ok(Self { files, order, world, instances, faults, pending, claimed, version: 0 })
     }
 
     /// The time.
@@ -81,6 +87,11 @@ impl<I: Kept> Desk<I> {
     /// Keeps an instance.
     pub(crate) fn put(&mut self, instance: I) -> Result<(), Error> {
         self.files.write(&format!("{}.json", instance.id()), &instance)?;
+        if has_pending(&instance) {
+            self.pending.insert(instance.id().to_owned());
+        } else {
+            self.pending.remove(instance.id());
+        }
         self.instances.insert(instance.id().to_owned(), instance);
         self.version += 1;
         Ok(())
@@ -104,7 +115,7 @@ impl<I: Kept> Desk<I> {
 
     /// Claims every instance that has something to send and that nobody is sending for.
     pub(crate) fn claim_due(&mut self) -> Vec<Claim> {
-        let ids: Vec<String> = self.instances.keys().cloned().collect();
+        let ids: Vec<String> = self.pending.iter().cloned().collect();
         ids.iter().filter_map(|id| self.claim(id)).collect()
     }
 
@@ -158,4 +169,8 @@ impl<I: Kept> Desk<I> {
         all.sort_by(|a, b| b.age().cmp(&a.age()));
         all
     }
+}
+
+fn has_pending(instance: &impl Kept) -> bool {
+    instance.callbacks().iter().any(|callback| callback.state == CallbackState::Pending)
 }
