@@ -1,13 +1,16 @@
 //! The local run: every function in one process, an embedded DynamoDB, and a sandbox that plays the platforms.
 
 pub mod banner;
+pub mod changes;
 pub mod cli;
 pub mod dynamodb;
+pub mod folder;
 pub mod run;
 pub mod sample;
 pub mod sandbox;
 pub mod seed;
 pub mod stream;
+mod ticks;
 
 use std::fmt;
 

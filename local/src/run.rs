@@ -13,18 +13,16 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use countersign::clock::World;
 use countersign::config::{Bootstrapped, Settings, bootstrap, key_file};
-use countersign::engine::caught;
-use countersign::engine::sweep::Sweeper;
 use countersign::http::{App, Problem, ok_router};
 use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::store::{DataKey, Store, create_table};
 use tokio::net::TcpListener;
 
+use crate::dynamodb::Engine;
+use crate::folder::DataFolder;
 use crate::sandbox::{Sandbox, SandboxConfig};
-use crate::{Error, banner, dynamodb, seed, stream};
-
-/// Pause between two looks at what is due.
-const TICK: Duration = Duration::from_secs(1);
+use crate::ticks::Ticks;
+use crate::{Error, banner, changes, dynamodb, seed, stream};
 
 /// How the local run is started.
 #[derive(Debug, Clone)]
@@ -51,6 +49,7 @@ pub struct Running {
     pub platforms: Vec<(&'static str, &'static str)>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     helpers: Vec<tokio::task::JoinHandle<()>>,
+    _folder: DataFolder,
 }
 
 /// Starts everything. When this returns, requests are answered and the sandbox is set up. `shutdown` ends the server: it
@@ -64,30 +63,24 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
         .map_err(|error| Error::new(format!("cannot listen on {}: {error}", options.listen)))?;
     let url = format!("http://{}", listener.local_addr()?);
     banner::step(&format!("data in {}", options.data_dir.display()));
-    std::fs::create_dir_all(&options.data_dir)?;
-    let named = Settings::streams_of_named_dynamodb().map_err(told)?;
-    let aws = match named {
-        Some(_) => dynamodb::named().await,
-        None => dynamodb::embedded(&options.data_dir).await?,
-    };
-    let app = app(options, &aws, &url).await?;
+    let folder = DataFolder::open(&options.data_dir)?;
+    let table = Table::open(options).await?;
+    let app = app(options, table.aws(), &url).await?;
     let owner_key = app.settings.owner_key.clone();
     let bootstrapped = bootstrap(&app.store, &app.world, owner_key.as_ref()).await.map_err(told)?;
     let sandbox = if options.sandbox { Some(sandbox(options, &app)?) } else { None };
     let ready = Arc::new(AtomicBool::new(false));
-    let router = router(&app, sandbox.as_ref(), Arc::clone(&ready));
+    let router = table.answer_after_writes(router(&app, sandbox.as_ref(), Arc::clone(&ready)));
     let server = axum::serve(listener, router).with_graceful_shutdown(shutdown);
     let server = tokio::spawn(server.into_future());
-    let streams = dynamodb::streams(&aws, named);
-    let reader = stream::Reader::new(app.clone(), streams, options.data_dir.join("stream.json"));
-    let mut helpers = vec![tokio::spawn(reader.run()), tokio::spawn(ticks(app.clone()))];
+    let mut helpers = table.help(&app, &options.data_dir.join("stream.json"))?;
     if let Some(sandbox) = &sandbox {
         seed::seed(&app, sandbox, &bootstrapped.org, &options.data_dir).await?;
         helpers.push(sandbox.resume());
     }
     let platforms = sandbox.as_ref().map(Sandbox::kinds).unwrap_or_default();
     ready.store(true, Ordering::Release);
-    Ok(Running { url, app, bootstrapped, platforms, server, helpers })
+    Ok(Running { url, app, bootstrapped, platforms, server, helpers, _folder: folder })
 }
 
 impl Running {
@@ -153,25 +146,57 @@ async fn wait_until_ready(State(ready): State<Arc<AtomicBool>>, request: Request
     next.run(request).await
 }
 
-/// What the cloud does on a schedule. Like there, a run that panics is followed by the next.
-async fn ticks(app: App) {
-    loop {
-        if let Err(panicked) = caught(tick(app.clone())).await {
-            tracing::error!(%panicked, "a look at what is due panicked");
+/// Where the table is.
+enum Table {
+    /// Inside this process.
+    Embedded(Engine, aws_config::SdkConfig),
+    /// Where the environment names it, and its streams.
+    Named(String, aws_config::SdkConfig),
+}
+
+impl Table {
+    async fn open(options: &Options) -> Result<Self, Error> {
+        if let Some(streams) = Settings::streams_of_named_dynamodb().map_err(told)? {
+            return Ok(Self::Named(streams, dynamodb::named().await));
         }
-        tokio::time::sleep(TICK).await;
+        let engine = Engine::open(&options.data_dir.join(dynamodb::FILE))?;
+        let aws = dynamodb::within(&engine);
+        Ok(Self::Embedded(engine, aws))
+    }
+
+    fn aws(&self) -> &aws_config::SdkConfig {
+        match self {
+            Self::Embedded(_, aws) | Self::Named(_, aws) => aws,
+        }
+    }
+
+    /// Nobody is answered before what the answer may tell is on the disk, also where it was written for somebody else.
+    fn answer_after_writes(&self, router: Router) -> Router {
+        match self {
+            Self::Embedded(engine, _) => router.layer(from_fn_with_state(engine.clone(), settled)),
+            Self::Named(..) => router,
+        }
+    }
+
+    /// What goes on by itself. `file` says how far the stream was read.
+    fn help(&self, app: &App, file: &std::path::Path) -> Result<Vec<tokio::task::JoinHandle<()>>, Error> {
+        match self {
+            Self::Embedded(engine, _) => {
+                engine.take_over(app.store.table(), file)?;
+                let reader = changes::Reader::new(app.clone(), engine.clone());
+                Ok(vec![tokio::spawn(reader.run()), tokio::spawn(Ticks::new(app.clone(), Some(engine.clone())).run())])
+            }
+            Self::Named(streams, aws) => {
+                let client = dynamodb::streams(aws, Some(streams.clone()));
+                let reader = stream::Reader::new(app.clone(), client, file.to_owned());
+                Ok(vec![tokio::spawn(reader.run()), tokio::spawn(Ticks::new(app.clone(), None).run())])
+            }
+        }
     }
 }
 
-async fn tick(app: App) {
-    let mut sweeper = Sweeper::new(&app);
-    loop {
-        let next = tokio::time::sleep(TICK);
-        if let Err(error) = sweeper.look().await {
-            tracing::warn!(%error, "what is due could not be looked up");
-        }
-        sweeper.wait(TICK).await;
-        app.flush_usage().await;
-        next.await;
-    }
+async fn settled(State(engine): State<Engine>, request: Request, next: Next) -> Response {
+    let answer = next.run(request).await;
+    engine.settled().await;
+    answer
 }

@@ -1,4 +1,4 @@
-//! The table's stream, read as Lambda would hand it to the dispatch function.
+//! The stream of a table that is not the embedded one, read as Lambda would hand it to the dispatch function.
 //!
 //! How far it was read is kept in a file, after the changes were dealt with: a process that dies in between deals with the
 //! last ones again, which dispatch allows.
@@ -25,21 +25,21 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Looks between two questions for new shards.
 const LOOKS: u32 = 100;
 /// After so many failures a change that is likely to fail again is set aside.
-const MAX_FAILURES: u32 = 3;
+pub(crate) const MAX_FAILURES: u32 = 3;
 
 /// How far each shard was read.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// The stream; another one starts from its beginning.
-    arn: String,
+    pub(crate) arn: String,
     /// Last sequence number dealt with, by shard.
-    shards: BTreeMap<String, String>,
+    pub(crate) shards: BTreeMap<String, String>,
     /// Shards that were read to their end.
     ended: BTreeSet<String>,
     /// Changes that failed so often that the stream goes on without them, as Lambda puts them into a failure queue: their
     /// approvals, by sequence number; no approval where that was made good.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    set_aside: BTreeMap<String, String>,
+    pub(crate) set_aside: BTreeMap<String, String>,
 }
 
 /// The reader.
@@ -209,14 +209,7 @@ impl Reader {
     async fn take_up(&mut self) {
         let waiting = self.checkpoint.set_aside.clone().into_iter().filter(|(_, approval)| !approval.is_empty());
         for (sequence, approval) in waiting {
-            let done = async {
-                let id = approval.parse().map_err(|_| Error::new("no approval's id"))?;
-                let new = self.app.store.approval(&id).await.map_err(|error| Error::new(error.to_string()))?;
-                let change = Change { old: Before::Unreadable, new };
-                dispatch(&self.app, &change).await.map_err(|error| Error::new(error.to_string()))
-            };
-            let done = caught(done).await.map_err(|panicked| Error::new(panicked.to_string()));
-            match done.and_then(|done| done) {
+            match tell_anew(&self.app, &approval).await {
                 // The stream may hand it in once more: it is done.
                 Ok(()) => drop(self.checkpoint.set_aside.insert(sequence, String::new())),
                 Err(error) => tracing::error!(approval.id = approval, %error, "a change stays set aside"),
@@ -243,6 +236,20 @@ impl Reader {
         std::fs::write(&beside, text)?;
         Ok(std::fs::rename(&beside, &self.file)?)
     }
+}
+
+/// Tells all that an approval's deliveries lack, whatever change it was that could not be dealt with.
+///
+/// # Errors
+/// When it cannot be told either.
+pub(crate) async fn tell_anew(app: &App, approval: &str) -> Result<(), Error> {
+    let told = async {
+        let id = approval.parse().map_err(|_| Error::new("no approval's id"))?;
+        let new = app.store.approval(&id).await.map_err(|error| Error::new(error.to_string()))?;
+        let change = Change { old: Before::Unreadable, new };
+        dispatch(app, &change).await.map_err(|error| Error::new(error.to_string()))
+    };
+    caught(told).await.map_err(|panicked| Error::new(panicked.to_string()))?
 }
 
 fn sequence(record: &Record) -> Option<String> {

@@ -13,6 +13,7 @@ mod deadlines;
 mod deliveries;
 mod docs;
 mod edges;
+mod embedded;
 mod external;
 mod flow;
 mod kill;

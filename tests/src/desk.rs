@@ -9,6 +9,7 @@ use countersign::crypto::envelope::Keys;
 use countersign::http::App;
 use countersign::ids::{ApprovalId, ConnectionId, OrgId, SourceId};
 use countersign::providers::ANY_LAYOUT;
+use countersign::store::Store;
 use countersign::store::approvals::Record;
 use countersign::store::references::Reference;
 use countersign::store::requests::{Request, StoredRequest};
@@ -53,8 +54,16 @@ impl Desk {
     /// # Panics
     /// When it cannot be made.
     pub async fn new() -> Self {
+        Self::over(test_store().await).await
+    }
+
+    /// The same on this table, which is empty.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn over(store: Store) -> Self {
         let clock = TestClock::at(NOW);
-        let app = test_app(test_store().await, clock.world());
+        let app = test_app(store, clock.world());
         let key = owner_key(&app).await;
         let client = Client { router: router(&app), key };
         Self::of(client, app, clock).await

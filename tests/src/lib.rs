@@ -10,8 +10,13 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
 use countersign::clock::World;
 use countersign::store::{Store, create_table};
+use countersign_local::dynamodb::{self, Engine};
 
 /// A DynamoDB client for an address, with credentials that any local DynamoDB takes.
 #[must_use]
@@ -31,27 +36,49 @@ pub fn client(endpoint: &str) -> Client {
 /// When there is none.
 #[expect(clippy::expect_used, clippy::disallowed_methods, reason = "a test cannot go on without its table")]
 pub async fn test_store() -> Store {
-    let endpoint = match std::env::var("TEST_DYNAMODB_ENDPOINT") {
-        Ok(endpoint) => endpoint,
-        Err(_) => embedded().await,
+    let client = match std::env::var("TEST_DYNAMODB_ENDPOINT") {
+        Ok(endpoint) => client(&endpoint),
+        Err(_) => within(&in_memory()),
     };
-    let client = client(&endpoint);
     let table = format!("test-{:032x}", u128::from_be_bytes(World::system().random()));
     create_table(&client, &table).await.expect("the table can be made");
     Store::new(client, table)
 }
 
-/// Starts an embedded DynamoDB in memory and says where it is. It ends with the test's runtime.
+/// A client of an embedded DynamoDB.
+#[must_use]
+pub fn within(engine: &Engine) -> Client {
+    Client::new(&dynamodb::within(engine))
+}
+
+/// An embedded DynamoDB in memory.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+pub fn in_memory() -> Engine {
+    Engine::memory().expect("a database in memory")
+}
+
+/// Serves an embedded DynamoDB in memory to other processes and says where it is. It ends with the test's runtime.
 ///
 /// # Panics
 /// When it cannot be started.
 #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
 pub async fn embedded() -> String {
-    let database = dynoxide::Database::memory().expect("a database in memory");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound listener has an address");
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    let router = Router::new().fallback(answer).with_state(in_memory());
+    tokio::spawn(axum::serve(listener, router).into_future());
     format!("http://{address}")
+}
+
+async fn answer(State(engine): State<Engine>, headers: HeaderMap, body: String) -> impl IntoResponse {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let answer = engine.call(target.unwrap_or_default(), &body).await;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [("content-type", "application/x-amz-json-1.0")], answer.body)
 }
 
 /// The machine's time, moved forward by a test.

@@ -16,8 +16,9 @@ use countersign::http::App;
 use countersign::ids::ApprovalId;
 use countersign::store::approvals::Record;
 use countersign::store::{Consistency, Item, Spent, Store, create_table, keys};
+use countersign_local::dynamodb::Engine;
 use countersign_tests::http::test_app;
-use countersign_tests::{TestClock, client};
+use countersign_tests::{TestClock, within};
 use criterion::Criterion;
 use dynoxide::{AttributeValue, Database, ImportOptions};
 
@@ -100,17 +101,16 @@ fn like(item: &Item, from: &str, to: &str) -> HashMap<String, AttributeValue> {
 impl Scene {
     async fn new(stored: usize) -> Self {
         let file = std::env::temp_dir().join(format!("countersign-sweep-{stored}-{}.sqlite", std::process::id()));
-        let database = Database::new(file.to_str().unwrap()).unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        create_table(&client(&endpoint), TABLE).await.unwrap();
-        let store = Store::new(client(&endpoint), TABLE);
+        let engine = Engine::open(&file).unwrap();
+        create_table(&within(&engine), TABLE).await.unwrap();
+        let store = Store::new(within(&engine), TABLE);
         let mut first = record(numbered(0));
         store.create_approval(&mut first).await.unwrap();
         let key = keys::approval(&first.id);
         let item = store.get_item(&key, Consistency::Strong).await.unwrap().unwrap();
+        drop((store, engine));
         let begun = Instant::now();
+        let database = Database::new(file.to_str().unwrap()).unwrap();
         database.enable_bulk_loading().unwrap();
         for from in (1..stored).step_by(BATCH) {
             let to = (from + BATCH).min(stored);
@@ -118,7 +118,9 @@ impl Scene {
             database.import_items(TABLE, items, ImportOptions::default()).unwrap();
         }
         database.disable_bulk_loading().unwrap();
+        drop(database);
         println!("{stored} approvals were written in {:.0} s", begun.elapsed().as_secs_f64());
+        let store = Store::new(within(&Engine::open(&file).unwrap()), TABLE);
         let due = (0..DUE).map(|n| numbered(n * (stored / DUE))).collect();
         Self { app: test_app(store, TestClock::at(NOW + 120_000).world()), due, file }
     }

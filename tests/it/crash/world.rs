@@ -16,11 +16,12 @@ use countersign::engine::sweep::sweep;
 use countersign::http::App;
 use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::store::{DataKey, Key, Store, create_table};
+use countersign_local::dynamodb::{self, Engine};
 use countersign_local::sandbox::{Sandbox, SandboxConfig};
-use countersign_local::{dynamodb, seed, stream};
+use countersign_local::{changes, seed};
 use countersign_tests::http::{Answer, Client};
 use countersign_tests::local::TempDir;
-use countersign_tests::{MovedClock, embedded};
+use countersign_tests::{MovedClock, in_memory, within};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -36,10 +37,9 @@ pub(super) struct World {
     pub(super) sandbox: Sandbox,
     pub(super) owner: String,
     url: String,
-    database: String,
+    engine: Engine,
     /// What looks at the outcome: neither counted nor stopped.
     looking: App,
-    streams: aws_sdk_dynamodbstreams::Client,
     app: Arc<Mutex<App>>,
     data: TempDir,
 }
@@ -49,30 +49,19 @@ impl World {
     pub(super) async fn new() -> Self {
         let data = TempDir::new();
         std::fs::create_dir_all(data.path()).unwrap();
-        let database = embedded().await;
-        let (gate, url) = Gate::open(database.clone()).await;
+        let engine = in_memory();
+        let (gate, url) = Gate::open(engine.clone()).await;
         let clock = Arc::new(MovedClock::default());
-        create_table(&aws_sdk_dynamodb::Client::new(&dynamodb::at(&database)), TABLE).await.unwrap();
+        create_table(&within(&engine), TABLE).await.unwrap();
         let app = process(&url, &clock);
         let bootstrapped = bootstrap(&app.store, &app.world, None).await.unwrap();
         let owner = bootstrapped.new_key.unwrap().expose_secret().to_owned();
         let config = SandboxConfig { data_dir: data.path().to_owned(), public_url: url.clone() };
         let sandbox = Sandbox::open(&config, clock.world()).unwrap();
         let org = bootstrapped.org;
-        let looking = process(&database, &clock);
-        let streams = dynamodb::streams(&dynamodb::at(&database), None);
-        let world = Self {
-            gate,
-            clock,
-            sandbox,
-            owner,
-            url,
-            looking,
-            streams,
-            database,
-            app: Arc::new(Mutex::new(app.clone())),
-            data,
-        };
+        let looking = app_with(within(&engine), &url, clock.world());
+        let world =
+            Self { gate, clock, sandbox, owner, url, looking, engine, app: Arc::new(Mutex::new(app.clone())), data };
         world.gate.lead_to(world.outside());
         seed::seed(&app, &world.sandbox, &org, world.data.path()).await.unwrap();
         world
@@ -133,7 +122,7 @@ impl World {
 
     /// Hands what changed in the table to dispatch.
     pub(super) async fn dispatch(&self) -> Option<()> {
-        let mut reader = stream::Reader::new(self.app(), self.streams.clone(), self.data.path().join("stream.json"));
+        let mut reader = changes::Reader::new(self.app(), self.engine.clone());
         // A change that fails comes again: the next call hands it in again.
         self.run(reader.drain()).await.map(drop)
     }
@@ -196,7 +185,7 @@ impl World {
 
     /// Takes the platforms' access tokens out of the table, so that a process has to fetch them.
     pub(super) async fn forget_tokens(&self) {
-        let client = aws_sdk_dynamodb::Client::new(&dynamodb::at(&self.database));
+        let client = within(&self.engine);
         let found = client.scan().table_name(TABLE).filter_expression("begins_with(pk, :token)");
         let found = found.expression_attribute_values(":token", AttributeValue::S("TOKEN#".to_owned()));
         let store = Store::new(client.clone(), TABLE);
@@ -235,7 +224,11 @@ fn process_with(url: &str, world: countersign::clock::World) -> App {
     let retry = RetryConfig::standard().with_max_attempts(u32::try_from(TRIES).unwrap_or(1));
     let retry = retry.with_initial_backoff(Duration::from_millis(1));
     let config = aws_sdk_dynamodb::config::Builder::from(&dynamodb::at(url)).retry_config(retry).build();
-    let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE);
+    app_with(aws_sdk_dynamodb::Client::from_conf(config), url, world)
+}
+
+fn app_with(client: aws_sdk_dynamodb::Client, url: &str, world: countersign::clock::World) -> App {
+    let store = Store::new(client, TABLE);
     let settings = Settings {
         table: TABLE.to_owned(),
         public_url: url.to_owned(),
