@@ -1,11 +1,21 @@
 //! The two things the rest of the crate may not take from the machine by itself: time and randomness.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What ends when a time has passed.
+pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Where time comes from.
 pub trait Clock: Send + Sync {
     /// Milliseconds since the Unix epoch.
     fn now(&self) -> i64;
+
+    /// Lets so many milliseconds pass. A clock that a test moves moves itself instead.
+    fn wait(&self, ms: u64) -> Waiting<'_> {
+        Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
+    }
 }
 
 /// Where randomness comes from.
@@ -55,6 +65,11 @@ impl World {
     #[must_use]
     pub fn now(&self) -> i64 {
         self.clock.now()
+    }
+
+    /// Lets so many milliseconds pass.
+    pub async fn wait(&self, ms: u64) {
+        self.clock.wait(ms).await;
     }
 
     /// `N` random bytes.

@@ -4,6 +4,7 @@
 //! next process begins with nothing in memory. Whatever happens, there is one approval, one instance on the platform, one
 //! decision, and every event of it arrives under one id.
 
+mod directory;
 mod gate;
 mod model;
 mod run;
@@ -129,6 +130,22 @@ async fn a_rejection_on_dingtalk_survives_every_stop() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_on_dingtalk_survives_every_stop() {
     stopped(scenario(&["dingtalk"], Act::Withdraw, "withdrawn", WITHDRAWN), At::Changes).await;
+}
+
+/// Everybody becomes a member once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taking_over_a_directory_survives_every_stop() {
+    for (kind, at) in [("dingtalk", At::Requests), ("wecom", At::Changes), ("feishu", At::Changes)] {
+        let mut world = World::new().await;
+        let steps = directory::run(&world, kind, "all well", None).await;
+        for (index, stop) in points(&steps, at).iter().enumerate() {
+            if index % RUNS == RUNS - 1 {
+                world = World::new().await;
+            }
+            let name = format!("stopped {:?} {} {}", stop.moment, stop.step, steps[stop.step - 1]);
+            directory::run(&world, kind, &name, Some(*stop)).await;
+        }
+    }
 }
 
 /// A definition of Feishu can never be deleted.

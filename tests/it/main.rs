@@ -11,6 +11,7 @@ mod crash;
 mod data_key;
 mod deadlines;
 mod deliveries;
+mod directory;
 mod docs;
 mod edges;
 mod embedded;

@@ -102,6 +102,11 @@ impl countersign::clock::Clock for MovedClock {
     fn now(&self) -> i64 {
         countersign::clock::SystemClock.now() + self.0.load(std::sync::atomic::Ordering::SeqCst)
     }
+
+    fn wait(&self, ms: u64) -> countersign::clock::Waiting<'_> {
+        self.advance(ms.try_into().unwrap_or(i64::MAX));
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Time that stands still until a test moves it, and the machine's own randomness.
@@ -130,5 +135,10 @@ impl TestClock {
 impl countersign::clock::Clock for TestClock {
     fn now(&self) -> i64 {
         self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    fn wait(&self, ms: u64) -> countersign::clock::Waiting<'_> {
+        self.advance(ms.try_into().unwrap_or(i64::MAX));
+        Box::pin(std::future::ready(()))
     }
 }

@@ -61,6 +61,7 @@ struct Update {
 }
 
 fn view(member: &Member) -> Value {
+    let left: BTreeMap<_, _> = member.left.iter().map(|(connection, at)| (connection, time(*at))).collect();
     json!({
         "id": member.id,
         "name": member.name,
@@ -70,6 +71,7 @@ fn view(member: &Member) -> Value {
         "source_ids": member.source_ids,
         "roles": member.roles,
         "workspaces": member.workspaces,
+        "left": left,
         "created_at": time(member.created_at),
     })
 }
@@ -147,6 +149,7 @@ async fn create_member(
         source_ids: new.source_ids,
         roles: new.roles,
         workspaces: new.workspaces,
+        left: BTreeMap::new(),
         created_at: app.world.now(),
     };
     check(&app, None, &member, errors).await?;
@@ -187,6 +190,10 @@ async fn update_member(
     update.roles.change_or_default(&mut member.roles);
     update.workspaces.change_or_default(&mut member.workspaces);
     for (connection, account) in update.accounts {
+        // Of another account nothing is known.
+        if member.accounts.get(&connection) != account.as_ref() {
+            member.left.remove(&connection);
+        }
         match account {
             Some(account) => member.accounts.insert(connection, account),
             None => member.accounts.remove(&connection),

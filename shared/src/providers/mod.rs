@@ -14,6 +14,7 @@ use crate::approval::{AccountIds, DecidedBy, Event, Mode};
 use crate::clock::World;
 
 pub mod dingtalk;
+pub mod directory;
 pub mod external;
 pub mod feishu;
 pub mod outbound;
@@ -511,18 +512,6 @@ pub const TEMPLATE_MISSING: &str = "template_missing";
 /// The layout of platforms that take the nodes with each instance, so that one template does for all.
 pub const ANY_LAYOUT: &str = "standard";
 
-/// Most people that are read from a platform's directory at once: more are refused, with the advice to name a department.
-pub const MOST_ENTRIES: usize = 1_000;
-
-/// Somebody in a platform's directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectoryEntry {
-    /// Platform account id.
-    pub account: String,
-    /// Name, mobile and e-mail, as far as the platform shows them to us.
-    pub contact: Contact,
-}
-
 /// One approval platform. Implementations hold no state.
 pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Its name in the JSON of a connection.
@@ -643,15 +632,6 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
 
     /// The account id of the person with this e-mail address.
     fn account_by_email<'a>(&'a self, account: &'a Account, email: &'a str, calls: &'a Calls<'a>) -> Call<'a, String>;
-
-    /// Everybody in a department and the departments below it, at most [`MOST_ENTRIES`] people. `None` is the whole
-    /// organisation, as far as the app may see it.
-    fn directory<'a>(
-        &'a self,
-        account: &'a Account,
-        department: Option<&'a str>,
-        calls: &'a Calls<'a>,
-    ) -> Call<'a, Vec<DirectoryEntry>>;
 
     /// Checks credentials and permissions.
     fn test_connection<'a>(

@@ -13,6 +13,8 @@
 //! | sealed access token of a platform | `TOKEN#<hash>` | `TOKEN` | |
 //! | calls of a connection in a month | `USAGE#<connection>#<yyyy-mm>` | `USAGE` | |
 //! | callbacks of a connection that could not be read | `CON#<id>` | `UNREADABLE` | |
+//! | how far the taking over of a connection's directory is | `CON#<id>` | `DIRECTORY` | |
+//! | accounts that a page of it has seen | `CON#<id>` | `DIRECTORY#<run>#<page, 8 digits>` | |
 //! | external OA by its access id, which only one may have | `EXTERNAL#access_id#<value>` | `CLAIM` | |
 //! | external OA by its organisation id | `EXTERNAL#organization_id#<value>` | connection id | |
 //! | member by a source's own id of them, which only one may have | `SOURCE_ID#<source>#<value>` | `CLAIM` | |
@@ -231,6 +233,24 @@ pub fn unreadable(connection: &ConnectionId) -> Key {
     Key::new(format!("CON#{connection}"), "UNREADABLE")
 }
 
+/// How far the taking over of a connection's directory is.
+#[must_use]
+pub fn directory(connection: &ConnectionId) -> Key {
+    Key::new(format!("CON#{connection}"), "DIRECTORY")
+}
+
+/// The accounts that one page of it has seen.
+#[must_use]
+pub fn directory_page(connection: &ConnectionId, run: &str, page: u32) -> Key {
+    Key::new(format!("CON#{connection}"), format!("{}{page:08}", directory_pages(run)))
+}
+
+/// What the sort keys of a run's pages start with.
+#[must_use]
+pub fn directory_pages(run: &str) -> String {
+    format!("DIRECTORY#{run}#")
+}
+
 /// A lease, by its name.
 #[must_use]
 pub fn lease(name: &str) -> Key {
@@ -344,6 +364,8 @@ mod tests {
         assert_eq!(token("ff"), key("TOKEN#ff", "TOKEN"));
         assert_eq!(usage("con_1", "2026-11"), key("USAGE#con_1#2026-11", "USAGE"));
         assert_eq!(unreadable(&con), key("CON#con_1", "UNREADABLE"));
+        assert_eq!(directory(&con), key("CON#con_1", "DIRECTORY"));
+        assert_eq!(directory_page(&con, "ff", 7), key("CON#con_1", "DIRECTORY#ff#00000007"));
         assert_eq!(lease("template#con_1#standard"), key("LEASE#template#con_1#standard", "LEASE"));
         assert_eq!(external_access("x"), key("EXTERNAL#access_id#x", "CLAIM"));
         assert_eq!(external_organization("x", &con), key("EXTERNAL#organization_id#x", "con_1"));

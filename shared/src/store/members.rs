@@ -4,7 +4,7 @@
 //! These items are written in one transaction with the member that they lead to, so none leads to somebody who is gone, and none
 //! blocks an id after a crash.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -162,6 +162,18 @@ impl Store {
         let found = items.iter().map(|item| Ok((Key::of(item), member(item)?)));
         let found = found.collect::<Result<HashMap<_, _>, Error>>()?;
         Ok(claims.iter().map(|claim| found.get(&Some(claim.key(org))).cloned()).collect())
+    }
+
+    /// Whether these e-mail addresses lead to these members, in their order. One request for up to a hundred.
+    ///
+    /// # Errors
+    /// As [`Store::member_by_source_id`].
+    pub async fn emails_lead(&self, org: &OrgId, emails: &[(&str, &MemberId)]) -> Result<Vec<bool>, Error> {
+        let key = |(email, member): &(&str, &MemberId)| keys::member_email(org, &folded(email), member);
+        let wanted: Vec<Key> = emails.iter().map(key).collect();
+        let items = self.batch_get(&wanted, Consistency::Strong).await?;
+        let found: HashSet<Key> = items.iter().filter_map(Key::of).collect();
+        Ok(wanted.iter().map(|key| found.contains(key)).collect())
     }
 
     /// The one member of an organisation who has this e-mail address; `None` where nobody has it, or several.

@@ -15,6 +15,7 @@ pub mod approvals;
 mod counting;
 pub mod data_key;
 pub mod deliveries;
+pub mod directories;
 pub mod due;
 pub mod error;
 pub mod external;

@@ -1,12 +1,12 @@
 //! Writing members, together with the ways that lead to them: from what a source calls them, their accounts, mobile number and
 //! e-mail address, and their roles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use countersign::config::{Connection, Member};
 use countersign::http::resource::lost;
 use countersign::http::{App, FieldErrors, IfMatch, Problem};
-use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
+use countersign::ids::{ConnectionId, MemberId, OrgId, SourceId, WorkspaceId};
 use countersign::providers::Mobile;
 use countersign::store::members::{
     Claim, claim_source_id, folded, give_email, give_role, holder, release_source_id, take_email, take_role,
@@ -50,6 +50,11 @@ async fn claims(app: &App, member: Option<&Member>) -> Result<Claims, Problem> {
     let Some(member) = member else { return Ok(Claims::new()) };
     let ids: Vec<&str> = member.accounts.keys().map(ConnectionId::as_str).collect();
     let connections = app.store.get_many::<Connection>(&member.org, &ids).await?;
+    Ok(claims_on(&connections, member))
+}
+
+/// The same, where the connections of the member's accounts were read.
+fn claims_on(connections: &[Versioned<Connection>], member: &Member) -> Claims {
     let mut claims = Claims::new();
     for (connection, account) in &member.accounts {
         let found = connections.iter().find(|found| found.value.id == *connection);
@@ -64,7 +69,37 @@ async fn claims(app: &App, member: Option<&Member>) -> Result<Claims, Problem> {
     if let Some(mobile) = member.mobile.as_deref().and_then(Mobile::parse) {
         claims.insert(Claim::Mobile(mobile.to_string()), "/mobile".to_owned());
     }
-    Ok(claims)
+    claims
+}
+
+/// Makes these members findable who were stored before accounts, numbers and addresses led to a member. What another has by now
+/// stays with the other.
+pub(crate) async fn index(app: &App, org: &OrgId, members: &[Versioned<Member>]) -> Result<(), Problem> {
+    let ids: BTreeSet<&str> =
+        members.iter().flat_map(|member| member.value.accounts.keys()).map(ConnectionId::as_str).collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let connections = app.store.get_many::<Connection>(org, &ids).await?;
+    let of_each: Vec<Vec<Claim>> =
+        members.iter().map(|member| claims_on(&connections, &member.value).into_keys().collect()).collect();
+    let mut holders = app.store.members_by_claims(org, &of_each.concat()).await?.into_iter();
+    let emails: Vec<(&str, &MemberId)> =
+        members.iter().filter_map(|found| Some((found.value.email.as_deref()?, &found.value.id))).collect();
+    let leads: HashMap<&MemberId, bool> =
+        emails.iter().map(|(_, id)| *id).zip(app.store.emails_lead(org, &emails).await?).collect();
+    for (member, claims) in members.iter().zip(of_each) {
+        let held = holders.by_ref().take(claims.len()).collect::<Vec<_>>();
+        let free = claims.iter().zip(held).filter(|(_, holder)| holder.is_none());
+        let mut writes: Vec<Write> = free.map(|(claim, _)| claim.take(org, &member.value.id)).collect();
+        if let Some(email) = member.value.email.as_deref().filter(|_| leads.get(&member.value.id) == Some(&false)) {
+            writes.push(give_email(org, email, &member.value.id));
+        }
+        if !writes.is_empty() {
+            writes.insert(0, update_write(&member.value, member.version)?);
+            // Somebody who changes the member at the same time makes it findable too.
+            _ = app.store.transact(writes).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What another member may have taken first: what to say then.

@@ -170,7 +170,7 @@ fn check_token(state: &State, arrived: &Arrived) -> Result<(), Refusal> {
 }
 
 fn check_faults(state: &mut State, scope: &str) -> Result<(), Refusal> {
-    if state.desk.faults.throttle.strike() {
+    if state.desk.faults.throttles() {
         let text = "您的服务器调用钉钉开放平台当前接口的请求超过 QPS 限制，请稍后重试";
         let code = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi";
         return Err(Refusal::with(StatusCode::FORBIDDEN, code, text));

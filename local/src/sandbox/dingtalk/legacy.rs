@@ -60,7 +60,7 @@ fn call(state: &mut State, arrived: &Arrived) -> Result<Value, Errcode> {
     if !state.app.accepts(token, state.now()) {
         return Err(Errcode::gateway("40014", "不合法的access_token"));
     }
-    if state.desk.faults.throttle.strike() {
+    if state.desk.faults.throttles() {
         let text = "您的服务器调用钉钉开放平台当前接口的所有请求都被暂时禁用了";
         return Err(Errcode::gateway("90018", text));
     }
@@ -118,9 +118,14 @@ fn by_mobile(_: &mut State, body: &Value) -> Result<Value, Errcode> {
     Ok(json!({"result": {"userid": account.userid, "exclusive_account_userid_list": []}}))
 }
 
-fn user(_: &mut State, body: &Value) -> Result<Value, Errcode> {
+fn user(state: &mut State, body: &Value) -> Result<Value, Errcode> {
     let id = text(body, "userid").ok_or_else(|| parameter("userid"))?;
-    let details = directory::account(id).and_then(directory::details).ok_or_else(nobody)?;
+    let range = &state.desk.faults.range;
+    let account = directory::account(id).filter(|_| !range.has_left(id)).ok_or_else(nobody)?;
+    if !account.person().is_some_and(|person| range.shows(person, id)) {
+        return Err(Errcode::new(50002, "请求的员工userid不在授权范围内"));
+    }
+    let details = directory::details(account).ok_or_else(nobody)?;
     Ok(json!({"result": details}))
 }
 
@@ -130,20 +135,29 @@ fn by_unionid(_: &mut State, body: &Value) -> Result<Value, Errcode> {
     Ok(json!({"result": {"contact_type": 0, "userid": account.userid}}))
 }
 
-/// The department that a call names.
-fn department(body: &Value) -> Result<i64, Errcode> {
+/// The department that a call names, in which the app may look.
+fn department(state: &State, body: &Value) -> Result<i64, Errcode> {
     let id = number(body, "dept_id").ok_or_else(|| parameter("dept_id"))?;
-    if directory::has_department(id) { Ok(id) } else { Err(Errcode::new(60003, "部门不存在")) }
+    if !directory::has_department(id) {
+        return Err(Errcode::new(60003, "部门不存在"));
+    }
+    let shown = state.desk.faults.range.shows_department(id);
+    if shown { Ok(id) } else { Err(Errcode::new(50004, "请求的部门id不在授权范围内")) }
 }
 
-fn users(_: &mut State, body: &Value) -> Result<Value, Errcode> {
-    let department = department(body)?;
+/// The accounts directly in a department.
+fn members(state: &State, department: i64) -> impl Iterator<Item = &'static Account> {
+    directory::members(department).filter(|account| !state.desk.faults.range.has_left(account.userid))
+}
+
+fn users(state: &mut State, body: &Value) -> Result<Value, Errcode> {
+    let department = department(state, body)?;
     let cursor = number(body, "cursor").and_then(|cursor| usize::try_from(cursor).ok());
     let cursor = cursor.ok_or_else(|| parameter("cursor"))?;
     let size =
         number(body, "size").filter(|size| (1..=LARGEST_PAGE).contains(size)).ok_or_else(|| parameter("size"))?;
     let size = usize::try_from(size).unwrap_or_default();
-    let all: Vec<Value> = directory::members(department).filter_map(directory::details).collect();
+    let all: Vec<Value> = members(state, department).filter_map(directory::details).collect();
     let list: Vec<&Value> = all.iter().skip(cursor).take(size).collect();
     let more = cursor + size < all.len();
     let mut result = json!({"has_more": more, "list": list});
@@ -153,13 +167,14 @@ fn users(_: &mut State, body: &Value) -> Result<Value, Errcode> {
     Ok(json!({"result": result}))
 }
 
-fn user_ids(_: &mut State, body: &Value) -> Result<Value, Errcode> {
-    let ids: Vec<&str> = directory::members(department(body)?).map(|account: &Account| account.userid).collect();
+fn user_ids(state: &mut State, body: &Value) -> Result<Value, Errcode> {
+    let department = department(state, body)?;
+    let ids: Vec<&str> = members(state, department).map(|account| account.userid).collect();
     Ok(json!({"result": {"userid_list": ids}}))
 }
 
-fn departments(_: &mut State, body: &Value) -> Result<Value, Errcode> {
-    let parent = if absent(body, "dept_id") { 1 } else { department(body)? };
+fn departments(state: &mut State, body: &Value) -> Result<Value, Errcode> {
+    let parent = if absent(body, "dept_id") { 1 } else { department(state, body)? };
     let children = DEPARTMENTS.iter().filter(|department| department.parent == Some(parent));
     let line = |department: &Department| {
         json!({
@@ -173,11 +188,13 @@ fn departments(_: &mut State, body: &Value) -> Result<Value, Errcode> {
     Ok(json!({"result": children.map(line).collect::<Vec<_>>()}))
 }
 
-fn scopes(_: &mut State, _: &Value) -> Result<Value, Errcode> {
+fn scopes(state: &mut State, _: &Value) -> Result<Value, Errcode> {
+    let range = &state.desk.faults.range;
+    let users = ACCOUNTS.iter().map(|account| account.userid).filter(|userid| range.names(userid));
     Ok(json!({
         "auth_user_field": ["name", "email", "mobile", "avatar", "position", "department"],
         "condition_field": [],
-        "auth_org_scopes": {"authed_user": [], "authed_dept": [1]},
+        "auth_org_scopes": {"authed_user": users.collect::<Vec<_>>(), "authed_dept": range.departments()},
     }))
 }
 

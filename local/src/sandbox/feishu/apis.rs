@@ -110,6 +110,13 @@ const APIS: &[Api] = &[
     api(Method::GET, "/contact/v3/users/:", PEOPLE, Limit::Fast, contacts::user),
     api(Method::GET, "/contact/v3/departments/:", ORGANISATION, Limit::Fast, contacts::department),
     api(Method::GET, "/contact/v3/departments/:/children", ORGANISATION, Limit::Fast, contacts::children),
+    api(
+        Method::GET,
+        "/contact/v3/group/:/member/simplelist",
+        &["contact:group:readonly"],
+        Limit::Fast,
+        contacts::group,
+    ),
     api(Method::GET, "/contact/v3/scopes", &["contact:contact.base:readonly"], Limit::Fast, contacts::scopes),
     api(Method::GET, "/tenant/v2/tenant/query", &["tenant:tenant:readonly"], Limit::Fast, contacts::tenant),
     Api { method: Method::GET, path: "/bot/v3/info", scopes: &[], limit: Limit::Fast, run: contacts::bot, flat: true },

@@ -9,10 +9,14 @@ use super::directory::{self, ACCOUNTS, Account, department_ids};
 use super::gateway::{Call, Done};
 use super::instances::page;
 use super::state::State;
-use crate::sandbox::platform::people::{DEPARTMENTS, Department, ORGANISATION, Person};
+use crate::sandbox::platform::people::{DEPARTMENTS, Department, ORGANISATION, Person, ROOT};
+use crate::sandbox::platform::range::{GROUP_DEPARTMENT, GROUP_PERSON};
 
 /// Most e-mail addresses, and most mobile numbers, of one call.
 const MOST: usize = 50;
+
+/// The one user group.
+const GROUP_ID: &str = "g187131";
 
 /// `POST /contact/v3/users/batch_get_id`: nobody found is no error but an entry without an id.
 pub(super) fn batch_get_id(state: &mut State, call: &Call) -> Result<Done, Refusal> {
@@ -28,7 +32,7 @@ pub(super) fn batch_get_id(state: &mut State, call: &Call) -> Result<Done, Refus
         if let Some(account) = found {
             entry["user_id"] = account.id(&call.user_id_type).into();
             if state.granted("contact:user.employee:readonly") {
-                entry["status"] = status();
+                entry["status"] = status(false);
             }
         }
         entry
@@ -42,19 +46,23 @@ pub(super) fn batch_get_id(state: &mut State, call: &Call) -> Result<Done, Refus
     Ok(json!({"user_list": list}).into())
 }
 
-fn status() -> Value {
-    json!({"is_frozen": false, "is_resigned": false, "is_activated": true, "is_exited": false, "is_unjoin": false})
+fn status(is_resigned: bool) -> Value {
+    json!({"is_frozen": false, "is_resigned": is_resigned, "is_activated": true, "is_exited": false, "is_unjoin": false})
 }
 
 /// `GET /contact/v3/users/:user_id`.
 pub(super) fn user(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let account = call.account(call.part(0))?;
+    if !account.person().is_some_and(|person| state.desk.faults.range.shows(person, account.open_id)) {
+        return Err(Refusal::new(41_050, "no user authority error").status(StatusCode::FORBIDDEN));
+    }
     Ok(json!({"user": details(state, call, account)}).into())
 }
 
 /// A field whose permission is missing is missing itself.
 fn details(state: &State, call: &Call, account: &Account) -> Value {
     let Some(person) = account.person() else { return Value::Null };
+    let has_left = state.desk.faults.range.has_left(account.open_id);
     let mut user = json!({"open_id": account.open_id, "union_id": account.union_id});
     let manager = directory::manager(account.open_id, 1);
     let manager = manager.and_then(|manager| directory::account(&manager)?.id(&call.user_id_type));
@@ -65,7 +73,7 @@ fn details(state: &State, call: &Call, account: &Account) -> Value {
         ("contact:user.base:readonly", "avatar", json!({"avatar_72": ""})),
         ("contact:user.email:readonly", "email", json!(person.email)),
         ("contact:user.phone:readonly", "mobile", json!(format!("+86{}", person.mobile))),
-        ("contact:user.employee:readonly", "status", status()),
+        ("contact:user.employee:readonly", "status", status(has_left)),
         ("contact:user.department:readonly", "department_ids", json!([department_id(call, person.department)])),
         ("contact:user.department:readonly", "leader_user_id", json!(manager.unwrap_or_default())),
     ] {
@@ -85,9 +93,16 @@ fn kind(call: &Call) -> &str {
     call.query("department_id_type").unwrap_or("open_department_id")
 }
 
-fn named(call: &Call, id: &str) -> Result<&'static Department, Refusal> {
+/// A department that the app may read.
+fn named(state: &State, call: &Call, id: &str) -> Result<&'static Department, Refusal> {
     let unknown = || Refusal::new(40_004, "no dept authority error").status(StatusCode::FORBIDDEN);
-    directory::department(kind(call), id).ok_or_else(unknown)
+    let found = directory::department(kind(call), id);
+    found.filter(|found| state.desk.faults.range.shows_department(found.id)).ok_or_else(unknown)
+}
+
+/// The accounts directly in a department.
+fn members_of(state: &State, department: i64) -> impl Iterator<Item = &'static Account> {
+    directory::members(department).filter(|account| !state.desk.faults.range.has_left(account.open_id))
 }
 
 fn size(call: &Call) -> Result<usize, Refusal> {
@@ -97,9 +112,12 @@ fn size(call: &Call) -> Result<usize, Refusal> {
 
 /// `GET /contact/v3/users/find_by_department`: those who are directly in it.
 pub(super) fn members(state: &mut State, call: &Call) -> Result<Done, Refusal> {
-    let department =
-        named(call, call.query("department_id").ok_or_else(|| Refusal::new(40_001, "param error: department_id"))?)?;
-    let accounts: Vec<&Account> = directory::members(department.id).collect();
+    let department = named(
+        state,
+        call,
+        call.query("department_id").ok_or_else(|| Refusal::new(40_001, "param error: department_id"))?,
+    )?;
+    let accounts: Vec<&Account> = members_of(state, department.id).collect();
     let (page, next) = page(&accounts, call, size(call)?)?;
     let items = page.iter().map(|account| details(state, call, account)).collect();
     Ok(listed(items, next))
@@ -122,7 +140,7 @@ pub(super) fn department(state: &mut State, call: &Call) -> Result<Done, Refusal
 
 /// `GET /contact/v3/departments/:department_id/children`.
 pub(super) fn children(state: &mut State, call: &Call) -> Result<Done, Refusal> {
-    let above = named(call, call.part(0))?;
+    let above = named(state, call, call.part(0))?;
     let below = |department: &&Department| {
         let mut parent = department.parent;
         if call.query("fetch_child") != Some("true") {
@@ -158,13 +176,47 @@ fn told(state: &State, department: &Department) -> Value {
     told
 }
 
-/// `GET /contact/v3/scopes`: the app may see everybody.
-pub(super) fn scopes(_: &mut State, call: &Call) -> Result<Done, Refusal> {
-    let root = DEPARTMENTS.iter().filter(|department| department.parent == Some(1));
-    let departments: Vec<&str> = root.map(|department| department_id(call, department.id)).collect();
-    let users = directory::members(1).filter_map(|account| account.id(&call.user_id_type));
-    let users: Vec<&str> = users.collect();
-    Ok(json!({"department_ids": departments, "user_ids": users, "group_ids": [], "has_more": false}).into())
+/// `GET /contact/v3/scopes`: what was chosen; of everything, the departments at the top and the people above them.
+pub(super) fn scopes(state: &mut State, call: &Call) -> Result<Done, Refusal> {
+    let range = &state.desk.faults.range;
+    let is_all = range.scope.is_none();
+    let top = |department: &&Department| match is_all {
+        true => department.parent == Some(ROOT),
+        false => range.departments().contains(&department.id),
+    };
+    let departments: Vec<&str> =
+        DEPARTMENTS.iter().filter(top).map(|department| department_id(call, department.id)).collect();
+    let chosen = |account: &&Account| match is_all {
+        true => account.person().is_some_and(|person| person.department == ROOT) && !range.has_left(account.open_id),
+        false => range.names(account.open_id),
+    };
+    let users: Vec<&str> =
+        ACCOUNTS.iter().filter(chosen).filter_map(|account| account.id(&call.user_id_type)).collect();
+    let groups: Vec<&str> = range.has_group().then_some(GROUP_ID).into_iter().collect();
+    let size = body::page_size(call.query("page_size"), 1..=100, 50);
+    size.ok_or_else(|| Refusal::new(40_011, "page size is invalid"))?;
+    Ok(json!({"department_ids": departments, "user_ids": users, "group_ids": groups, "has_more": false}).into())
+}
+
+/// `GET /contact/v3/group/:group_id/member/simplelist`: people or departments.
+pub(super) fn group(state: &mut State, call: &Call) -> Result<Done, Refusal> {
+    if call.part(0) != GROUP_ID || !state.desk.faults.range.has_group() {
+        return Err(Refusal::new(42_002, "group not exist"));
+    }
+    let member = match call.query("member_type") {
+        None | Some("user") => {
+            let kind = call.query("member_id_type").unwrap_or("open_id");
+            let person = |account: &&Account| account.person().is_some_and(|person| person.key == GROUP_PERSON);
+            let id = ACCOUNTS.iter().find(person).and_then(|account| account.id(kind));
+            json!({"member_id": id, "member_type": "user", "member_id_type": kind})
+        }
+        Some("department") => {
+            let id = department_ids(GROUP_DEPARTMENT).0;
+            json!({"member_id": id, "member_type": "department", "member_id_type": "department_id"})
+        }
+        Some(_) => return Err(Refusal::new(42_001, "member_type is invalid")),
+    };
+    Ok(json!({"memberlist": [member], "page_token": "", "has_more": false}).into())
 }
 
 /// `GET /tenant/v2/tenant/query`.

@@ -198,7 +198,7 @@ fn check_limit(state: &mut State, api: &Api) -> Result<(), Refusal> {
 }
 
 fn check_faults(state: &mut State) -> Result<(), Refusal> {
-    if state.desk.faults.throttle.strike() {
+    if state.desk.faults.throttles() {
         return Err(Refusal::throttled(100, 1));
     }
     if state.desk.faults.fails() {

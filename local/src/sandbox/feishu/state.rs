@@ -25,6 +25,7 @@ const GRANTED: &[&str] = &[
     "contact:contact.base:readonly",
     "contact:department.base:readonly",
     "contact:department.organize:readonly",
+    "contact:group:readonly",
     "contact:user.base:readonly",
     "contact:user.department:readonly",
     "contact:user.email:readonly",

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::range::Range;
+
 /// Longest delay, in milliseconds.
 const LONGEST_DELAY: u64 = 60_000;
 /// Most extra copies of one callback.
@@ -71,6 +73,8 @@ impl Default for Failure {
 pub(crate) struct Faults {
     /// Calls that are refused as too many.
     pub(crate) throttle: Times,
+    /// How many calls are let through before that.
+    pub(crate) throttle_after: u32,
     /// Calls that fail.
     pub(crate) fail: Failure,
     /// How long each API answer takes, in milliseconds.
@@ -83,6 +87,8 @@ pub(crate) struct Faults {
     pub(crate) reorder_callbacks: bool,
     /// Permissions that the app lacks.
     pub(crate) missing_scopes: Vec<String>,
+    /// What the app may see of the organisation.
+    pub(crate) range: Range,
     /// Calls that are refused because the month's quota is used up, on platforms that have one.
     pub(crate) quota: Times,
 }
@@ -93,6 +99,8 @@ pub(crate) struct Faults {
 pub(crate) struct Change {
     #[serde(default, with = "present")]
     throttle: Option<Times>,
+    #[serde(default, with = "present")]
+    throttle_after: Option<u32>,
     #[serde(default, with = "present")]
     fail: Option<Failure>,
     #[serde(default, with = "present")]
@@ -105,6 +113,8 @@ pub(crate) struct Change {
     reorder_callbacks: Option<bool>,
     #[serde(default, with = "present")]
     missing_scopes: Option<Vec<String>>,
+    #[serde(default, with = "present")]
+    range: Option<Range>,
     #[serde(default, with = "present")]
     quota: Option<Times>,
 }
@@ -132,14 +142,25 @@ impl Faults {
             return Err(format!("repeat_callbacks is at most {MOST_COPIES}"));
         }
         set(&mut self.throttle, change.throttle);
+        set(&mut self.throttle_after, change.throttle_after);
         set(&mut self.fail, change.fail);
         set(&mut self.delay_ms, change.delay_ms);
         set(&mut self.drop_callbacks, change.drop_callbacks);
         set(&mut self.repeat_callbacks, change.repeat_callbacks);
         set(&mut self.reorder_callbacks, change.reorder_callbacks);
         set(&mut self.missing_scopes, change.missing_scopes);
+        set(&mut self.range, change.range);
         set(&mut self.quota, change.quota);
         Ok(())
+    }
+
+    /// Whether this call is refused as one too many.
+    pub(crate) fn throttles(&mut self) -> bool {
+        if self.throttle.armed() && self.throttle_after > 0 {
+            self.throttle_after -= 1;
+            return false;
+        }
+        self.throttle.strike()
     }
 
     /// Whether this call fails before it has an effect.
@@ -173,6 +194,7 @@ impl Faults {
             || self.repeat_callbacks > 0
             || self.reorder_callbacks
             || !self.missing_scopes.is_empty()
+            || self.range.any()
     }
 }
 

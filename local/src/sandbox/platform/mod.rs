@@ -11,6 +11,7 @@ pub(crate) mod inbox;
 pub(crate) mod outbox;
 pub(crate) mod page;
 pub(crate) mod people;
+pub(crate) mod range;
 pub(crate) mod sending;
 pub(crate) mod sheet;
 #[cfg(test)]

@@ -3,7 +3,10 @@
 /// The organisation's name.
 pub(crate) const ORGANISATION: &str = "云杉科技";
 
-/// A department. The root is 1.
+/// The department above all others.
+pub(crate) const ROOT: i64 = 1;
+
+/// A department. The root is [`ROOT`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Department {
     /// Its number.

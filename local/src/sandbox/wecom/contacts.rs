@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::directory::{self, ACCOUNTS, Account, ROOT};
+use super::directory::{self, ACCOUNTS, Account};
 use super::gateway::{Call, Done};
 use super::state::State;
+use crate::sandbox::platform::range::{GROUP_DEPARTMENT, GROUP_PERSON};
 
 /// Bytes of a mobile number.
 const MOBILE: std::ops::RangeInclusive<usize> = 5..=32;
@@ -70,9 +71,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Done, Refusal> {
 /// The members of one department; for those below it the caller walks the tree.
 fn members(state: &State, call: &Call, line: impl Fn(&Account) -> Option<Value>) -> Result<Done, Refusal> {
     let department = number(call, "department_id")?.ok_or_else(no_department)?;
-    if directory::tree(department).is_empty() {
-        return Err(no_department());
-    }
+    shown(state, department)?;
     let own = ACCOUNTS.iter().filter(|account| account.department() == department && state.sees(account.userid));
     Ok(json!({"userlist": own.filter_map(line).collect::<Vec<_>>()}).into())
 }
@@ -83,15 +82,15 @@ pub(super) fn ids(_: &mut State, _: &Call) -> Result<Done, Refusal> {
 }
 
 /// `GET department/list`.
-pub(super) fn departments(_: &mut State, call: &Call) -> Result<Done, Refusal> {
-    let list: Vec<Value> = below(call)?.into_iter().map(described).collect();
+pub(super) fn departments(state: &mut State, call: &Call) -> Result<Done, Refusal> {
+    let list: Vec<Value> = below(state, call)?.into_iter().map(described).collect();
     Ok(json!({"department": list}).into())
 }
 
 /// `GET department/simplelist`.
-pub(super) fn department_ids(_: &mut State, call: &Call) -> Result<Done, Refusal> {
+pub(super) fn department_ids(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let line = |(id, _, parent): (i64, &str, i64)| json!({"id": id, "parentid": parent, "order": order(id)});
-    let list: Vec<Value> = below(call)?.into_iter().map(line).collect();
+    let list: Vec<Value> = below(state, call)?.into_iter().map(line).collect();
     Ok(json!({"department_id": list}).into())
 }
 
@@ -102,9 +101,40 @@ pub(super) fn department(_: &mut State, call: &Call) -> Result<Done, Refusal> {
     Ok(json!({"department": described(found.ok_or_else(no_department)?)}).into())
 }
 
-fn below(call: &Call) -> Result<Vec<(i64, &'static str, i64)>, Refusal> {
-    let list = directory::tree(number(call, "id")?.unwrap_or(ROOT));
-    if list.is_empty() { Err(no_department()) } else { Ok(list) }
+/// A department and those below it; without one, all that the app may see.
+fn below(state: &State, call: &Call) -> Result<Vec<(i64, &'static str, i64)>, Refusal> {
+    let tops = match number(call, "id")? {
+        Some(id) => {
+            shown(state, id)?;
+            vec![id]
+        }
+        None => state.desk.faults.range.departments().into_iter().map(directory::department_number).collect(),
+    };
+    Ok(tops.into_iter().flat_map(directory::tree).collect())
+}
+
+/// Whether there is such a department, and the app may read it.
+fn shown(state: &State, number: i64) -> Result<(), Refusal> {
+    let id = directory::own_number(number).ok_or_else(no_department)?;
+    let shown = state.desk.faults.range.shows_department(id);
+    if shown { Ok(()) } else { Err(Refusal::new(60_011, "no privilege to access/modify contact/party/agent")) }
+}
+
+/// The one tag.
+const TAG: i64 = 12;
+
+/// `GET tag/get`.
+pub(super) fn tag(state: &mut State, call: &Call) -> Result<Done, Refusal> {
+    if number(call, "tagid")? != Some(TAG) || !state.desk.faults.range.has_group() {
+        return Err(Refusal::new(40_068, "invalid tagid"));
+    }
+    let person = |account: &&Account| account.person().is_some_and(|person| person.key == GROUP_PERSON);
+    let users = ACCOUNTS
+        .iter()
+        .filter(person)
+        .map(|account| json!({"userid": account.userid, "name": directory::name(account.userid)}));
+    let parties = [directory::department_number(GROUP_DEPARTMENT)];
+    Ok(json!({"tagname": "审批人", "userlist": users.collect::<Vec<_>>(), "partylist": parties}).into())
 }
 
 fn described((id, name, parent): (i64, &str, i64)) -> Value {
@@ -132,11 +162,14 @@ pub(super) fn agent(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     if id != state.app.agent_id {
         return Err(Refusal::new(301_002, "not allow operate another agent with this accesstoken"));
     }
-    let hides = ACCOUNTS.iter().any(|account| !state.sees(account.userid));
-    let seen = ACCOUNTS.iter().filter(|account| state.sees(account.userid));
-    let users: Vec<Value> = seen.map(|account| json!({"userid": account.userid})).collect();
+    let range = &state.desk.faults.range;
+    let hides = state.desk.faults.missing_scopes.iter().any(|missing| missing.starts_with("visible_range:"));
+    let listed = |account: &&Account| if hides { state.sees(account.userid) } else { range.names(account.userid) };
+    let users: Vec<Value> = ACCOUNTS.iter().filter(listed).map(|account| json!({"userid": account.userid})).collect();
     // All of the corporation is in range, unless somebody is not.
-    let (users, parties) = if hides { (users, vec![]) } else { (vec![], vec![ROOT]) };
+    let parties = if hides { vec![] } else { range.departments() };
+    let parties: Vec<i64> = parties.into_iter().map(directory::department_number).collect();
+    let tags: Vec<i64> = range.has_group().then_some(TAG).into_iter().collect();
     Ok(json!({
         "agentid": number,
         "name": "Countersign",
@@ -144,7 +177,7 @@ pub(super) fn agent(state: &mut State, call: &Call) -> Result<Done, Refusal> {
         "description": "",
         "allow_userinfos": {"user": users},
         "allow_partys": {"partyid": parties},
-        "allow_tags": {"tagid": []},
+        "allow_tags": {"tagid": tags},
         "close": 0,
         "redirect_domain": "",
         "report_location_flag": 0,

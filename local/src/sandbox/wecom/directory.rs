@@ -37,9 +37,15 @@ impl Account {
 pub(super) const ROOT: i64 = 1;
 
 /// Departments are numbered from 1 here.
-fn department_number(id: i64) -> i64 {
+pub(super) fn department_number(id: i64) -> i64 {
     let found = DEPARTMENTS.iter().position(|department| department.id == id);
     found.and_then(|index| i64::try_from(index + 1).ok()).unwrap_or(ROOT)
+}
+
+/// The organisation's number of a department that has this one here.
+pub(super) fn own_number(number: i64) -> Option<i64> {
+    let index = usize::try_from(number.checked_sub(1)?).ok()?;
+    DEPARTMENTS.get(index).map(|department| department.id)
 }
 
 /// Number, name and parent of every department; the root's parent is 0.

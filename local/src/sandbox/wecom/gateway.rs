@@ -112,6 +112,7 @@ const APIS: &[Api] = &[
     Api("department/list", Method::GET, Needs::Contacts, contacts::departments),
     Api("department/simplelist", Method::GET, Needs::Contacts, contacts::department_ids),
     Api("department/get", Method::GET, Needs::Contacts, contacts::department),
+    Api("tag/get", Method::GET, Needs::Contacts, contacts::tag),
     Api("agent/get", Method::GET, Needs::Nothing, contacts::agent),
     Api("getcallbackip", Method::GET, Needs::Nothing, contacts::addresses),
     Api("get_api_domain_ip", Method::GET, Needs::Nothing, contacts::addresses),
@@ -175,7 +176,7 @@ fn admit(state: &mut State, call: &Call, needs: Needs) -> Result<(), Refusal> {
     if state.lacks("trusted_ip") {
         return Err(Refusal::new(60_020, "not allow to access from your ip"));
     }
-    if state.desk.faults.throttle.strike() {
+    if state.desk.faults.throttles() {
         return Err(Refusal::new(45_009, "api freq out of limit"));
     }
     if state.desk.faults.fails() {

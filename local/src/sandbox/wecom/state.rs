@@ -6,6 +6,7 @@ use std::path::Path;
 use countersign::clock::World;
 
 use super::app::{App, AppFile};
+use super::directory;
 use super::events;
 use super::guard::Guard;
 use super::model::{Change, Form, Template};
@@ -68,7 +69,11 @@ impl State {
         let hidden = |missing: &String| {
             missing.strip_prefix("visible_range:").is_some_and(|hidden| hidden.eq_ignore_ascii_case(userid))
         };
-        !self.desk.faults.missing_scopes.iter().any(hidden)
+        let range = &self.desk.faults.range;
+        let account = directory::account(userid);
+        let person = account.and_then(|account| Some((account.person()?, account.userid)));
+        let shown = person.is_none_or(|(person, userid)| range.shows(person, userid) && !range.has_left(userid));
+        shown && !self.desk.faults.missing_scopes.iter().any(hidden)
     }
 
     /// Keeps the app as it is now.

@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 
 use super::errors::{into_error, judge_new, judge_old};
 use super::settings::Settings;
@@ -69,12 +70,16 @@ impl<'a> Api<'a> {
     pub(super) async fn query_old(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let url = self.settings.legacy_url(path)?;
         let request = |token: &SecretString| {
-            let mut url = url.clone();
-            url.query_pairs_mut().append_pair("access_token", token.expose_secret());
-            let request = Request::post(url).repeatable().json(body);
+            let request = Request::post(signed(&url, token)).repeatable().json(body);
             if is_of_contacts(path) { request.free() } else { request }
         };
         self.with_token(request, judge_old).await
+    }
+
+    /// A read of the older API that is a `GET`.
+    pub(super) async fn get_old(&self, path: &str) -> Result<Value, Failure> {
+        let url = self.settings.legacy_url(path)?;
+        self.with_token(|token| Request::get(signed(&url, token)), judge_old).await
     }
 
     /// Fetches a new token, whether one is kept or not.
@@ -103,4 +108,10 @@ impl<'a> Api<'a> {
 /// Calls of the contacts are not counted in the monthly quota.
 fn is_of_contacts(path: &str) -> bool {
     ["/topapi/v2/user/", "/topapi/v2/department/"].iter().any(|contacts| path.starts_with(contacts))
+}
+
+fn signed(url: &Url, token: &SecretString) -> Url {
+    let mut url = url.clone();
+    url.query_pairs_mut().append_pair("access_token", token.expose_secret());
+    url
 }

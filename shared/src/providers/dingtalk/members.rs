@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::client::Api;
+use crate::providers::directory::{DirectoryEntry, Read, Step};
 use crate::providers::failure::Failure;
-use crate::providers::lenient::text;
-use crate::providers::{Contact, DirectoryEntry, MOST_ENTRIES, Mobile};
+use crate::providers::lenient::{items, text};
+use crate::providers::{Contact, Mobile};
 
 /// The user id of the person with this mobile number.
 pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Failure> {
@@ -14,53 +15,55 @@ pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Fai
     text(&answer["result"]["userid"]).ok_or_else(|| Failure::not_understood("userid"))
 }
 
-/// The department above all others.
-const ROOT: i64 = 1;
 /// People in one answer. The maximum is not stated for this call; sister calls have 100.
 const PAGE: i64 = 100;
-/// Most departments that are walked through in one go.
-const MOST_DEPARTMENTS: usize = 200;
 
-/// Everybody in a department and those below it.
-pub(super) async fn directory(api: &Api<'_>, department: Option<&str>) -> Result<Vec<DirectoryEntry>, Failure> {
-    let root = match department {
-        None => ROOT,
-        Some(id) => {
-            id.parse().map_err(|_| Failure::refused("department_unknown", "DingTalk's departments have numbers"))?
-        }
-    };
-    let (mut departments, mut next) = (vec![root], 0);
-    let mut found: Vec<DirectoryEntry> = Vec::new();
-    while let Some(department) = departments.get(next).copied() {
-        next += 1;
-        let below = api.query_old("/topapi/v2/department/listsub", &json!({"dept_id": department})).await?;
-        let below = below["result"].as_array().map_or(&[][..], Vec::as_slice);
-        departments.extend(below.iter().filter_map(|found| found["dept_id"].as_i64()));
-        people_of(api, department, &mut found).await?;
-        if found.len() > MOST_ENTRIES || departments.len() > MOST_DEPARTMENTS {
-            return Err(Failure::refused("directory_too_large", "there are too many people: name a department"));
-        }
+/// Takes one step through the directory.
+pub(super) async fn read(api: &Api<'_>, step: &Step) -> Result<Read, Failure> {
+    match step {
+        Step::Scope { .. } => scope(api).await,
+        Step::Department { id, .. } => department(api, id).await,
+        Step::People { department, page } => people_of(api, step, department, page.as_deref()).await,
+        Step::Person { account } => person(api, account).await,
+        // DingTalk's app sees departments and people alone.
+        Step::Group { .. } => Ok(Read::steps(Vec::new())),
     }
-    Ok(found)
 }
 
-/// The direct members of a department; who is in several comes once.
-async fn people_of(api: &Api<'_>, department: i64, found: &mut Vec<DirectoryEntry>) -> Result<(), Failure> {
-    let mut cursor = 0;
-    loop {
-        let body = json!({"dept_id": department, "cursor": cursor, "size": PAGE});
-        let answer = api.query_old("/topapi/v2/user/list", &body).await?;
-        let page = &answer["result"];
-        for entry in page["list"].as_array().into_iter().flatten().filter_map(entry) {
-            if found.iter().all(|known| known.account != entry.account) {
-                found.push(entry);
-            }
-        }
-        match page["next_cursor"].as_i64() {
-            Some(next) if page["has_more"] == true && next > cursor => cursor = next,
-            _ => return Ok(()),
-        }
-    }
+/// What the app may see: all of the organisation is department 1. The departments are the topmost ones of what was chosen
+/// in the console (unconfirmed); one that stands below another is read twice then, and does no harm.
+async fn scope(api: &Api<'_>) -> Result<Read, Failure> {
+    let answer = api.get_old("/auth/scopes").await?;
+    let Some(scopes) = answer.get("auth_org_scopes") else { return Err(Failure::not_understood("auth_org_scopes")) };
+    let people = items(&scopes["authed_user"]).iter().filter_map(text).map(Step::person);
+    let departments = items(&scopes["authed_dept"]).iter().filter_map(text).map(Step::department);
+    Ok(Read::steps(people.chain(departments).collect()))
+}
+
+async fn department(api: &Api<'_>, id: &str) -> Result<Read, Failure> {
+    let answer = api.query_old("/topapi/v2/department/listsub", &json!({"dept_id": number(id)?})).await?;
+    let below = items(&answer["result"]).iter().filter_map(|below| text(&below["dept_id"])).map(Step::department);
+    Ok(Read::steps(below.chain([Step::people(id)]).collect()))
+}
+
+/// The direct members of a department.
+async fn people_of(api: &Api<'_>, step: &Step, id: &str, page: Option<&str>) -> Result<Read, Failure> {
+    let cursor = page.map_or(Ok(0), number)?;
+    let body = json!({"dept_id": number(id)?, "cursor": cursor, "size": PAGE});
+    let answer = api.query_old("/topapi/v2/user/list", &body).await?;
+    let page = &answer["result"];
+    let next = page["next_cursor"].as_i64().filter(|next| page["has_more"] == true && *next > cursor);
+    let people = items(&page["list"]).iter().filter_map(entry).collect();
+    Ok(Read::people(people, next.map(|next| step.after(next.to_string()))))
+}
+
+async fn person(api: &Api<'_>, account: &str) -> Result<Read, Failure> {
+    let answer = api.query_old("/topapi/v2/user/get", &json!({"userid": account})).await?;
+    Ok(Read::people(entry(&answer["result"]).into_iter().collect(), None))
+}
+
+fn number(id: &str) -> Result<i64, Failure> {
+    id.parse().map_err(|_| Failure::refused("department_unknown", "DingTalk's departments have numbers"))
 }
 
 /// A person; mobile and e-mail are absent where the app may not see them.

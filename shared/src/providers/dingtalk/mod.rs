@@ -19,10 +19,8 @@ use std::pin::Pin;
 
 use client::Api;
 
-use super::{
-    Account, Call, CallbackError, Calls, Check, DirectoryEntry, Error, Field, Opened, Provider, RawCallback, Start,
-    Started,
-};
+use super::directory::{self, Directory, Read, Step};
+use super::{Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Start, Started};
 use crate::approval::{Event, Mode};
 use crate::clock::World;
 
@@ -125,23 +123,24 @@ impl Provider for DingTalk {
         Box::pin(async { Err(Error::Unsupported { platform: "DingTalk", what: "find members by e-mail" }) })
     }
 
-    fn directory<'a>(
-        &'a self,
-        account: &'a Account,
-        department: Option<&'a str>,
-        calls: &'a Calls<'a>,
-    ) -> Call<'a, Vec<DirectoryEntry>> {
-        Box::pin(async move {
-            let api = Api::new(account, calls)?;
-            members::directory(&api, department).await.map_err(|failure| api.error(failure))
-        })
-    }
-
     fn test_connection<'a>(
         &'a self,
         account: &'a Account,
         calls: &'a Calls<'a>,
     ) -> Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>> {
         Box::pin(check::run(account, calls))
+    }
+}
+
+impl Directory for DingTalk {
+    fn kind(&self) -> &'static str {
+        "dingtalk"
+    }
+
+    fn read<'a>(&'a self, account: &'a Account, step: &'a Step, calls: &'a Calls<'a>) -> Call<'a, Read> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            directory::judge(step, members::read(&api, step).await, |failure| api.error(failure))
+        })
     }
 }

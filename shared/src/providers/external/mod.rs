@@ -14,8 +14,7 @@ pub use auth::{Credentials, authenticate};
 pub use callback::{Decision, FieldError, parse};
 
 use super::{
-    Account, Call, CallbackError, Calls, Check, DirectoryEntry, Error, Field, Opened, Provider, RawCallback, Shape,
-    Start, Started,
+    Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Shape, Start, Started,
 };
 use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
@@ -136,10 +135,6 @@ impl Provider for External {
 
     fn account_by_email<'a>(&'a self, _: &'a Account, _: &'a str, _: &'a Calls<'a>) -> Call<'a, String> {
         cannot("find members by e-mail")
-    }
-
-    fn directory<'a>(&'a self, _: &'a Account, _: Option<&'a str>, _: &'a Calls<'a>) -> Call<'a, Vec<DirectoryEntry>> {
-        cannot("list members")
     }
 
     fn test_connection<'a>(

@@ -1,23 +1,20 @@
 //! Finding people. Contact calls are not counted in the monthly quota. What the app may not see of a person is
 //! absent, and no error.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::client::{Api, BY_OPEN_ID};
 use super::template::segment;
+use crate::providers::directory::{DirectoryEntry, Read, Step};
 use crate::providers::failure::Failure;
 use crate::providers::lenient::{items, text};
-use crate::providers::{Contact, DirectoryEntry, Error, MOST_ENTRIES, Mobile};
+use crate::providers::{Contact, Error, Mobile};
 
-/// The department above all others.
-const ROOT: &str = "0";
-/// Largest page of contact calls.
-const PAGE: &str = "50";
-/// Most departments that are walked through in one go, and most pages of one list.
-const MOST_DEPARTMENTS: usize = 200;
-const MOST_PAGES: usize = 100;
+/// Largest pages of contact calls.
+const PAGE: (&str, &str) = ("page_size", "50");
+const LARGE_PAGE: (&str, &str) = ("page_size", "100");
+/// What stands before a group's pages of departments.
+const DEPARTMENTS: &str = "d:";
 /// Departments are named by their open ids.
 const BY_OPEN_DEPARTMENT: (&str, &str) = ("department_id_type", "open_department_id");
 
@@ -41,60 +38,79 @@ async fn look_up(api: &Api<'_>, list: &str, value: &str) -> Result<String, Failu
     })
 }
 
-/// Everybody in a department and those below it.
-pub(super) async fn directory(api: &Api<'_>, department: Option<&str>) -> Result<Vec<DirectoryEntry>, Failure> {
-    let root = department.unwrap_or(ROOT);
-    let too_large = || Failure::refused("directory_too_large", "there are too many people: name a department");
-    let below = format!("/contact/v3/departments/{}/children", segment(root));
-    let mut departments = vec![root.to_owned()];
-    pages(api, &below, &[BY_OPEN_DEPARTMENT, ("fetch_child", "true")], |department| {
-        departments.extend(text(&department["open_department_id"]));
-        departments.len() <= MOST_DEPARTMENTS
-    })
-    .await?;
-    if departments.len() > MOST_DEPARTMENTS {
-        return Err(too_large());
+/// Takes one step through the directory.
+pub(super) async fn read(api: &Api<'_>, step: &Step) -> Result<Read, Failure> {
+    match step {
+        Step::Scope { page } => scope(api, step, page.as_deref()).await,
+        Step::Department { id, page } => department(api, step, id, page.as_deref()).await,
+        Step::People { department, page } => people_of(api, step, department, page.as_deref()).await,
+        Step::Person { account } => person(api, account).await,
+        Step::Group { id, page } => group(api, step, id, page.as_deref()).await,
     }
-    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
-    for department in &departments {
-        let query = [BY_OPEN_ID, BY_OPEN_DEPARTMENT, ("department_id", department)];
-        pages(api, "/contact/v3/users/find_by_department", &query, |user| {
-            // Who is in several departments comes once.
-            found.extend(entry(user).filter(|entry| known.insert(entry.account.clone())));
-            found.len() <= MOST_ENTRIES
-        })
-        .await?;
-        if found.len() > MOST_ENTRIES {
-            return Err(too_large());
-        }
-    }
-    Ok(found)
 }
 
-/// Takes each item of a paged list, until `take` says that it is enough.
-async fn pages(
-    api: &Api<'_>,
-    path: &str,
-    query: &[(&str, &str)],
-    mut take: impl FnMut(&Value) -> bool + Send,
-) -> Result<(), Failure> {
-    let mut next = String::new();
-    for _ in 0..MOST_PAGES {
-        let mut query = query.to_vec();
-        query.push(("page_size", PAGE));
-        if !next.is_empty() {
-            query.push(("page_token", &next));
-        }
-        let answer = api.get(path, &query).await?;
-        if !items(&answer["items"]).iter().all(&mut take) {
-            return Ok(());
-        }
-        match text(&answer["page_token"]) {
-            Some(token) if answer["has_more"] == true && token != next => next = token,
-            _ => return Ok(()),
-        }
+/// What the app's contact range holds: the departments and people that were chosen; where that is everything, the departments
+/// at the top and the people above them (unconfirmed).
+async fn scope(api: &Api<'_>, step: &Step, page: Option<&str>) -> Result<Read, Failure> {
+    let answer = list(api, "/contact/v3/scopes", &[BY_OPEN_ID, BY_OPEN_DEPARTMENT, LARGE_PAGE], page).await?;
+    let groups = items(&answer["group_ids"]).iter().filter_map(text).map(Step::group);
+    let people = items(&answer["user_ids"]).iter().filter_map(text).map(Step::person);
+    let departments = items(&answer["department_ids"]).iter().filter_map(text).map(Step::department);
+    Ok(Read::steps(next(step, &answer).into_iter().chain(groups).chain(people).chain(departments).collect()))
+}
+
+/// A department and all below it, a page at a time.
+async fn department(api: &Api<'_>, step: &Step, id: &str, page: Option<&str>) -> Result<Read, Failure> {
+    let path = format!("/contact/v3/departments/{}/children", segment(id));
+    let answer = list(api, &path, &[BY_OPEN_DEPARTMENT, ("fetch_child", "true"), PAGE], page).await?;
+    let below = items(&answer["items"]).iter().filter_map(|below| text(&below["open_department_id"]));
+    let own = page.is_none().then(|| id.to_owned());
+    Ok(Read::steps(next(step, &answer).into_iter().chain(below.chain(own).map(Step::people)).collect()))
+}
+
+/// The direct members of a department.
+async fn people_of(api: &Api<'_>, step: &Step, id: &str, page: Option<&str>) -> Result<Read, Failure> {
+    let query = [BY_OPEN_ID, BY_OPEN_DEPARTMENT, ("department_id", id), PAGE];
+    let answer = list(api, "/contact/v3/users/find_by_department", &query, page).await?;
+    Ok(Read::people(items(&answer["items"]).iter().filter_map(entry).collect(), next(step, &answer)))
+}
+
+async fn person(api: &Api<'_>, account: &str) -> Result<Read, Failure> {
+    let answer = api.get(&format!("/contact/v3/users/{}", segment(account)), &[BY_OPEN_ID]).await?;
+    Ok(Read::people(entry(&answer["user"]).into_iter().collect(), None))
+}
+
+/// A user group: people, and on the pages after theirs departments.
+async fn group(api: &Api<'_>, step: &Step, id: &str, page: Option<&str>) -> Result<Read, Failure> {
+    let path = format!("/contact/v3/group/{}/member/simplelist", segment(id));
+    let (kind, page) = match page.and_then(|page| page.strip_prefix(DEPARTMENTS)) {
+        Some(page) => ("department", Some(page).filter(|page| !page.is_empty())),
+        None => ("user", page),
+    };
+    let named = if kind == "user" { "open_id" } else { "department_id" };
+    let answer = list(api, &path, &[("member_type", kind), ("member_id_type", named), PAGE], page).await?;
+    let members = items(&answer["memberlist"]).iter().filter_map(|member| text(&member["member_id"]));
+    let mut steps: Vec<Step> = Vec::new();
+    match next(step, &answer) {
+        Some(next) if kind == "user" => steps.push(next),
+        Some(_) => steps.extend(text(&answer["page_token"]).map(|token| step.after(format!("{DEPARTMENTS}{token}")))),
+        None if kind == "user" => steps.push(step.after(DEPARTMENTS.to_owned())),
+        None => {}
     }
-    Err(Failure::refused("directory_too_large", "there are too many pages: name a department"))
+    steps.extend(members.map(|id| if kind == "user" { Step::person(id) } else { Step::department(id) }));
+    Ok(Read::steps(steps))
+}
+
+/// A page of a list.
+async fn list(api: &Api<'_>, path: &str, query: &[(&str, &str)], page: Option<&str>) -> Result<Value, Failure> {
+    let mut query = query.to_vec();
+    query.extend(page.map(|page| ("page_token", page)));
+    api.get(path, &query).await
+}
+
+/// The same step on the next page, if there is one.
+fn next(step: &Step, answer: &Value) -> Option<Step> {
+    text(&answer["page_token"]).filter(|_| answer["has_more"] == true).map(|token| step.after(token))
 }
 
 /// A person; who has left is nobody.

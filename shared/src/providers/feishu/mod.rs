@@ -19,9 +19,9 @@ use std::pin::Pin;
 
 use client::Api;
 
+use super::directory::{self, Directory, Read, Step};
 use super::{
-    Account, Call, CallbackError, Calls, Check, DirectoryEntry, Field, NodePlan, Opened, Provider, RawCallback, Reply,
-    Start, Started,
+    Account, Call, CallbackError, Calls, Check, Field, NodePlan, Opened, Provider, RawCallback, Reply, Start, Started,
 };
 use crate::approval::{Event, Mode};
 use crate::clock::World;
@@ -137,23 +137,24 @@ impl Provider for Feishu {
         })
     }
 
-    fn directory<'a>(
-        &'a self,
-        account: &'a Account,
-        department: Option<&'a str>,
-        calls: &'a Calls<'a>,
-    ) -> Call<'a, Vec<DirectoryEntry>> {
-        Box::pin(async move {
-            let api = Api::new(account, calls)?;
-            members::directory(&api, department).await.map_err(|failure| api.error(failure))
-        })
-    }
-
     fn test_connection<'a>(
         &'a self,
         account: &'a Account,
         calls: &'a Calls<'a>,
     ) -> Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>> {
         Box::pin(check::run(account, calls))
+    }
+}
+
+impl Directory for Feishu {
+    fn kind(&self) -> &'static str {
+        "feishu"
+    }
+
+    fn read<'a>(&'a self, account: &'a Account, step: &'a Step, calls: &'a Calls<'a>) -> Call<'a, Read> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            directory::judge(step, members::read(&api, step).await, |failure| api.error(failure))
+        })
     }
 }

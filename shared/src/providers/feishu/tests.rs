@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Feishu;
 use crate::approval::{Event, Mode, Outcome, TaskOutcome};
+use crate::providers::directory::{Directory, Read, Step};
 use crate::providers::outbound::{AddressPolicy, Outbound};
 use crate::providers::testing::{FakePlatform, Manners, NOW, was_not_sent};
 use crate::providers::{Account, Check, Error, Provider, Start, Started, TEMPLATE_MISSING, by_kind, testing};
@@ -407,35 +408,74 @@ async fn people_are_found_by_mobile_number_and_by_e_mail() {
 }
 
 #[tokio::test]
-async fn the_directory_is_read_page_by_page() {
+async fn the_directory_is_read_step_by_step() {
     let platform = Platform::new().await;
-    let children = "GET /open-apis/contact/v3/departments/0/children";
+    let scopes = "GET /open-apis/contact/v3/scopes";
+    let children = "GET /open-apis/contact/v3/departments/od-1/children";
     let people = "GET /open-apis/contact/v3/users/find_by_department";
+    let group = "GET /open-apis/contact/v3/group/g1/member/simplelist";
     let page =
         |items: Value, next: &str| ok(&json!({"items": items, "has_more": !next.is_empty(), "page_token": next}));
     let person = |id: &str| json!({"open_id": id, "name": format!("n-{id}"), "mobile": "+8613800000001"});
     let gone = json!({"open_id": "ou_gone", "status": {"is_resigned": true}});
+    let members =
+        |ids: Value, next: &str| ok(&json!({"memberlist": ids, "has_more": !next.is_empty(), "page_token": next}));
     platform
-        .says(children, 200, page(json!([{"open_department_id": "od-1"}]), "p2"))
-        .says(children, 200, page(json!([{"open_department_id": "od-2"}]), ""))
+        .says(
+            scopes,
+            200,
+            ok(&json!({"department_ids": ["od-1"], "user_ids": ["ou_1"], "group_ids": ["g1"], "has_more": true,
+                "page_token": "p2"})),
+        )
+        .says(children, 200, page(json!([{"open_department_id": "od-2"}]), "p2"))
+        .says(children, 200, page(json!([{"open_department_id": "od-3"}]), ""))
         .says(people, 200, page(json!([person("ou_1"), gone]), "p2"))
-        .says(people, 200, page(json!([person("ou_2")]), ""))
-        .says(people, 200, page(json!([person("ou_1"), person("ou_3")]), ""))
-        .says(people, 200, ok(&json!({"has_more": false})));
-    let found = Feishu.directory(&platform.account, None, &platform.calls()).await.unwrap();
-    let accounts: Vec<_> = found.iter().map(|entry| entry.account.as_str()).collect();
-    assert_eq!(accounts, ["ou_1", "ou_2", "ou_3"]);
-    assert_eq!(found[0].contact.name.as_deref(), Some("n-ou_1"));
-    let asked = platform.seen(people);
+        .says("GET /open-apis/contact/v3/users/ou_gone", 200, ok(&json!({"user": gone})))
+        .says(group, 200, members(json!([{"member_id": "ou_4"}]), "p2"))
+        .says(group, 200, members(json!([]), ""))
+        .says(group, 200, members(json!([{"member_id": "od-5"}]), ""));
+    let read = async |step: Step| match Feishu.read(&platform.account, &step, &platform.calls()).await.unwrap() {
+        Read::Found { people, steps } => (people, steps),
+        other => panic!("{other:?}"),
+    };
+    let (_, steps) = read(Step::ALL).await;
+    let expected = [Step::ALL.after("p2".into()), Step::group("g1"), Step::person("ou_1"), Step::department("od-1")];
+    assert_eq!(steps, expected);
+    let (_, steps) = read(Step::department("od-1")).await;
+    let next = Step::department("od-1").after("p2".into());
+    assert_eq!(steps, [next.clone(), Step::people("od-2"), Step::people("od-1")]);
+    assert_eq!(read(next).await.1, [Step::people("od-3")], "its own people were on the first page");
+    let (found, steps) = read(Step::people("od-1")).await;
+    assert_eq!((found.len(), found[0].account.as_str(), found[0].contact.name.as_deref()), (1, "ou_1", Some("n-ou_1")));
+    assert_eq!(steps, [Step::people("od-1").after("p2".into())]);
+    assert_eq!(read(Step::person("ou_gone")).await, (vec![], vec![]), "who has left is nobody");
+    let mut left = vec![Step::group("g1")];
+    let mut named = Vec::new();
+    while let Some(step) = left.pop() {
+        if matches!(step, Step::Group { .. }) { left.extend(read(step).await.1) } else { named.push(step) }
+    }
+    assert_eq!(named, [Step::person("ou_4"), Step::department("od-5")]);
     let usual = "user_id_type=open_id&department_id_type=open_department_id&department_id";
-    assert_eq!(asked[0].query, format!("{usual}=0&page_size=50"));
-    assert_eq!(asked[1].query, format!("{usual}=0&page_size=50&page_token=p2"));
-    assert_eq!(asked[3].query, format!("{usual}=od-2&page_size=50"));
+    assert_eq!(platform.seen(people)[0].query, format!("{usual}=od-1&page_size=50"));
+    let asked: Vec<String> = platform.seen(group).into_iter().map(|seen| seen.query).collect();
+    assert_eq!(
+        asked,
+        [
+            "member_type=user&member_id_type=open_id&page_size=50",
+            "member_type=user&member_id_type=open_id&page_size=50&page_token=p2",
+            "member_type=department&member_id_type=department_id&page_size=50",
+        ]
+    );
 
     let outside = Platform::new().await;
-    outside.says(children, 403, refusal(40_004));
-    let error = Feishu.directory(&outside.account, None, &outside.calls()).await.unwrap_err();
-    assert!(matches!(&error, Error::Permission { fix, .. } if fix.contains("通讯录权限范围")), "{error:?}");
+    outside.says(children, 403, refusal(40_004)).says(scopes, 403, refusal(40_004));
+    let read = async |step: Step| Feishu.read(&outside.account, &step, &outside.calls()).await;
+    let hidden = read(Step::department("od-1")).await;
+    assert!(
+        matches!(&hidden, Ok(Read::Hidden(Error::Permission { fix, .. })) if fix.contains("通讯录权限范围")),
+        "{hidden:?}"
+    );
+    assert!(matches!(read(Step::ALL).await, Err(Error::Permission { .. })), "without a scope there is nothing to read");
 }
 
 #[tokio::test]

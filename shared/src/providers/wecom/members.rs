@@ -6,14 +6,15 @@
 use serde_json::{Value, json};
 
 use super::client::Api;
+use crate::providers::directory::{DirectoryEntry, Read, Step};
 use crate::providers::failure::{Failure, Kind};
 use crate::providers::lenient::{items, number, text};
-use crate::providers::{Contact, DirectoryEntry, Error, MOST_ENTRIES, Mobile};
+use crate::providers::{Contact, Error, Mobile};
 
 /// The kind of address that is asked for: that of the corporation's mail (2 would be a private one).
 const CORPORATE_MAIL: i64 = 1;
-/// Most departments that are read in one go; each is a call.
-const MOST_DEPARTMENTS: usize = 200;
+/// The `status` of who has left the corporation.
+const LEFT: i64 = 5;
 
 /// The user id of the person with this mobile number.
 pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Failure> {
@@ -42,27 +43,41 @@ fn nobody(message: &str) -> Failure {
     Error::NotFound { code: "46004".to_owned(), message: message.to_owned() }.into()
 }
 
-/// Everybody in a department and those below it; without one, in all that the app may see.
-pub(super) async fn directory(api: &Api<'_>, department: Option<&str>) -> Result<Vec<DirectoryEntry>, Failure> {
-    if department.is_some_and(|id| id.parse::<u64>().is_err()) {
-        return Err(Failure::refused("department_unknown", "WeCom's departments have numbers"));
-    }
-    let departments = departments(api, department).await?;
-    if departments.len() > MOST_DEPARTMENTS {
-        return Err(too_large());
-    }
-    let mut found: Vec<DirectoryEntry> = Vec::new();
-    for department in departments {
-        for entry in people_of(api, department).await? {
-            if found.iter().all(|known| !known.account.eq_ignore_ascii_case(&entry.account)) {
-                found.push(entry);
+/// Takes one step through the directory.
+pub(super) async fn read(api: &Api<'_>, step: &Step) -> Result<Read, Failure> {
+    match step {
+        Step::Scope { .. } => scope(api).await,
+        Step::Department { id, .. } => {
+            if id.parse::<u64>().is_err() {
+                return Err(Failure::refused("department_unknown", "WeCom's departments have numbers"));
             }
+            let departments = departments(api, Some(id)).await?;
+            Ok(Read::steps(departments.into_iter().map(|id| Step::people(id.to_string())).collect()))
         }
-        if found.len() > MOST_ENTRIES {
-            return Err(too_large());
+        Step::People { department, .. } => Ok(Read::people(people_of(api, department).await?, None)),
+        Step::Person { account } => {
+            let answer = api.get("/cgi-bin/user/get", &[("userid", account)]).await?;
+            Ok(Read::people(entry(&answer).into_iter().collect(), None))
         }
+        Step::Group { id, .. } => tag(api, id).await,
     }
-    Ok(found)
+}
+
+/// The application's visible range: departments, people and tags. Lists may be absent.
+async fn scope(api: &Api<'_>) -> Result<Read, Failure> {
+    let app = api.get("/cgi-bin/agent/get", &[("agentid", api.settings.agent_id)]).await?;
+    let tags = items(&app["allow_tags"]["tagid"]).iter().filter_map(text).map(Step::group);
+    let people = items(&app["allow_userinfos"]["user"]).iter().filter_map(|user| text(&user["userid"]));
+    let departments = items(&app["allow_partys"]["partyid"]).iter().filter_map(text).map(Step::department);
+    Ok(Read::steps(tags.chain(people.map(Step::person)).chain(departments).collect()))
+}
+
+/// The people and departments of a tag (`userlist` and `partylist`; unconfirmed).
+async fn tag(api: &Api<'_>, id: &str) -> Result<Read, Failure> {
+    let answer = api.get("/cgi-bin/tag/get", &[("tagid", id)]).await?;
+    let people = items(&answer["userlist"]).iter().filter_map(|user| text(&user["userid"])).map(Step::person);
+    let departments = items(&answer["partylist"]).iter().filter_map(text).map(Step::department);
+    Ok(Read::steps(people.chain(departments).collect()))
 }
 
 /// The department and all below it.
@@ -74,9 +89,8 @@ pub(super) async fn departments(api: &Api<'_>, department: Option<&str>) -> Resu
 
 /// The direct members of a department. Details, where the app may read them, hold mobile and e-mail for older apps; else
 /// there are ids and names.
-async fn people_of(api: &Api<'_>, department: i64) -> Result<Vec<DirectoryEntry>, Failure> {
-    let department = department.to_string();
-    let query = [("department_id", department.as_str())];
+async fn people_of(api: &Api<'_>, department: &str) -> Result<Vec<DirectoryEntry>, Failure> {
+    let query = [("department_id", department)];
     let answer = match api.get("/cgi-bin/user/list", &query).await {
         // Too many for one answer, or not allowed.
         Err(Failure::Refused(refusal)) if matches!(refusal.kind, Kind::Permission | Kind::Refused) => {
@@ -87,16 +101,16 @@ async fn people_of(api: &Api<'_>, department: i64) -> Result<Vec<DirectoryEntry>
     Ok(items(&answer["userlist"]).iter().filter_map(entry).collect())
 }
 
+/// A person; who has left (`status` 5) is nobody.
 fn entry(user: &Value) -> Option<DirectoryEntry> {
+    if number(&user["status"]) == Some(LEFT) {
+        return None;
+    }
     let email = text(&user["email"]).or_else(|| text(&user["biz_mail"]));
     let number = text(&user["mobile"]).and_then(|mobile| Mobile::parse(&mobile));
     let mobile = number.map(|mobile| mobile.to_string());
     let contact = Contact { name: text(&user["name"]), mobile, email };
     Some(DirectoryEntry { account: text(&user["userid"])?, contact })
-}
-
-fn too_large() -> Failure {
-    Failure::refused("directory_too_large", "there are too many people: name a department")
 }
 
 /// A number as WeCom keeps it: mainland numbers without country code, others with `+` and theirs (unconfirmed). What is no

@@ -21,9 +21,10 @@ use std::pin::Pin;
 
 use client::Api;
 
+use super::directory::{self, Directory, Read, Step};
 use super::{
-    ANY_LAYOUT, Account, Call, CallbackError, Calls, Check, DirectoryEntry, Error, Field, Opened, Provider,
-    RawCallback, Reply, Start, Started,
+    ANY_LAYOUT, Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Reply, Start,
+    Started,
 };
 use crate::approval::{AccountIds, Event, Mode};
 use crate::clock::World;
@@ -124,23 +125,29 @@ impl Provider for WeCom {
         })
     }
 
-    fn directory<'a>(
-        &'a self,
-        account: &'a Account,
-        department: Option<&'a str>,
-        calls: &'a Calls<'a>,
-    ) -> Call<'a, Vec<DirectoryEntry>> {
-        Box::pin(async move {
-            let api = Api::new(account, calls)?;
-            members::directory(&api, department).await.map_err(|failure| api.error(failure))
-        })
-    }
-
     fn test_connection<'a>(
         &'a self,
         account: &'a Account,
         calls: &'a Calls<'a>,
     ) -> Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>> {
         Box::pin(check::run(account, calls))
+    }
+}
+
+impl Directory for WeCom {
+    fn kind(&self) -> &'static str {
+        "wecom"
+    }
+
+    /// WeCom says the same of both, `60111`.
+    fn tells_gone_from_hidden(&self) -> bool {
+        false
+    }
+
+    fn read<'a>(&'a self, account: &'a Account, step: &'a Step, calls: &'a Calls<'a>) -> Call<'a, Read> {
+        Box::pin(async move {
+            let api = Api::new(account, calls)?;
+            directory::judge(step, members::read(&api, step).await, |failure| api.error(failure))
+        })
     }
 }

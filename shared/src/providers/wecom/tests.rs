@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::WeCom;
 use crate::approval::{Event, Mode, Outcome, TaskOutcome};
+use crate::providers::directory::{Directory, Read, Step};
 use crate::providers::outbound::{AddressPolicy, Outbound};
 use crate::providers::testing::{FakePlatform, Manners, NOW, start, was_not_sent};
 use crate::providers::{ANY_LAYOUT, Account, Check, Error, Provider, Start, Started, by_kind};
@@ -453,27 +454,48 @@ async fn the_directory_walks_the_departments() {
     let platform = Platform::new().await;
     platform
         .answers(DEPARTMENTS, json!({"department_id": [{"id": 1, "parentid": 0}, {"id": "2", "parentid": 1}]}))
-        .answers(PEOPLE, json!({"userlist": [{"userid": "LiSi", "name": "李四", "mobile": "13800000001", "biz_mail": "l@b.example"}]}))
+        .answers(
+            PEOPLE,
+            json!({"userlist": [{"userid": "LiSi", "name": "李四", "mobile": "13800000001", "biz_mail": "l@b.example"},
+            {"userid": "Gone", "status": 5}]}),
+        )
         .answers(PEOPLE, refusal(45029))
         .answers(NAMES, json!({"userlist": [{"userid": "lisi", "name": "李四"}, {"userid": "WangWu"}, {"name": "x"}]}));
-    let read = async |department| WeCom.directory(&platform.account, department, &platform.calls()).await;
-    let found = read(None).await.unwrap();
+    let read = async |step: Step| WeCom.read(&platform.account, &step, &platform.calls()).await;
+    let department = Step::department("1");
+    let Ok(Read::Found { steps, .. }) = read(department).await else { panic!("a department") };
+    assert_eq!(steps, [Step::people("1"), Step::people("2")]);
+    assert_eq!(platform.seen(DEPARTMENTS)[0].query, "id=1&access_token=token-1");
+    let mut found = Vec::new();
+    for step in steps {
+        let Ok(Read::Found { people, .. }) = read(step).await else { panic!("people") };
+        found.extend(people);
+    }
     let people: Vec<_> = found.iter().map(|entry| (entry.account.as_str(), entry.contact.name.as_deref())).collect();
-    assert_eq!(people, [("LiSi", Some("李四")), ("WangWu", None)]);
+    assert_eq!(people, [("LiSi", Some("李四")), ("lisi", Some("李四")), ("WangWu", None)], "who has left is nobody");
     assert_eq!(
         (found[0].contact.mobile.as_deref(), found[0].contact.email.as_deref()),
         (Some("+8613800000001"), Some("l@b.example"))
     );
     assert_eq!(platform.seen(NAMES)[0].query, "department_id=2&access_token=token-1");
-    assert!(matches!(read(Some("sales")).await, Err(Error::Refused { code, .. }) if code == "department_unknown"));
-    read(Some("2")).await.unwrap();
-    assert_eq!(platform.seen(DEPARTMENTS)[1].query, "id=2&access_token=token-1");
+    let unknown = read(Step::department("sales")).await;
+    assert!(matches!(unknown, Err(Error::Refused { code, .. }) if code == "department_unknown"));
 
-    let large = Platform::new().await;
-    let departments: Vec<_> = (1..=201).map(|id| json!({"id": id})).collect();
-    large.answers(DEPARTMENTS, json!({"department_id": departments}));
-    let error = WeCom.directory(&large.account, None, &large.calls()).await.unwrap_err();
-    assert!(matches!(error, Error::Refused { code, .. } if code == "directory_too_large"));
+    let ranged = Platform::new().await;
+    ranged
+        .answers(
+            "GET /cgi-bin/agent/get",
+            json!({"errcode": 0, "allow_userinfos": {"user": [{"userid": "LiSi"}]},
+            "allow_partys": {"partyid": [2]}, "allow_tags": {"tagid": [7]}}),
+        )
+        .answers("GET /cgi-bin/tag/get", json!({"errcode": 0, "userlist": [{"userid": "WangWu"}], "partylist": [3]}))
+        .answers("GET /cgi-bin/user/get", refusal(60111));
+    let read = async |step: Step| WeCom.read(&ranged.account, &step, &ranged.calls()).await;
+    let Ok(Read::Found { steps, .. }) = read(Step::ALL).await else { panic!("the range") };
+    assert_eq!(steps, [Step::group("7"), Step::person("LiSi"), Step::department("2")]);
+    let Ok(Read::Found { steps, .. }) = read(Step::group("7")).await else { panic!("a tag") };
+    assert_eq!(steps, [Step::person("WangWu"), Step::department("3")]);
+    assert!(matches!(read(Step::person("LiSi")).await, Ok(Read::Missing(_))));
 }
 
 #[tokio::test]

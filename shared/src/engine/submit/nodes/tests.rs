@@ -75,6 +75,7 @@ fn member(id: &str, accounts: &[(&str, &str)]) -> Member {
         source_ids: std::collections::BTreeMap::new(),
         roles: Vec::new(),
         workspaces: Vec::new(),
+        left: std::collections::BTreeMap::new(),
         created_at: 0,
     }
 }
