@@ -148,6 +148,12 @@ async fn taking_over_a_directory_survives_every_stop() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_undone_approval_left_open_is_taken_back_wherever_it_stops() {
+    let types = &["submitted", "started", "node_decided", "revoked"];
+    stopped(scenario(&["wecom", "dingtalk"], Act::Undo, "revoked", types), At::Changes).await;
+}
+
 /// A definition of Feishu can never be deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_template_that_many_processes_want_at_once_is_made_once() {

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod idempotency;
+mod leftovers;
 mod lost;
 mod nodes;
 mod people;

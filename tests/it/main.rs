@@ -20,6 +20,7 @@ mod flow;
 mod kill;
 mod layers;
 mod leases;
+mod leftovers;
 mod lists;
 mod look_ups;
 mod quota;

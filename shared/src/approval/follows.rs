@@ -6,7 +6,7 @@ use super::state::{Approval, Closed};
 
 impl Approval {
     /// Whether this may be what a change made of `before`: an end stays an end, but for a revocation after an approval; an
-    /// instance stays, and nothing that was learned is forgotten. A submit that starts anew what could not be started is no such
+    /// instance stays, nothing that was learned is forgotten, and nothing that is owed. A submit that starts anew what could not be started is no such
     /// change.
     #[must_use]
     pub fn follows(&self, before: &Self) -> bool {
@@ -18,7 +18,7 @@ impl Approval {
         let mut stages = before.stages.iter().zip(&self.stages);
         let grown = stages
             .all(|(was, is)| (was.instance.is_none() || was.instance == is.instance) && is.facts.hold(&was.facts));
-        end && before.stages.len() == self.stages.len() && grown
+        end && before.stages.len() == self.stages.len() && grown && self.owes_all_of(before)
     }
 }
 

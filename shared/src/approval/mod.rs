@@ -6,7 +6,7 @@
 //!
 //! Three things are kept beside the facts. The *closure* is sticky: once an approval has ended, nothing but a
 //! revocation changes that, since the decision may have been delivered. The *intents* (a start under way, a withdrawal
-//! that was asked for) let an interrupted step be taken up again. What was *learned* when is the order of the history.
+//! that was asked for, what is left open on a platform) let an interrupted step be taken up again. What was *learned* when is the order of the history.
 
 mod account;
 mod budget;
@@ -18,6 +18,7 @@ mod facts;
 mod follows;
 mod history;
 mod learned;
+mod leftovers;
 mod node;
 mod people;
 mod place;
@@ -35,6 +36,7 @@ pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, Task
 pub use facts::Facts;
 pub use history::{Action, Entry};
 pub use learned::Learned;
+pub use leftovers::{Leftover, LeftoverEnd};
 pub use node::NodeStatus;
 pub use state::{Approval, Closed, Closure, DecidedBy, Node, Person, Stage, Withdrawal};
 pub use view::{NodeView, StageStatus, StageView, Status, TaskStatus, TaskView, View};

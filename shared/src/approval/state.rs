@@ -9,6 +9,7 @@ use super::event::{Event, Mode, Outcome};
 use super::facts::Facts;
 use super::history::keys;
 use super::learned::Learned;
+use super::leftovers::Leftover;
 use super::node::NodeStatus;
 use super::place::Placed;
 
@@ -199,6 +200,9 @@ pub struct Approval {
     /// In which order all of it became known.
     #[serde(rename = "lg", default, skip_serializing_if = "Learned::is_empty")]
     pub learned: Learned,
+    /// Instances that are open on their platform although nobody waits for them any more.
+    #[serde(rename = "lf", default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) leftovers: Vec<Leftover>,
 }
 
 /// What a stage has come to.
@@ -227,6 +231,7 @@ impl Approval {
             deadline: None,
             texts_cut_to: None,
             learned: Learned::default(),
+            leftovers: Vec::new(),
         }
     }
 
@@ -330,7 +335,8 @@ impl Approval {
         true
     }
 
-    /// Records that the platform runs a stage. The first instance stays: a second start never replaces it.
+    /// Records at `at` (milliseconds) that the platform runs a stage. The first instance stays: a second one never replaces it, and is
+    /// owed a cancel.
     pub fn started(&mut self, stage: usize, instance: String, url: Option<String>, at: i64) {
         let Some(found) = self.stages.get_mut(stage) else { return };
         (found.lease_until, found.unsent) = (None, false);
@@ -340,6 +346,9 @@ impl Approval {
         } else if found.instance.as_deref() == Some(instance.as_str()) {
             // A callback was faster, and did not know where people see it.
             found.url = found.url.take().or(url);
+        } else {
+            self.owe_second(stage, &instance, at);
+            return;
         }
         found.facts.join(Event::Started { at });
         self.settle();
@@ -384,13 +393,22 @@ impl Approval {
         if self.closed.is_some() {
             return false;
         }
+        let was_refused = closure.how == Closed::Failed;
         self.closed = Some(closure);
         self.withdrawal = None;
-        for stage in &mut self.stages {
-            (stage.lease_until, stage.unsent) = (None, false);
-        }
+        self.end_starts(was_refused);
         self.note();
         true
+    }
+
+    /// Nothing is started any more. The lease of a start that may have made an instance stays until that is owed a cancel.
+    fn end_starts(&mut self, was_refused: bool) {
+        for stage in &mut self.stages {
+            if was_refused || !stage.may_be_there() {
+                stage.lease_until = None;
+            }
+            stage.unsent = false;
+        }
     }
 
     /// Lets the facts end the approval, or revoke an approved one.
@@ -406,9 +424,7 @@ impl Approval {
         let asked = self.withdrawal.take().filter(|_| next == Closed::Withdrawn);
         let (by, remark) = asked.map_or((None, None), |asked| (Some(asked.by), asked.reason));
         self.closed = Some(by_deadline.unwrap_or(Closure { how: next, at: None, by, remark }));
-        for stage in &mut self.stages {
-            (stage.lease_until, stage.unsent) = (None, false);
-        }
+        self.end_starts(false);
     }
 
     /// What the facts say the approval has come to.

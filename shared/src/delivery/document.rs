@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::approval::{self, Action, Deadline, Mode, NodeStatus, OnDeadline, StageStatus, Status, TaskStatus};
+use crate::approval::{
+    self, Action, Deadline, Leftover, LeftoverEnd, Mode, NodeStatus, OnDeadline, StageStatus, Status, TaskStatus,
+};
 use crate::store::approvals::{Failure, Record, Ruled, RuledAs};
 
 /// RFC 3339 in UTC, from milliseconds since the Unix epoch.
@@ -130,6 +132,24 @@ pub struct Stage {
     /// Names of nodes that would have asked nobody but the applicant, and are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// What is open of it on the platform although nobody waits for it any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_open: Vec<LeftOpen>,
+}
+
+/// An instance that is open although nobody waits for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeftOpen {
+    /// The platform's id of it; `None` where a start was interrupted that may have made one.
+    pub instance: Option<String>,
+    /// Since when nobody waits for it.
+    pub since: String,
+    /// When it is tried next to take it back.
+    pub next_attempt_at: Option<String>,
+    /// Why it is not tried any more.
+    pub outcome: Option<LeftoverEnd>,
+    /// What the last try came to.
+    pub why: Option<String>,
 }
 
 /// A node.
@@ -188,7 +208,7 @@ pub struct Entry {
 impl From<&Record> for Document {
     fn from(record: &Record) -> Self {
         let view = record.state.view();
-        let stages = record.state.stages.iter().zip(view.stages).map(|(stage, seen)| Stage {
+        let stages = record.state.stages.iter().zip(view.stages).enumerate().map(|(index, (stage, seen))| Stage {
             connection: stage.connection.clone(),
             kind: stage.kind.clone(),
             instance: stage.instance.clone(),
@@ -196,6 +216,7 @@ impl From<&Record> for Document {
             status: seen.status,
             nodes: seen.nodes.into_iter().map(Node::from).collect(),
             left_out: stage.left_out.clone(),
+            left_open: record.state.left_open(index).map(LeftOpen::from).collect(),
         });
         let (cut, left_out) = (record.state.has_cut_texts(), record.state.has_left_out());
         let shortened = [("remarks", cut), ("tasks", left_out)].into_iter().filter(|(_, is_so)| *is_so);
@@ -218,6 +239,18 @@ impl From<&Record> for Document {
             shortened: shortened.map(|(what, _)| what).collect(),
             stages: stages.collect(),
             history: view.history.into_iter().map(Entry::from).collect(),
+        }
+    }
+}
+
+impl From<&Leftover> for LeftOpen {
+    fn from(left: &Leftover) -> Self {
+        Self {
+            instance: left.instance.clone(),
+            since: rfc3339(left.since),
+            next_attempt_at: left.end.is_none().then(|| rfc3339(left.next_at)),
+            outcome: left.end,
+            why: left.why.clone(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::transition::{Transition, transition};
-use crate::approval::Event;
+use crate::approval::{Event, LeftoverEnd};
 use crate::http::App;
 use crate::ids::ConnectionId;
 use crate::providers::Notice;
@@ -67,7 +67,8 @@ async fn park(app: &App, connection: &ConnectionId, notice: &Notice) -> Result<(
 }
 
 async fn applied(app: &App, reference: &Reference, notice: &Notice) -> Result<Received, Error> {
-    let change = |record: &mut Record| apply(record, reference.stage, &notice.instance, &notice.events);
+    let now = app.world.now();
+    let change = |record: &mut Record| apply(record, reference.stage, &notice.instance, &notice.events, now);
     let Transition { record, changed } = match transition(app, &reference.approval, change).await {
         Ok(done) => done,
         Err(Error::NotFound) => return Ok(Received::NotOurs),
@@ -83,12 +84,17 @@ async fn applied(app: &App, reference: &Reference, notice: &Notice) -> Result<Re
     Ok(if changed { Received::Applied } else { Received::Unchanged })
 }
 
-/// Applies events to a record's stage. A stage that does not know its instance yet learns it: its reference was stored, and
-/// the writer died before the state was. What is said of another instance than the stage's says nothing of the stage.
-pub(super) fn apply(record: &mut Record, stage: usize, instance: &str, events: &[Event]) -> bool {
+/// Applies events to a record's stage at `now` (milliseconds). A stage that does not know its instance yet learns it: its reference
+/// was stored, and the writer died before the state was. What is said of another instance than the stage's says nothing of the
+/// stage: that one is to be taken back, unless it has ended.
+pub(super) fn apply(record: &mut Record, stage: usize, instance: &str, events: &[Event], now: i64) -> bool {
     let Some(found) = record.state.stages.get(stage) else { return false };
     if found.instance.as_deref().is_some_and(|own| own != instance) {
-        return false;
+        return if events.iter().any(|event| matches!(event, Event::Finished { .. })) {
+            record.state.cancel_tried(stage, Some(instance), Some(LeftoverEnd::Done), None)
+        } else {
+            record.state.owe_second(stage, instance, now)
+        };
     }
     let unknown = found.instance.is_none() && record.state.closed.is_none();
     if unknown {
@@ -127,12 +133,16 @@ mod tests {
     fn a_stage_learns_its_instance_and_listens_to_no_other() {
         let mut record = record();
         let ended = [Event::Finished { outcome: Outcome::Approved, at: 9 }];
-        assert!(apply(&mut record, 0, "own", &[Event::Started { at: 7 }]));
+        assert!(apply(&mut record, 0, "own", &[Event::Started { at: 7 }], 9));
         assert_eq!(record.state.stages[0].instance.as_deref(), Some("own"));
-        assert!(!apply(&mut record, 0, "other", &ended));
+        assert!(!apply(&mut record, 0, "other", &ended, 9), "it has ended, so it is owed nothing");
+        assert!(apply(&mut record, 0, "third", &[Event::Started { at: 8 }], 9));
+        assert!(record.state.leftover(0, "third").is_some());
+        assert!(apply(&mut record, 0, "third", &ended, 9));
+        assert!(record.state.leftover(0, "third").is_none() && !apply(&mut record, 0, "third", &ended, 9));
         assert_eq!(record.state.status(), Status::Pending);
-        assert!(!apply(&mut record, 7, "own", &ended), "no such stage");
-        assert!(apply(&mut record, 0, "own", &ended));
+        assert!(!apply(&mut record, 7, "own", &ended, 9), "no such stage");
+        assert!(apply(&mut record, 0, "own", &ended, 9));
         assert_eq!(record.state.status(), Status::Approved);
     }
 }

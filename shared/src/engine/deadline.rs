@@ -3,6 +3,7 @@
 //! The sweep first records that it has passed; what is done here may be interrupted after any step and called again.
 
 use super::dispatch;
+use super::leftovers::{Came, DONE, refusal};
 use super::look::{Looked, look};
 use super::transition::continue_from;
 use super::{Error, withdraw};
@@ -23,14 +24,16 @@ pub(super) const UNKNOWN: &str = "It is not known whether the platform runs it";
 
 /// What became of the instance.
 enum Taken {
-    /// Nothing runs on the platform any more.
-    Back,
+    /// Nothing of this stage runs on the platform any more.
+    Back(usize),
+    /// There is nothing to take back.
+    Nothing,
     /// An interrupted start had made one, and it is known now.
     Found,
     /// It is to be tried again.
     Later,
-    /// It may run on; this is what is to be known of it.
-    Not(String),
+    /// It may run on; this is what is to be known of it, and what became of the stage's instance, where that is certain.
+    Not(String, Option<(usize, Came)>),
 }
 
 /// Ends an approval whose deadline has passed, if the platform has not decided before.
@@ -48,41 +51,49 @@ pub async fn end(app: &App, mut record: Record) -> Result<(), Error> {
             Taken::Found => {}
             // Another stage's turn has come: its instance is to be taken back too.
             _ if record.state.current_stage() != before => {}
-            Taken::Back => return close(app, record, None).await,
-            Taken::Not(note) => return close(app, record, Some(note)).await,
+            Taken::Nothing => return close(app, record, None, None).await,
+            Taken::Back(stage) => return close(app, record, None, Some((stage, DONE))).await,
+            Taken::Not(note, end) => return close(app, record, Some(note), end).await,
         }
     }
     // The next look goes on.
     Ok(())
 }
 
-async fn close(app: &App, record: Record, note: Option<String>) -> Result<(), Error> {
+async fn close(app: &App, record: Record, note: Option<String>, end: Option<(usize, Came)>) -> Result<(), Error> {
     let now = app.world.now();
     if let Some(note) = &note {
         tracing::warn!(approval.id = %record.id, note, "the deadline has passed");
     }
-    continue_from(app, record, |record| record.state.end_by_deadline(now, note.clone())).await?;
+    continue_from(app, record, |record| {
+        let ends = record.state.end_by_deadline(now, note.clone());
+        if ends && let Some((stage, (end, why))) = &end {
+            record.state.taken_back(*stage, *end, why.clone(), now);
+        }
+        ends
+    })
+    .await?;
     Ok(())
 }
 
 /// Takes the current stage's instance back, `waited` milliseconds after the deadline, and says what is left.
 async fn take_back(app: &App, record: Record, waited: i64) -> Result<(Taken, Record), Error> {
-    let Some(stage) = record.state.current_stage() else { return Ok((Taken::Back, record)) };
+    let Some(stage) = record.state.current_stage() else { return Ok((Taken::Nothing, record)) };
     let planned = &record.state.stages[stage];
     if planned.instance.is_none() {
         return match planned.lease_until.filter(|_| planned.may_be_there()) {
-            None => Ok((Taken::Back, record)),
+            None => Ok((Taken::Nothing, record)),
             Some(until) if until > app.world.now() => Ok((Taken::Later, record)),
             Some(_) => find(app, record, stage, waited).await,
         };
     }
     match withdraw::cancel(app, &record, REASON).await {
-        Ok(()) => Ok((Taken::Back, record)),
+        Ok(()) => Ok((Taken::Back(stage), record)),
         Err(Error::Provider(error)) if is_later(&error, waited) => Ok((Taken::Later, record)),
         Err(Error::Provider(error)) => refused(app, record, stage, &error).await,
         // Its connection was deleted, or its secrets do not open: nobody will mend that for it.
         Err(Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. }))) if waited >= GRACE => {
-            Ok((Taken::Not(format!("The platform was not told: {error}.")), record))
+            Ok((Taken::Not(format!("The platform was not told: {error}."), None), record))
         }
         Err(error) => Err(error),
     }
@@ -93,14 +104,14 @@ async fn find(app: &App, record: Record, stage: usize, waited: i64) -> Result<(T
     let (looked, record) = look(app, record, stage).await?;
     let taken = match looked {
         Looked::Held => Taken::Later,
-        Looked::Nothing => Taken::Back,
+        Looked::Nothing => Taken::Back(stage),
         Looked::Found => Taken::Found,
         Looked::Failed(Error::Provider(error)) if is_later(&error, waited) => Taken::Later,
-        Looked::Failed(Error::Provider(error)) => Taken::Not(format!("{UNKNOWN}: {error}.")),
+        Looked::Failed(Error::Provider(error)) => Taken::Not(format!("{UNKNOWN}: {error}."), None),
         Looked::Failed(Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. })))
             if waited >= GRACE =>
         {
-            Taken::Not(format!("{UNKNOWN}: {error}."))
+            Taken::Not(format!("{UNKNOWN}: {error}."), None)
         }
         Looked::Failed(error) => return Err(error),
     };
@@ -112,7 +123,8 @@ async fn refused(app: &App, record: Record, stage: usize, error: &providers::Err
     app.note_exhausted(&record.state.stages[stage].connection, error).await;
     dispatch::read(app, &record, stage, true).await?;
     let record = app.store.approval(&record.id).await?;
-    Ok((Taken::Not(format!("The platform was not told: {error}.")), record))
+    let end = refusal(error).map(|end| (stage, end));
+    Ok((Taken::Not(format!("The platform was not told: {error}."), end), record))
 }
 
 /// Whether to try again. A spent quota lasts longer than anybody would wait.

@@ -9,6 +9,7 @@ pub mod deliver;
 pub mod dispatch;
 pub mod due;
 mod kept;
+mod leftovers;
 mod look;
 pub mod pace;
 pub mod people;

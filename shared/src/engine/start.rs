@@ -7,10 +7,10 @@
 use super::Error;
 use super::callback::apply;
 use super::due::next_look;
+use super::leftovers;
 use super::pace::Pace;
 use super::template::{create_template, remember};
 use super::transition::{Transition, continue_from, transition};
-use super::withdraw;
 use crate::approval::{Approval, Closed, Closure};
 use crate::config::{Connection, Organization, Workspace};
 use crate::http::App;
@@ -32,9 +32,6 @@ const AGAIN_AT_MOST: i64 = 15 * 60 * 1000;
 /// A start that cannot even be tried is put off by so long at first and at last, in milliseconds.
 const MIN_BROKEN_WAIT: i64 = 60_000;
 const MAX_BROKEN_WAIT: i64 = 60 * 60 * 1000;
-
-/// What the platform's people read of an instance that nobody waits for any more.
-const TOO_LATE: &str = "申请已结束 The request has ended";
 
 /// What a start came to.
 #[derive(Debug)]
@@ -325,35 +322,21 @@ async fn keep(
     app.store.create_reference(connection, &started.instance, &reference).await?;
     let at = app.world.now();
     let parked = app.store.parked(connection, &started.instance).await?;
-    let mut is_late = false;
     let Transition { record, .. } = continue_from(app, record, |record| {
         let before = record.state.clone();
-        is_late = before.closed.is_some();
         record.state.started(stage, started.instance.clone(), started.url.clone(), at);
-        apply(record, stage, &started.instance, &parked);
+        apply(record, stage, &started.instance, &parked, at);
         if record.state.withdrawal.is_some() {
             record.due_at = next_look(&record.state, at, Pace::Full);
         }
         record.state != before
     })
     .await?;
-    if is_late {
-        take_back(app, &record, stage).await;
+    // The approval was ended meanwhile, or the stage has got another instance: nobody waits for this one.
+    if let Some(left) = record.state.leftover(stage, &started.instance) {
+        leftovers::cancel(app, &record, left, &started.instance).await?;
     }
     Ok(Outcome::Started(Box::new(record)))
-}
-
-/// An approval that was ended while its start was under way needs its instance no more. It is tried once.
-async fn take_back(app: &App, record: &Record, stage: usize) {
-    if record.state.stages[stage].facts.outcome.is_some() {
-        return;
-    }
-    match withdraw::cancel(app, record, TOO_LATE).await {
-        Ok(()) => tracing::warn!(approval.id = %record.id, stage, "it had ended before it was started; taken back"),
-        Err(error) => {
-            tracing::error!(approval.id = %record.id, stage, %error, "it had ended before it was started, and stays open there");
-        }
-    }
 }
 
 /// Ends an approval that cannot be started. One that was to be withdrawn is: nothing runs.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::due::Owed;
+use super::due::{Owed, settle};
 use crate::http::App;
 use crate::ids::ApprovalId;
 use crate::store::approvals::{Lost, Record};
@@ -59,7 +59,7 @@ pub async fn continue_from(
         let now = app.world.now();
         record.updated_at = now.max(before);
         owed.make_due(&mut record, now);
-        match write(&app.store, &mut record).await {
+        match write(&app.store, &mut record, now).await {
             Ok(()) => {
                 #[cfg(debug_assertions)]
                 check(&was, &record);
@@ -84,11 +84,10 @@ fn check(was: &Record, is: &Record) {
     );
 }
 
-/// Writes a changed record. An approval that has ended is due for nothing more, unless an event asked for a reading.
-async fn write(store: &Store, record: &mut Record) -> Result<(), Lost> {
-    if record.state.closed.is_some() && record.state.stage_to_read().is_none() {
-        record.due_at = None;
-    }
+/// Writes a changed record, with all that it owes.
+async fn write(store: &Store, record: &mut Record, now: i64) -> Result<(), Lost> {
+    record.state.owe_cancels(now);
+    settle(record);
     store.update_approval(record).await
 }
 

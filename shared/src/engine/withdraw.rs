@@ -3,6 +3,7 @@
 use super::Error;
 use super::deadline::{GRACE, UNKNOWN};
 use super::due::next_look;
+use super::leftovers::{Came, DONE, refusal};
 use super::look::{Looked, look};
 use super::pace::Pace;
 use super::start::missing;
@@ -81,7 +82,7 @@ pub async fn carry_out(app: &App, record: Record, patience: Patience) -> Result<
     let Some(stage) = record.state.stage_under_way() else {
         let reason = record.state.withdrawal.as_ref().and_then(|asked| asked.reason.clone()).unwrap_or_default();
         return match cancel(app, &record, &reason).await {
-            Ok(()) => close(app, record, None).await,
+            Ok(()) => close(app, record, None, Some(DONE)).await,
             Err(error) => {
                 let unknown = matches!(&error, Error::Provider(error) if error.may_have_had_effect());
                 not_taken(app, record, error, if unknown { PERHAPS } else { UNTOLD }, patience).await
@@ -91,7 +92,7 @@ pub async fn carry_out(app: &App, record: Record, patience: Patience) -> Result<
     let (looked, record) = look(app, record, stage).await?;
     match looked {
         Looked::Held | Looked::Found => Ok(Outcome::Later(Box::new(record))),
-        Looked::Nothing => close(app, record, None).await,
+        Looked::Nothing => close(app, record, None, Some(DONE)).await,
         Looked::Failed(error) => not_taken(app, record, error, UNKNOWN, Patience::Some).await,
     }
 }
@@ -115,15 +116,30 @@ async fn not_taken(app: &App, record: Record, error: Error, said: &str, patience
         (false, true) => Ok(Outcome::Later(Box::new(record))),
         (true, true) if !is_spent => Ok(Outcome::Later(Box::new(record))),
         (false, false) => refuse(app, record, error).await,
-        (true, _) => close(app, record, Some(format!("{said}: {error}."))).await,
+        (true, _) => {
+            // What may still run there is owed a cancel.
+            let end = refusal(&error).filter(|_| record.state.stage_under_way().is_none());
+            close(app, record, Some(format!("{said}: {error}.")), end).await
+        }
     }
 }
 
-/// Ends the instance on its platform, if one is known.
+/// Ends the current stage's instance on its platform, if one is known.
 pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(), Error> {
     let Some(current) = record.state.current_stage() else { return Ok(()) };
+    let Some(instance) = &record.state.stages[current].instance else { return Ok(()) };
+    cancel_instance(app, record, current, instance, reason).await
+}
+
+/// Ends an instance of a stage on its platform.
+pub(super) async fn cancel_instance(
+    app: &App,
+    record: &Record,
+    current: usize,
+    instance: &str,
+    reason: &str,
+) -> Result<(), Error> {
     let stage = &record.state.stages[current];
-    let Some(instance) = &stage.instance else { return Ok(()) };
     let connection = match app.store.get::<Connection>(&record.org, &stage.connection).await {
         Ok(stored) => stored.value,
         Err(StoreError::NotFound) => return Err(missing(&stage.connection).into()),
@@ -147,10 +163,18 @@ pub(super) async fn cancel(app: &App, record: &Record, reason: &str) -> Result<(
     Ok(())
 }
 
-async fn close(app: &App, record: Record, note: Option<String>) -> Result<Outcome, Error> {
+/// Ends it here. `end` is what became of the current stage's instance, where that is certain.
+async fn close(app: &App, record: Record, note: Option<String>, end: Option<Came>) -> Result<Outcome, Error> {
     let at = app.world.now();
-    let Transition { record, changed } =
-        continue_from(app, record, |record| record.state.end_withdrawn(at, note.as_deref())).await?;
+    let acted_on = record.state.current_stage().zip(end);
+    let Transition { record, changed } = continue_from(app, record, |record| {
+        let ends = record.state.end_withdrawn(at, note.as_deref());
+        if ends && let Some((stage, (end, why))) = &acted_on {
+            record.state.taken_back(*stage, *end, why.clone(), at);
+        }
+        ends
+    })
+    .await?;
     // The platform's own callback may have been faster: it says the same.
     let withdrawn = record.state.closed.as_ref().is_some_and(|closure| closure.how == Closed::Withdrawn);
     Ok(if changed || withdrawn {

@@ -16,7 +16,7 @@ const UNREADABLE_AGAIN: i64 = 60 * 60 * 1000;
 /// Something that is due.
 #[derive(Debug)]
 pub enum Due {
-    /// An approval: a deadline, a start to take up, a withdrawal to repeat, an instance not heard from.
+    /// An approval: a deadline, a start to take up, a withdrawal to repeat, an instance left open or not heard from.
     Approval(Box<Record>),
     /// A delivery that whoever made it did not finish with.
     Delivery(Box<Delivery>),

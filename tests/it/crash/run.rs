@@ -24,6 +24,8 @@ pub(super) enum Act {
     Person(&'static str),
     /// Whoever asked takes it back through our API.
     Withdraw,
+    /// The approver of the first stage approves, and when the second one runs, whoever asked undoes that.
+    Undo,
 }
 
 /// A way through an approval: what people do and how it must end.
@@ -56,7 +58,8 @@ pub(super) async fn run(world: &World, scenario: &Scenario, name: &str, stop: Op
             act(world, scenario, &last, acted).await;
             acted += 1;
         }
-        if last["status"] == scenario.status && arrived(world, &id).await.len() == scenario.types.len() {
+        let is_told = arrived(world, &id).await.len() == scenario.types.len();
+        if last["status"] == scenario.status && is_told && last["stages"].as_array().unwrap().iter().all(is_clean) {
             break;
         }
     }
@@ -69,6 +72,9 @@ pub(super) async fn run(world: &World, scenario: &Scenario, name: &str, stop: Op
         let made: Vec<&String> = after.difference(before).collect();
         assert_eq!(made.len(), 1, "{name}: one instance for stage {stage}, not {made:?}");
         assert_eq!(last["stages"][stage]["instance"], json!(made[0]), "{context}");
+        let path = format!("/sandbox/{}/_/instances/{}", scenario.kinds[stage], made[0]);
+        let now = world.sandbox("GET", &path, &Value::Null).await;
+        assert!(!["RUNNING", "PENDING"].contains(&now["status"].as_str().unwrap_or_default()), "{now} {context}");
     }
     let types: Vec<String> = arrived(world, &id).await.into_values().collect();
     assert_eq!(types, scenario.types, "{name}: each event once and in order, by its id");
@@ -76,6 +82,11 @@ pub(super) async fn run(world: &World, scenario: &Scenario, name: &str, stop: Op
     let same = same.as_array().unwrap().iter().filter(|approval| approval["title"] == json!(name)).count();
     assert_eq!(same, 1, "{name}: one approval");
     steps
+}
+
+/// Whether nothing of a stage is left open on its platform.
+fn is_clean(stage: &Value) -> bool {
+    stage["left_open"].is_null()
 }
 
 /// Submits until there is an answer, always under the same key.
@@ -106,6 +117,12 @@ async fn act(world: &World, scenario: &Scenario, approval: &Value, stage: usize)
             let instance = approval["stages"][stage]["instance"].as_str().unwrap();
             let path = format!("/sandbox/{}/_/instances/{instance}/act", scenario.kinds[stage]);
             world.sandbox("POST", &path, &json!({"user": OWNER, "action": action})).await;
+        }
+        Act::Undo => {
+            let (user, action) = if stage == 0 { (OWNER, "approve") } else { (APPLICANT, "withdraw") };
+            let instance = approval["stages"][0]["instance"].as_str().unwrap();
+            let path = format!("/sandbox/{}/_/instances/{instance}/act", scenario.kinds[0]);
+            world.sandbox("POST", &path, &json!({"user": user, "action": action})).await;
         }
         Act::Withdraw => {
             let path = format!("/v1/approvals/{}/withdraw", approval["id"].as_str().unwrap());

@@ -171,6 +171,7 @@ impl<'a> Submission<'a> {
         let (mut record, request) = self.resolve().await?;
         record.version = failed.version;
         record.state.submitted_at = failed.state.submitted_at;
+        record.state.keep_leftovers(&failed.state);
         // What was mended may be the applicant's account or the flow's template. The body is the same.
         let stored = StoredRequest { body_hash: self.body_hash.clone(), request };
         self.app.store.replace_request(&self.id, &stored).await?;

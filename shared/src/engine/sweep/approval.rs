@@ -8,7 +8,7 @@ use crate::engine::pace::Pace;
 use crate::engine::start::start_or_put_off;
 use crate::engine::transition::{Transition, transition};
 use crate::engine::withdraw::{self, Patience};
-use crate::engine::{Error, deadline, dispatch};
+use crate::engine::{Error, deadline, dispatch, leftovers};
 use crate::http::App;
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
@@ -41,16 +41,17 @@ impl Round {
 async fn deal(app: &App, record: Record, now: i64) -> Result<(), Error> {
     let seen = record.due_at;
     let pace = pace(app, &record, now).await?;
-    let mut task = Task::Nothing;
+    let (mut task, mut left) = (Task::Nothing, Vec::new());
     let moved = transition(app, &record.id, |record| {
-        task = Task::Nothing;
+        (task, left) = (Task::Nothing, Vec::new());
         if record.due_at != seen {
             return false;
         }
         let passed = record.state.pass_deadline(now);
         task = task_of(record, now);
+        left = record.state.take_due_cancels(now);
         // A start pushes its own time on, by its lease.
-        if task == Task::Start && !passed {
+        if task == Task::Start && !passed && left.is_empty() {
             return false;
         }
         record.due_at = next_look(&record.state, now, pace).map(|at| at.max(now + 1));
@@ -60,7 +61,14 @@ async fn deal(app: &App, record: Record, now: i64) -> Result<(), Error> {
         true
     })
     .await?;
-    if moved.changed || task == Task::Start { carry_out(app, moved, task, now, pace).await } else { Ok(()) }
+    if !moved.changed && task != Task::Start {
+        return Ok(());
+    }
+    let mut done = Ok(());
+    for left in &left {
+        done = done.and(leftovers::take_back(app, &moved.record, left).await);
+    }
+    done.and(carry_out(app, moved, task, now, pace).await)
 }
 
 fn task_of(record: &Record, now: i64) -> Task {

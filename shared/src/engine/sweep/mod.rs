@@ -1,4 +1,4 @@
-//! What is due: deadlines, starts whose lease ran out, withdrawals to repeat, instances not heard from, lanes of sources with
+//! What is due: deadlines, starts whose lease ran out, withdrawals to repeat, instances left open or not heard from, lanes of sources with
 //! deliveries that wait, products to ask.
 //!
 //! One look reads a bounded number of due things, which are then dealt with side by side; what is left is due at the next look. Each
