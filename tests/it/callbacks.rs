@@ -293,6 +293,18 @@ async fn events_decide_in_any_order_and_repeats_write_nothing() {
 }
 
 #[tokio::test]
+async fn that_an_instance_is_nobodys_is_not_remembered() {
+    let desk = Desk::new().await;
+    let mut event = instance_event("inst-1", "finish", Some("agree"));
+    event["processCode"] = json!("PROC-OTHER");
+    assert_eq!(desk.push(&event).await.status, 200);
+    // It was somebody's after all, of whom only the reference was late.
+    let record = desk.running("inst-1", ONE).await;
+    assert_eq!(desk.push(&event).await.status, 200);
+    assert_eq!(desk.shown(&record.id).await["status"], "approved");
+}
+
+#[tokio::test]
 async fn keys_that_are_retired_are_refused_at_once() {
     let desk = Desk::new().await;
     desk.running("inst-1", ONE).await;
@@ -327,7 +339,9 @@ async fn keys_that_are_replaced_are_refused_at_once() {
 #[tokio::test]
 async fn a_deleted_connection_takes_no_callback_more() {
     let desk = Desk::new().await;
-    let event = instance_event("inst-1", "start", None);
+    // Both know where the instance belongs.
+    desk.running("inst-1", ONE).await;
+    let event = instance_event("inst-1", "finish", Some("agree"));
     let elsewhere = desk.elsewhere();
     for process in [&desk, &elsewhere] {
         assert_eq!(process.push(&event).await.status, 200);

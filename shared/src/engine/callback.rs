@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::kept::Kept;
 use super::transition::{Transition, transition};
 use crate::approval::{Event, LeftoverEnd};
 use crate::http::App;
@@ -13,6 +14,29 @@ use crate::store::{Error, keys};
 
 /// Most bytes of a callback that is kept until its instance is known: it is one item of the table.
 const MAX_PARKED: usize = 350 * 1024;
+
+/// Most references that are kept.
+const MAX_KEPT: usize = 10_000;
+
+/// The references that this process has read. One never changes and is never taken away, so it is read once. That there is none is
+/// not kept: it may be stored the next moment.
+#[derive(Debug, Default)]
+pub struct References(Kept<String, Reference, MAX_KEPT>);
+
+impl App {
+    /// Where an instance belongs; `None` when it is not ours, or not yet.
+    async fn reference(&self, connection: &ConnectionId, instance: &str) -> Result<Option<Reference>, Error> {
+        let key = keys::reference(connection, instance).pk;
+        if let Some(known) = self.references.0.get(&key, |_| true) {
+            return Ok(Some(known));
+        }
+        let found = self.store.reference(connection, instance).await?;
+        if let Some(reference) = &found {
+            self.references.0.keep(key, reference.clone(), self.references.0.since());
+        }
+        Ok(found)
+    }
+}
 
 /// What became of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +66,7 @@ pub async fn receive(
         // No platform has ids that long, and no key of the table holds one.
         return Ok(Received::NotOurs);
     }
-    if let Some(reference) = app.store.reference(connection, &notice.instance).await? {
+    if let Some(reference) = app.reference(connection, &notice.instance).await? {
         return applied(app, &reference, notice).await;
     }
     if !notice.template.as_deref().is_some_and(ours) {
@@ -51,7 +75,7 @@ pub async fn receive(
     park(app, connection, notice).await?;
     // The reference may have been stored between the first look and the parking, after its writer had looked for parked
     // callbacks: then nobody else takes this one up.
-    match app.store.reference(connection, &notice.instance).await? {
+    match app.reference(connection, &notice.instance).await? {
         Some(reference) => applied(app, &reference, notice).await,
         None => Ok(Received::Parked),
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::World;
 use crate::config::Settings;
+use crate::engine::callback::References;
 use crate::engine::connections::Connections;
 use crate::engine::deliver::Awake;
 use crate::engine::deliver::receivers::Receivers;
@@ -32,6 +33,8 @@ pub struct App {
     pub tokens: Arc<dyn TokenStore>,
     /// Connections that were read lately.
     pub connections: Arc<Connections>,
+    /// References that were read.
+    pub references: Arc<References>,
     /// Rules that were read lately.
     pub rules: Arc<Rules>,
     /// Receivers of sources, and how they answered lately.
@@ -51,7 +54,7 @@ impl App {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
         let settings = Arc::new(settings);
         let (connections, receivers, awake) = (Arc::default(), Arc::default(), Arc::default());
-        let (rules, tallies, unread) = (Arc::default(), Arc::default(), Arc::default());
+        let (references, rules, tallies, unread) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
         Self {
             store,
             data_key,
@@ -60,6 +63,7 @@ impl App {
             outbound,
             tokens,
             connections,
+            references,
             rules,
             receivers,
             awake,

@@ -41,8 +41,9 @@ fn main() {
         let decided = count(&scene, "decides a node", &callbacks).await;
         let repeated = count(&scene, "changes nothing", &callbacks).await;
         let most = f64::from(COUNTED);
-        assert!((decided.reads as f64, decided.writes as f64) <= (2.0 * most, most), "{decided:?}");
-        assert!((repeated.reads as f64, repeated.writes) <= (2.0 * most, 0), "{repeated:?}");
+        assert!(decided.reads as f64 <= 2.0 * most && decided.writes as f64 <= most, "{decided:?}");
+        // Where their instances belong is known by now.
+        assert!(repeated.reads as f64 <= most && repeated.writes == 0, "{repeated:?}");
     });
 
     crowd();
