@@ -45,6 +45,33 @@ async fn all_processes_share_one_data_key() {
 }
 
 #[tokio::test]
+async fn it_is_opened_while_the_process_starts_and_not_by_the_first_that_needs_it() {
+    let (store, (client, fake)) = (test_store().await, kms().await);
+    let first = DataKey::kms(client.clone(), "k", store.clone());
+    first.open().await.unwrap();
+    assert_eq!(fake.generated.load(Ordering::SeqCst), 0, "starting makes no key");
+    first.sealer().await.unwrap();
+    let second = DataKey::kms(client, "k", store);
+    second.open().await.unwrap();
+    let decrypted = fake.decrypted.load(Ordering::SeqCst);
+    assert_eq!(decrypted, 1);
+    second.sealer().await.unwrap();
+    assert_eq!(fake.decrypted.load(Ordering::SeqCst), decrypted, "it is open already");
+    assert!(DataKey::absent().open().await.is_ok(), "who has no key needs none to start");
+}
+
+#[tokio::test]
+async fn a_process_that_starts_while_kms_is_down_works_once_it_is_up() {
+    let (store, (client, fake)) = (test_store().await, kms().await);
+    DataKey::kms(client.clone(), "k", store.clone()).sealer().await.unwrap();
+    let key = DataKey::kms(client, "k", store);
+    fake.down.store(true, Ordering::SeqCst);
+    assert!(key.open().await.is_err());
+    fake.down.store(false, Ordering::SeqCst);
+    assert!(key.sealer().await.is_ok());
+}
+
+#[tokio::test]
 async fn a_failure_is_tried_again_by_the_next_call() {
     let (store, (client, fake)) = (test_store().await, kms().await);
     let key = DataKey::kms(client, "k", store);

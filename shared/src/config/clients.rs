@@ -7,6 +7,7 @@ use aws_config::environment::{EnvironmentVariableCredentialsProvider, Environmen
 use aws_config::meta::region::ProvideRegion;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use tokio::time::timeout;
 
 use super::env::{self, Settings};
 use super::sdk_http;
@@ -43,24 +44,36 @@ fn kms(aws: &SdkConfig) -> aws_sdk_kms::Client {
     aws_sdk_kms::Client::from_conf(config.build())
 }
 
-/// The table. Opens the connection with one cheap read: starting up has more processor time than a request, and the
-/// first handshake is the dearest. Its result does not matter.
-pub async fn store(aws: &SdkConfig, table: &str) -> Store {
-    let store = Store::new(dynamodb(aws), table);
-    if store.get_item(&keys::data_key(), Consistency::Eventual).await.is_err() {
-        tracing::debug!("the first read failed; the next one will tell");
+/// The longest that starting up waits for the data key: Lambda gives all of it ten seconds.
+const MAX_OPENING: Duration = Duration::from_secs(4);
+
+/// Opens the connections to the table and to KMS, and the data key: starting up has more processor time than a request, and the first
+/// handshakes are the dearest. A failure does not matter: the first request that needs the key tries again.
+async fn warm(store: &Store, data_key: &DataKey, has_key: bool) {
+    let opened = timeout(MAX_OPENING, async {
+        match has_key {
+            true => data_key.open().await,
+            false => store.get_item(&keys::data_key(), Consistency::Eventual).await.map(drop),
+        }
+    });
+    match opened.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the data key is not open yet; the first request that needs it tries again");
+        }
+        Err(_) => tracing::warn!("the data key is not open in time; the first request that needs it tries again"),
     }
-    store
 }
 
 /// Everything that the handlers of a function share, from what the environment says.
 pub async fn app(settings: Settings) -> App {
     let aws = aws().await;
-    let store = store(&aws, &settings.table).await;
+    let store = Store::new(dynamodb(&aws), &settings.table);
     let data_key = match &settings.kms_key {
         Some(key) => DataKey::kms(kms(&aws), key, store.clone()),
         None => DataKey::absent(),
     };
+    warm(&store, &data_key, settings.kms_key.is_some()).await;
     let outbound = Outbound::new(settings.addresses.clone(), DEFAULT_TIMEOUT);
     App::new(store, data_key, World::system(), settings, outbound)
 }

@@ -26,7 +26,7 @@ pub struct DataKey(Arc<Source>);
 enum Source {
     /// It is here.
     Ready(Sealer),
-    /// In the table, encrypted by KMS; decrypted once, when it is first needed.
+    /// In the table, encrypted by KMS; decrypted once, when the process starts or when it is first needed.
     Kms { client: Kms, key: String, store: Store, cell: OnceCell<Sealer> },
     /// This function has none.
     Absent,
@@ -49,6 +49,17 @@ impl DataKey {
     #[must_use]
     pub fn absent() -> Self {
         Self(Arc::new(Source::Absent))
+    }
+
+    /// Opens the data key that is in the table before anybody asks for it. Where there is none yet, or it cannot be opened now, that is
+    /// left to whoever asks first.
+    ///
+    /// # Errors
+    /// As [`DataKey::sealer`]; nothing is worse than before.
+    pub async fn open(&self) -> Result<(), Error> {
+        let Source::Kms { client, key, store, cell } = &*self.0 else { return Ok(()) };
+        let Some(item) = store.get_item(&keys::data_key(), Consistency::Eventual).await? else { return Ok(()) };
+        cell.get_or_try_init(|| unwrap(client, key, &item)).await.map(drop)
     }
 
     /// The sealer. With KMS the first call makes or reads the data key; a failure is tried again by the next call.
