@@ -21,6 +21,8 @@ enum Manner {
     Slow,
     /// No token is good enough.
     NoToken,
+    /// The month's calls are used up.
+    Spent,
 }
 
 #[derive(Default)]
@@ -90,6 +92,10 @@ async fn start(State(played): State<Played>, Json(body): Json<Value>) -> (Status
         }
         Manner::NoToken => {
             (StatusCode::BAD_REQUEST, Json(json!({"code": "InvalidAuthentication", "message": "no such token"})))
+        }
+        Manner::Spent => {
+            let code = "Forbidden.AccessDenied.ApiCountLimitForOrg";
+            (StatusCode::FORBIDDEN, Json(json!({"code": code, "message": "no calls left"})))
         }
     }
 }
@@ -206,6 +212,46 @@ async fn what_never_reached_the_platform_is_withdrawn_at_once() {
     let path = format!("/v1/approvals/{}/withdraw", approval["id"].as_str().unwrap());
     let answer = desk.client.call("POST", &path, &json!({})).await;
     assert_eq!((answer.status, &answer.json["status"]), (200, &json!("withdrawn")), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn why_it_has_not_started_and_when_it_is_tried_again_is_shown_until_it_has() {
+    let (desk, played) = (Desk::new().await, Played::default());
+    let approval = submit(&desk).await;
+    let id = approval["id"].as_str().unwrap().parse().unwrap();
+    let told = &approval["last_error"];
+    assert_eq!((&told["code"], &told["fix"]), (&json!("provider_unavailable"), &Value::Null), "{approval}");
+    assert!(told["detail"].is_string() && told["at"].is_string() && told["next_attempt_at"].is_string(), "{approval}");
+    lead_to(&desk, &played.listen().await).await;
+    for (manner, code) in [
+        (Manner::Spent, "quota_exhausted"),
+        (Manner::NoToken, "provider_credentials"),
+        (Manner::Slow, "provider_unavailable"),
+    ] {
+        played.behaves(manner);
+        later(&desk, 16 * 60_000).await;
+        let shown = desk.shown(&id).await;
+        let told = &shown["last_error"];
+        assert_eq!((&shown["status"], &told["code"]), (&json!("starting"), &json!(code)), "{shown}");
+        assert_eq!(told["fix"].is_string(), code != "provider_unavailable", "{shown}");
+        assert!(told["next_attempt_at"].as_str() > told["at"].as_str(), "{shown}");
+    }
+    played.behaves(Manner::Well);
+    later(&desk, 16 * 60_000).await;
+    let shown = desk.shown(&id).await;
+    assert_eq!((&shown["status"], shown.get("last_error")), (&json!("pending"), None), "{shown}");
+}
+
+#[tokio::test]
+async fn a_start_that_cannot_even_be_tried_says_so() {
+    let desk = Desk::new().await;
+    let approval = submit(&desk).await;
+    let id = approval["id"].as_str().unwrap().parse().unwrap();
+    desk.app.store.delete_item(&countersign::store::keys::request(&id)).await.unwrap();
+    later(&desk, 16 * 60_000).await;
+    let shown = desk.shown_in_list(&id).await;
+    assert_eq!(shown["last_error"]["code"], "internal", "{shown}");
+    assert!(shown["last_error"]["next_attempt_at"].is_string(), "{shown}");
 }
 
 #[tokio::test]

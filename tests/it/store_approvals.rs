@@ -30,6 +30,7 @@ fn record(org: &OrgId, account: &str, at: i64) -> Record {
         due_at: Some(at + 60_000),
         rule: None,
         failure: None,
+        trouble: None,
         version: 0,
         state: Approval::new(at, person, vec![stage], at + 60_000),
     }

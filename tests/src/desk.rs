@@ -173,6 +173,7 @@ impl Desk {
             due_at: Some(now + 60_000),
             rule: None,
             failure: None,
+            trouble: None,
             version: 0,
             state: Approval::new(now, person(&"0123456789"), vec![stage], now + 60_000),
         }
@@ -201,6 +202,17 @@ impl Desk {
         let path = callback_path(&self.connection, signature, timestamp, nonce);
         let sender = self.client.with_key("");
         sender.send("POST", &path, &[("content-type", "application/json")], body).await
+    }
+
+    /// The approval as the list shows it: without its request, which may be missing.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    pub async fn shown_in_list(&self, id: &ApprovalId) -> Value {
+        let listed = self.client.call("GET", "/v1/approvals", &Value::Null).await.json;
+        let mut items = listed["items"].as_array().into_iter().flatten();
+        items.find(|item| item["id"] == id.as_str()).expect("it is listed").clone()
     }
 
     /// The approval as the API shows it.

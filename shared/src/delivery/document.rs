@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::approval::{
     self, Action, Deadline, Leftover, LeftoverEnd, Mode, NodeStatus, OnDeadline, StageStatus, Status, TaskStatus,
 };
-use crate::store::approvals::{Failure, Record, Ruled, RuledAs};
+use crate::store::approvals::{Failure, Record, Ruled, RuledAs, Trouble};
 
 /// RFC 3339 in UTC, from milliseconds since the Unix epoch.
 #[must_use]
@@ -59,6 +59,9 @@ pub struct Document {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
+    /// Why what it owes to a platform is not done yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<TroubleView>,
     /// What is not all there, because it was too long: `remarks` are cut, `tasks` or lines of the `history` are left out.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub shortened: BTreeSet<&'static str>,
@@ -66,6 +69,23 @@ pub struct Document {
     pub stages: Vec<Stage>,
     /// What happened, in the order in which it became known.
     pub history: Vec<Entry>,
+}
+
+/// Why something is not done yet, and when it is tried again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TroubleView {
+    /// Our code.
+    pub code: String,
+    /// The platform's code.
+    pub provider_code: Option<String>,
+    /// The platform's text.
+    pub detail: String,
+    /// What mends it, where that is known.
+    pub fix: Option<String>,
+    /// When it was tried last with this result.
+    pub at: String,
+    /// When it is tried again.
+    pub next_attempt_at: Option<String>,
 }
 
 /// A deadline.
@@ -101,6 +121,8 @@ pub struct FailureView {
     pub provider_code: Option<String>,
     /// The platform's text.
     pub detail: String,
+    /// What mends it, where that is known.
+    pub fix: Option<String>,
 }
 
 /// A person.
@@ -236,6 +258,7 @@ impl From<&Record> for Document {
             deadline: record.state.deadline.map(DeadlineView::from),
             withdrawing: record.state.withdrawal.is_some(),
             failure: record.failure.as_ref().map(FailureView::from),
+            last_error: record.trouble.as_ref().map(|trouble| TroubleView::of(trouble, next_attempt(record))),
             shortened: shortened.map(|(what, _)| what).collect(),
             stages: stages.collect(),
             history: view.history.into_iter().map(Entry::from).collect(),
@@ -269,12 +292,26 @@ impl From<&Ruled> for RuleView {
     }
 }
 
+impl TroubleView {
+    fn of(trouble: &Trouble, next_at: Option<i64>) -> Self {
+        let FailureView { code, provider_code, detail, fix } = FailureView::from(&trouble.error);
+        Self { code, provider_code, detail, fix, at: rfc3339(trouble.at), next_attempt_at: next_at.map(rfc3339) }
+    }
+}
+
+/// When what is owed is tried next: a start when its lease ends, anything else at the next look.
+fn next_attempt(record: &Record) -> Option<i64> {
+    let start = record.state.stage_to_start().and_then(|stage| record.state.stages[stage].lease_until);
+    start.or(record.due_at)
+}
+
 impl From<&Failure> for FailureView {
     fn from(failure: &Failure) -> Self {
         Self {
             code: failure.code.clone(),
             provider_code: failure.provider_code.clone(),
             detail: failure.message.clone(),
+            fix: failure.fix.clone(),
         }
     }
 }

@@ -253,6 +253,7 @@ pub(crate) mod testing {
             due_at: None,
             rule: None,
             failure: None,
+            trouble: None,
             version: 1,
             state: Approval::new(1_790_000_000_000, Person::default(), vec![stage], 0),
         }

@@ -124,6 +124,7 @@ pub(super) fn apply(record: &mut Record, stage: usize, instance: &str, events: &
     if unknown {
         let at = record.updated_at;
         record.state.started(stage, instance.to_owned(), None, at);
+        record.trouble = None;
     }
     events.iter().fold(unknown, |changed, event| record.state.apply(stage, event.clone()) | changed)
 }
@@ -148,6 +149,7 @@ mod tests {
             due_at: None,
             rule: None,
             failure: None,
+            trouble: None,
             version: 1,
             state: Approval::new(0, Person::default(), vec![stage], 0),
         }

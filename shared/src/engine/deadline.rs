@@ -89,7 +89,9 @@ async fn take_back(app: &App, record: Record, waited: i64) -> Result<(Taken, Rec
     }
     match withdraw::cancel(app, &record, REASON).await {
         Ok(()) => Ok((Taken::Back(stage), record)),
-        Err(Error::Provider(error)) if is_later(&error, waited) => Ok((Taken::Later, record)),
+        Err(Error::Provider(error)) if is_later(&error, waited) => {
+            Ok((Taken::Later, withdraw::tell(app, record, &error).await?))
+        }
         Err(Error::Provider(error)) => refused(app, record, stage, &error).await,
         // Its connection was deleted, or its secrets do not open: nobody will mend that for it.
         Err(Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. }))) if waited >= GRACE => {
@@ -106,7 +108,9 @@ async fn find(app: &App, record: Record, stage: usize, waited: i64) -> Result<(T
         Looked::Held => Taken::Later,
         Looked::Nothing => Taken::Back(stage),
         Looked::Found => Taken::Found,
-        Looked::Failed(Error::Provider(error)) if is_later(&error, waited) => Taken::Later,
+        Looked::Failed(Error::Provider(error)) if is_later(&error, waited) => {
+            return Ok((Taken::Later, withdraw::tell(app, record, &error).await?));
+        }
         Looked::Failed(Error::Provider(error)) => Taken::Not(format!("{UNKNOWN}: {error}."), None),
         Looked::Failed(Error::Store(error @ (StoreError::NotFound | StoreError::Corrupt { .. })))
             if waited >= GRACE =>

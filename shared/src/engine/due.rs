@@ -43,10 +43,13 @@ pub fn next_look(state: &Approval, now: i64, pace: Pace) -> Option<i64> {
     Some(state.deadline_to_come().map_or(own, |deadline| own.min(deadline)))
 }
 
-/// What holds of every record that is written: one that has ended is due for nothing more, unless an event asked for a reading; one
-/// that left an instance open on a platform is due when that is to be taken back.
+/// What holds of every record that is written: what stood in the way of something is forgotten once that is owed no more; one that has
+/// ended is due for nothing more, unless an event asked for a reading; one that left an instance open on a platform is due when that
+/// is to be taken back.
 pub(super) fn settle(record: &mut Record) {
     let state = &record.state;
+    let owes = state.stage_without_instance().is_some() || state.withdrawal.is_some() || state.ending().is_some();
+    record.trouble = record.trouble.take().filter(|_| owes);
     let others = record.due_at.filter(|_| state.closed.is_none() || state.stage_to_read().is_some());
     record.due_at = others.into_iter().chain(state.next_cancel()).min();
 }

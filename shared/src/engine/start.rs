@@ -17,7 +17,7 @@ use crate::http::App;
 use crate::ids::{ApprovalId, ConnectionId};
 use crate::providers::{self, Account, NodePlan, Provider, Start, Started};
 use crate::store::Error as StoreError;
-use crate::store::approvals::{Failure, Record};
+use crate::store::approvals::{Failure, Record, Trouble};
 use crate::store::references::Reference;
 use crate::store::requests::Request;
 
@@ -32,6 +32,11 @@ const AGAIN_AT_MOST: i64 = 15 * 60 * 1000;
 /// A start that cannot even be tried is put off by so long at first and at last, in milliseconds.
 const MIN_BROKEN_WAIT: i64 = 60_000;
 const MAX_BROKEN_WAIT: i64 = 60 * 60 * 1000;
+
+/// What mends refused credentials and a spent quota, on every platform.
+const NEW_CREDENTIALS: &str =
+    "Save the app's credentials in the connection again, as the platform's console shows them, and test it";
+const MORE_CALLS: &str = "Wait for the next month, or buy calls on the platform";
 
 /// What a start came to.
 #[derive(Debug)]
@@ -87,6 +92,7 @@ pub(super) async fn start_or_put_off(app: &App, record: &Record) -> Result<(), E
         transition(app, &record.id, |record| {
             let Some(stage) = record.state.stage_to_start() else { return false };
             record.state.stages[stage].lease_until = Some(now + wait);
+            record.trouble = Some(trouble(&error, now));
             record.due_at = next_look(&record.state, now, Pace::Full);
             true
         })
@@ -182,6 +188,7 @@ async fn again_later(
     let Transition { record, .. } = continue_from(app, record, |record| {
         let still = record.state.put_off(stage, held, now + wait, !tried && !is_unknown);
         if still {
+            record.trouble = Some(Trouble { at: now, error: failure(error) });
             record.due_at = next_look(&record.state, now, Pace::Full);
         }
         still
@@ -325,6 +332,7 @@ async fn keep(
     let Transition { record, .. } = continue_from(app, record, |record| {
         let before = record.state.clone();
         record.state.started(stage, started.instance.clone(), started.url.clone(), at);
+        record.trouble = None;
         apply(record, stage, &started.instance, &parked, at);
         if record.state.withdrawal.is_some() {
             record.due_at = next_look(&record.state, at, Pace::Full);
@@ -358,6 +366,17 @@ async fn fail(app: &App, record: Record, error: providers::Error) -> Result<Outc
     Ok(if is_withdrawn { Outcome::NothingToDo(record) } else { Outcome::Failed(record, error) })
 }
 
+/// What stood in the way at `now` (milliseconds).
+pub(super) fn trouble(error: &Error, now: i64) -> Trouble {
+    let error = match error {
+        Error::Provider(error) => failure(error),
+        Error::Store(error) => {
+            Failure { code: "internal".into(), provider_code: None, message: error.to_string(), fix: None }
+        }
+    };
+    Trouble { at: now, error }
+}
+
 /// How a refusal is told.
 #[must_use]
 pub fn failure(error: &providers::Error) -> Failure {
@@ -365,12 +384,13 @@ pub fn failure(error: &providers::Error) -> Failure {
     let (code, provider_code, fix) = match error {
         E::Unsupported { .. } => ("provider_cannot", None, None),
         E::Permission { code, fix, .. } => ("provider_permission", Some(code), Some(fix.clone())),
-        E::Credentials { code, .. } | E::TokenRefused { code, .. } => ("provider_credentials", Some(code), None),
-        E::Throttled { code, .. } => ("provider_throttled", Some(code), None),
-        E::QuotaExhausted { code, .. } => ("quota_exhausted", Some(code), None),
-        E::NotFound { code, .. } | E::Refused { code, .. } | E::NotYet { code, .. } => {
-            ("provider_refused", Some(code), None)
+        E::Credentials { code, .. } | E::TokenRefused { code, .. } => {
+            ("provider_credentials", Some(code), Some(NEW_CREDENTIALS.to_owned()))
         }
+        E::Throttled { code, .. } => ("provider_throttled", Some(code), None),
+        E::QuotaExhausted { code, .. } => ("quota_exhausted", Some(code), Some(MORE_CALLS.to_owned())),
+        E::NotFound { code, .. } | E::Refused { code, .. } => ("provider_refused", Some(code), None),
+        E::NotYet { code, .. } => ("provider_not_yet", Some(code), None),
         E::Unavailable { .. } | E::NotSent { .. } => ("provider_unavailable", None, None),
     };
     let message = error.to_string().chars().take(500).collect();

@@ -6,7 +6,7 @@ use super::due::next_look;
 use super::leftovers::{Came, DONE, refusal};
 use super::look::{Looked, look};
 use super::pace::Pace;
-use super::start::missing;
+use super::start::{failure, missing};
 use super::transition::{Transition, continue_from, transition};
 use crate::approval::{Closed, Person, Withdrawal};
 use crate::config::Connection;
@@ -14,7 +14,7 @@ use crate::http::App;
 use crate::ids::ApprovalId;
 use crate::providers;
 use crate::store::Error as StoreError;
-use crate::store::approvals::Record;
+use crate::store::approvals::{Record, Trouble};
 
 const UNTOLD: &str = "The platform was not told";
 const PERHAPS: &str = "It is not known whether the platform took it back";
@@ -113,8 +113,8 @@ async fn not_taken(app: &App, record: Record, error: Error, said: &str, patience
     let passes = error.passes();
     let is_spent = patience == Patience::None || waited >= GRACE;
     match (force, passes) {
-        (false, true) => Ok(Outcome::Later(Box::new(record))),
-        (true, true) if !is_spent => Ok(Outcome::Later(Box::new(record))),
+        (false, true) => Ok(Outcome::Later(Box::new(tell(app, record, &error).await?))),
+        (true, true) if !is_spent => Ok(Outcome::Later(Box::new(tell(app, record, &error).await?))),
         (false, false) => refuse(app, record, error).await,
         (true, _) => {
             // What may still run there is owed a cancel.
@@ -122,6 +122,19 @@ async fn not_taken(app: &App, record: Record, error: Error, said: &str, patience
             close(app, record, Some(format!("{said}: {error}.")), end).await
         }
     }
+}
+
+/// Stores why a withdrawal or an end by the deadline is tried again, where that is not what was stored last.
+pub(super) async fn tell(app: &App, record: Record, error: &providers::Error) -> Result<Record, Error> {
+    let told = Trouble { at: app.world.now(), error: failure(error) };
+    let done = continue_from(app, record, |record| {
+        let is_new = record.trouble.as_ref().is_none_or(|known| known.error != told.error);
+        if is_new {
+            record.trouble = Some(told.clone());
+        }
+        is_new && (record.state.withdrawal.is_some() || record.state.ending().is_some())
+    });
+    Ok(done.await?.record)
 }
 
 /// Ends the current stage's instance on its platform, if one is known.

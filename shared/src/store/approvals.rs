@@ -14,7 +14,7 @@ use crate::providers;
 /// Type of a state item.
 pub const APPROVAL: &str = "approval";
 
-/// Why a stage could not be started, as the caller is told.
+/// Why a platform did not do what was asked, as the caller is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Our code, as in `provider_refused`.
@@ -29,6 +29,17 @@ pub struct Failure {
     /// Where to mend it.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+}
+
+/// Why something that an approval owes to a platform (a start, a withdrawal, an end by its deadline) is not done yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// When it was tried last with this result (milliseconds).
+    #[serde(rename = "at")]
+    pub at: i64,
+    /// What stood in the way.
+    #[serde(rename = "e")]
+    pub error: Failure,
 }
 
 /// What a rule made of a request.
@@ -94,6 +105,9 @@ pub struct Record {
     /// Why it failed, if it did.
     #[serde(rename = "fa", default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Why what it owes to a platform is not done yet.
+    #[serde(rename = "tr", default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
     /// Grows by one with every write; set by the store.
     #[serde(skip)]
     pub version: u64,

@@ -104,6 +104,7 @@ impl Scene {
             due_at: Some(NOW + 3_600_000),
             rule: None,
             failure: None,
+            trouble: None,
             version: 0,
             state,
         }

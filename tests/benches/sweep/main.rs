@@ -64,6 +64,7 @@ fn record(id: ApprovalId) -> Record {
         due_at: Some(NOW + DAY),
         rule: None,
         failure: None,
+        trouble: None,
         version: 0,
         state,
     }

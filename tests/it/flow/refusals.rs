@@ -122,6 +122,7 @@ async fn a_missing_permission_is_told_with_its_fix_and_the_same_key_works_once_i
     let failed = json!({"id": answer.json["approval"]});
     let shown = local.approval(&failed).await;
     assert_eq!((&shown["status"], &shown["failure"]["code"]), (&json!("failed"), &json!("provider_permission")));
+    assert_eq!(shown["failure"]["fix"], answer.json["fix"], "{shown}");
     local.wait_for_types(&failed, &["approval.submitted", "approval.failed"]).await;
     assert!(local.instances().await.is_empty());
 
@@ -135,6 +136,27 @@ async fn a_missing_permission_is_told_with_its_fix_and_the_same_key_works_once_i
     local.approve(&again.json).await;
     let done = local.wait_for(&again.json, "approved").await;
     assert_eq!(done.get("failure"), None, "{done}");
+}
+
+#[tokio::test]
+async fn an_oa_that_fails_is_named_while_its_notice_waits() {
+    let local = Local::start().await;
+    let oa = countersign_tests::receiver::Receiver::start().await;
+    oa.answer_next(500, "the OA is ill");
+    let settings = json!({"url": oa.url, "access_id": "access-0"});
+    let connection = json!({"kind": "external", "name": "OA", "settings": settings,
+        "secrets": {"access_key": "access-key-0123456789"}});
+    let connection = local.make("/v1/connections", &connection).await;
+    let flow = json!({"name": "OA", "stages": [{"connection": connection["id"], "nodes": []}]});
+    let body = with("flow", local.make("/v1/flows", &flow).await["id"].clone());
+    let answer = local.submit(&body).await;
+    assert_eq!((answer.status, &answer.json["status"]), (202, &json!("starting")), "{}", answer.text);
+    let told = &answer.json["last_error"];
+    assert_eq!(told["code"], "provider_unavailable", "{}", answer.text);
+    assert!(told["detail"].as_str().is_some_and(|detail| detail.contains("500")), "{}", answer.text);
+    local.clock.advance(61_000);
+    let started = local.wait_for(&answer.json, "pending").await;
+    assert_eq!(started.get("last_error"), None, "{started}");
 }
 
 #[tokio::test]

@@ -33,12 +33,16 @@ async fn too_soon_is_accepted_and_done_later() {
     let answer = withdraw(&local, &approval, &json!({"reason": "not needed"})).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
     assert_eq!((&answer.json["status"], &answer.json["withdrawing"]), (&json!("pending"), &json!(true)));
+    let told = &answer.json["last_error"];
+    assert_eq!(told["code"], "provider_not_yet", "{}", answer.text);
+    assert!(told["next_attempt_at"].is_string(), "{}", answer.text);
     let again = withdraw(&local, &approval, &json!({"reason": "not needed"})).await;
     assert_eq!(again.status, 202, "asking again is no error: {}", again.text);
     local.clock.advance(TOO_SOON + 1_000);
     let done = local.wait_for(&approval, "withdrawn").await;
     let last = done["history"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["action"], &last["remark"]), (&json!("withdrawn"), &json!("not needed")));
+    assert_eq!(done.get("last_error"), None, "{done}");
     let on_platform = local.instance(instance(&approval)).await;
     assert_eq!(on_platform["status"], "TERMINATED", "{on_platform}");
     local.wait_for_types(&approval, &["approval.submitted", "approval.started", "approval.withdrawn"]).await;

@@ -242,6 +242,7 @@ impl<'a> Submission<'a> {
             updated_at: now,
             due_at: next_look(&state, now, Pace::Full),
             failure: None,
+            trouble: None,
             version: 0,
             state,
         };
