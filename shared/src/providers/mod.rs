@@ -370,9 +370,19 @@ impl Check {
         Self { name, ok: true, detail: detail.into(), fix: String::new() }
     }
 
-    /// A check that failed, and how to mend it.
+    /// A check that failed, and how to mend it. Where the platform did not answer, or not yet, `fix` would lead astray: then it is the
+    /// address, or time.
     fn failed(name: &'static str, error: &Error, fix: impl Into<String>) -> Self {
-        Self { name, ok: false, detail: error.to_string(), fix: fix.into() }
+        let fix = match error {
+            Error::NotSent { .. } | Error::Unavailable { .. } => {
+                "Check `endpoint` in the connection's settings (and `legacy_endpoint` on DingTalk), and that the platform can be \
+                 reached from here: name server, firewall, proxy"
+                    .to_owned()
+            }
+            Error::Throttled { .. } => "Try again in a minute".to_owned(),
+            _ => fix.into(),
+        };
+        Self { name, ok: false, detail: error.to_string(), fix }
     }
 }
 

@@ -161,6 +161,8 @@ async fn a_test_that_cannot_reach_the_platform_says_so() {
     assert_eq!((tested.status, &tested.json["ok"]), (200, &json!(false)), "{}", tested.text);
     let failed: Vec<&Value> = tested.json["checks"].as_array().unwrap().iter().filter(|c| c["ok"] == false).collect();
     assert!(!failed.is_empty());
+    let fix = failed[0]["fix"].as_str().unwrap();
+    assert!(fix.contains("endpoint") && !fix.contains("AppSecret"), "the address is dead, not the secret: {fix}");
     let template = owner.call("POST", &format!("/v1/connections/{id}/template"), &Value::Null).await;
     assert!(template.status >= 400 && !template.code().is_empty(), "{}", template.text);
     let unknown = owner.call("POST", &format!("/v1/connections/{id}/test"), &json!({"x": 1})).await;
