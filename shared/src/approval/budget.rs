@@ -148,7 +148,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+        #![proptest_config(crate::approval::tests::cases(12))]
 
         #[test]
         fn to_what_length_texts_are_cut_does_not_depend_on_their_order(

@@ -6,32 +6,32 @@ use crate::approval::{
     Snapshot, Status, TaskEnd, TaskFact, TaskOutcome, TaskStatus, Withdrawal,
 };
 
-const AT: i64 = 1_790_000_000_000;
+pub(super) const AT: i64 = 1_790_000_000_000;
 
-fn with(plan: &[(Mode, &[&str])]) -> Approval {
+pub(super) fn with(plan: &[(Mode, &[&str])]) -> Approval {
     decided_by(DecidedBy::Platform, plan)
 }
 
-fn decided_by(decided_by: DecidedBy, plan: &[(Mode, &[&str])]) -> Approval {
+pub(super) fn decided_by(decided_by: DecidedBy, plan: &[(Mode, &[&str])]) -> Approval {
     let plan: Vec<(Mode, Vec<String>)> =
         plan.iter().map(|(mode, people)| (*mode, people.iter().map(|p| (*p).to_owned()).collect())).collect();
     Approval::new(AT, Person::default(), vec![stage(&plan, decided_by)], 0)
 }
 
-fn fact(assignee: &str, opened: i64, end: Option<(TaskOutcome, i64)>) -> TaskFact {
+pub(super) fn fact(assignee: &str, opened: i64, end: Option<(TaskOutcome, i64)>) -> TaskFact {
     let end = end.map(|(outcome, at)| TaskEnd { outcome, at: AT + at, remark: None, to: None });
     TaskFact { assignee: assignee.into(), opened_at: Some(AT + opened), end, ..TaskFact::default() }
 }
 
-fn task(id: &str, fact: TaskFact) -> Event {
+pub(super) fn task(id: &str, fact: TaskFact) -> Event {
     Event::Task { task: id.into(), fact }
 }
 
-fn finished(outcome: Outcome, at: i64) -> Event {
+pub(super) fn finished(outcome: Outcome, at: i64) -> Event {
     Event::Finished { outcome, at: AT + at }
 }
 
-fn nodes(approval: &Approval) -> Vec<NodeStatus> {
+pub(super) fn nodes(approval: &Approval) -> Vec<NodeStatus> {
     approval.view().stages[0].nodes.iter().map(|node| node.status).collect()
 }
 
@@ -232,7 +232,7 @@ fn at_least_counts() {
 }
 
 /// A reading of tasks, each with its node.
-fn read(tasks: &[(&str, u8, TaskFact)]) -> Event {
+pub(super) fn read(tasks: &[(&str, u8, TaskFact)]) -> Event {
     let tasks = tasks.iter().map(|(id, node, fact)| ((*id).into(), TaskFact { node: Some(*node), ..fact.clone() }));
     Event::Snapshot(Snapshot { tasks: tasks.collect(), ..Snapshot::default() })
 }

@@ -1,5 +1,14 @@
-//! What the state machine promises.
-
+mod ends;
 mod examples;
+mod known;
+mod places;
 mod platform;
 mod properties;
+mod shown;
+mod steps;
+
+/// A property's cases: so many, or as many as `PROPTEST_CASES` says.
+pub(in crate::approval) fn cases(usual: u32) -> proptest::test_runner::Config {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok());
+    proptest::test_runner::Config { cases: asked.unwrap_or(usual), ..Default::default() }
+}

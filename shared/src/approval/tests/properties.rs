@@ -109,7 +109,7 @@ fn check_invariants(approval: &Approval) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(super::cases(400))]
 
     #[test]
     fn any_order_and_repetition_ends_in_the_same_state(
