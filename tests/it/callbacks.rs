@@ -255,6 +255,45 @@ async fn only_connections_with_callbacks_have_the_address() {
     }
 }
 
+/// People paste an address with a slash behind it, and products put a path of their own behind one.
+#[tokio::test]
+async fn an_address_that_was_pasted_with_a_slash_is_the_same_address() {
+    let desk = Desk::new().await;
+    let right = keys(TOKEN, AES_KEY);
+    let record = desk.running("inst-1", ONE).await;
+    let event = instance_event("inst-1", "finish", Some("agree")).to_string();
+    let encrypt = right.encrypt([1; 16], event.as_bytes(), APP_KEY.as_bytes());
+    let path = callback_path(&desk.connection, &right.signature("1", "n", &encrypt), "1", "n").replace('?', "/?");
+    let answer = desk.client.with_key("").send("POST", &path, &[], json!({ "encrypt": encrypt }).to_string()).await;
+    assert_eq!((answer.status, opened(&answer.json).as_deref()), (200, Some("success")), "{}", answer.text);
+    assert_eq!(desk.shown(&record.id).await["status"], "approved");
+
+    let callback = format!("/callbacks/{}", desk.connection);
+    let dataphin = |slash: &str, rest: &str| format!("/inbound/src_1{slash}/dataphin/bpms/{rest}");
+    let with_slash = |path: &str| (path.to_owned(), format!("{path}/"));
+    for (method, (plain, slashed)) in [
+        ("GET", with_slash(&callback)),
+        ("POST", with_slash(&callback)),
+        ("POST", with_slash("/openapi/apply/externalApplyCallBack")),
+        ("POST", with_slash("/inbound/src_1/quick-audience/apply")),
+        ("POST", with_slash("/inbound/src_1/quick-audience/apply/token")),
+        ("POST", with_slash("/inbound/src_1/quick-bi/push")),
+        ("POST", (dataphin("", "check/connect"), dataphin("/", "check/connect"))),
+        ("POST", (dataphin("", "processinstance/create"), dataphin("/", "processinstance/create"))),
+        ("GET", (dataphin("", "revoke"), dataphin("/", "revoke"))),
+        ("POST", (dataphin("", "revoke"), dataphin("/", "revoke"))),
+    ] {
+        let call = async |path: &str| {
+            let headers = [("x-trace-id", "the-same-trace"), ("content-type", "application/x-www-form-urlencoded")];
+            let answer = desk.client.with_key("").send(method, path, &headers, "a=b").await;
+            (answer.status, answer.text)
+        };
+        let (as_it_is, with_slash) = (call(&plain).await, call(&slashed).await);
+        assert!(!as_it_is.1.contains("\"code\":\"not_found\""), "{method} {plain}: {as_it_is:?}");
+        assert_eq!(with_slash, as_it_is, "{method} {slashed}");
+    }
+}
+
 #[tokio::test]
 async fn the_check_of_the_url_may_come_by_get() {
     let desk = Desk::new().await;

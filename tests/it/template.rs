@@ -101,8 +101,15 @@ fn routes_are_those_of_the_code() {
         ("routing", countersign_routing::ROUTES),
         ("submit", countersign_submit::ROUTES),
     ];
+    // Where addresses are that people paste: what the gateway hands in beside them.
+    let below = [
+        ("external-callback", countersign_external_callback::BELOW),
+        ("provider-callback", countersign_provider_callback::BELOW),
+        ("submit", countersign_submit::BELOW),
+    ];
     let code: BTreeSet<_> = code
         .into_iter()
+        .chain(below)
         .flat_map(|(binary, routes)| routes.iter().map(move |(method, path)| (binary, *method, *path)))
         .map(|(binary, method, path)| (binary.to_owned(), method.to_owned(), path.to_owned()))
         .collect();
@@ -111,6 +118,48 @@ fn routes_are_those_of_the_code() {
     assert_eq!(code.difference(&deployed).collect::<Vec<_>>(), Vec::<&_>::new(), "in the code only");
     assert_eq!(deployed.difference(&code).collect::<Vec<_>>(), Vec::<&_>::new(), "in the template only");
     assert_eq!(deployed.len(), of_type(&template, "AWS::ApiGatewayV2::Route").len(), "a route is there twice");
+}
+
+/// An HTTP API refuses a route that ends with a slash, and sends a request whose path does to no route without one. A `{proxy+}` at the
+/// end of a route takes everything below it.
+#[test]
+fn an_address_that_was_pasted_with_a_slash_leads_to_its_function() {
+    let template = template();
+    let deployed = deployed_routes(&template);
+    assert!(deployed.iter().all(|(_, _, path)| !path.ends_with('/')), "{deployed:?}");
+    let function_of = |method: &str, path: &str| {
+        let matches = |route: &str| match route.strip_suffix("{proxy+}") {
+            Some(base) => is_below(base.trim_end_matches('/'), path),
+            None => segments(route).len() == segments(path).len() && is_below(route, path),
+        };
+        let found = deployed.iter().filter(|(_, own, route)| own == method && matches(route));
+        found.map(|(binary, ..)| binary.as_str()).collect::<BTreeSet<_>>()
+    };
+    for (binary, method, path) in [
+        ("provider-callback", "GET", "/callbacks/con_1"),
+        ("provider-callback", "POST", "/callbacks/con_1"),
+        ("external-callback", "POST", "/openapi/apply/externalApplyCallBack"),
+        ("submit", "POST", "/inbound/src_1/quick-audience/apply"),
+        ("submit", "POST", "/inbound/src_1/quick-audience/apply/token"),
+        ("submit", "POST", "/inbound/src_1/quick-bi/push"),
+        ("submit", "GET", "/inbound/src_1//dataphin/bpms/revoke"),
+        ("submit", "POST", "/inbound/src_1//dataphin/bpms/check/connect"),
+        ("submit", "POST", "/inbound/src_1//dataphin/bpms/processinstance/create"),
+    ] {
+        let slashed = if path.contains("//") { path.to_owned() } else { format!("{path}/") };
+        assert_eq!(function_of(method, &slashed), BTreeSet::from([binary]), "{method} {slashed}");
+    }
+}
+
+fn segments(path: &str) -> Vec<&str> {
+    path.trim_start_matches('/').split('/').collect()
+}
+
+/// Whether a path begins with a route's segments, of which those in braces stand for any.
+fn is_below(route: &str, path: &str) -> bool {
+    let (route, path) = (segments(route), segments(path));
+    let same = |(own, asked): (&&str, &&str)| own.starts_with('{') || own == asked;
+    route.len() <= path.len() && route.iter().zip(&path).all(same)
 }
 
 #[test]

@@ -11,7 +11,7 @@ use axum::{Extension, Router};
 use countersign::approval::Stage;
 use countersign::engine::connections::OpenConnection;
 use countersign::engine::transition::continue_from;
-use countersign::http::{App, TraceId, extract, ok_router};
+use countersign::http::{App, TraceId, extract, ok_router, pasted};
 use countersign::ids::ApprovalId;
 use countersign::providers::external::{Credentials, Decision, authenticate, parse, wire};
 use countersign::store;
@@ -24,10 +24,13 @@ use form::Unreadable;
 /// What this function serves: the path that Quick Audience's customers know.
 pub const ROUTES: &[(&str, &str)] = &[("POST", wire::CALL_BACK_PATH)];
 
+/// Below this the gateway hands in everything else: the address with a slash behind it.
+pub const BELOW: &[(&str, &str)] = &[("POST", "/openapi/apply/{proxy+}")];
+
 /// The routes of this function.
 pub fn routes(app: App) -> Router {
     let world = app.world.clone();
-    ok_router(Router::new().route(wire::CALL_BACK_PATH, post(callback)).with_state(app), &world)
+    ok_router(pasted(Router::new(), wire::CALL_BACK_PATH, post(callback)).with_state(app), &world)
 }
 
 /// What goes wrong, in the envelope's words.

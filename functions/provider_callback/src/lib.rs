@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use countersign::engine::callback::{Received, receive};
 use countersign::engine::connections::OpenConnection;
-use countersign::http::{App, Id, extract, ok_router};
+use countersign::http::{App, Id, extract, ok_router, pasted};
 use countersign::ids::ConnectionId;
 use countersign::providers::{CallbackError, Notice, Opened, RawCallback, Reply};
 use countersign::store;
@@ -22,10 +22,13 @@ use countersign::store;
 /// What this function serves.
 pub const ROUTES: &[(&str, &str)] = &[("GET", "/callbacks/{connection}"), ("POST", "/callbacks/{connection}")];
 
+/// Below these the gateway hands in everything else: an address that was pasted with a slash behind it.
+pub const BELOW: &[(&str, &str)] = &[("GET", "/callbacks/{proxy+}"), ("POST", "/callbacks/{proxy+}")];
+
 /// The routes of this function.
 pub fn routes(app: App) -> Router {
     let world = app.world.clone();
-    let router = Router::new().route("/callbacks/{connection}", get(callback).post(callback)).with_state(app);
+    let router = pasted(Router::new(), "/callbacks/{connection}", get(callback).post(callback)).with_state(app);
     ok_router(router, &world)
 }
 

@@ -28,6 +28,9 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/inbound/{source}/quick-bi/push"),
 ];
 
+/// Below these the gateway hands in everything else: addresses that were pasted with a slash behind them.
+pub const BELOW: &[(&str, &str)] = &[("GET", "/inbound/{source}/{proxy+}"), ("POST", "/inbound/{source}/{proxy+}")];
+
 /// The routes of this function.
 pub fn routes(app: App) -> Router {
     let world = app.world.clone();

@@ -20,5 +20,5 @@ pub use extract::{Id, Json, ListQuery, OptionalJson, Query};
 pub use fields::FieldErrors;
 pub use patch::Patch;
 pub use problem::Problem;
-pub use serve::{MAX_BODY, ok_router};
+pub use serve::{MAX_BODY, ok_router, pasted};
 pub use trace::TraceId;

@@ -7,6 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
 use axum::http::header::HOST;
 use axum::middleware::from_fn_with_state;
+use axum::routing::MethodRouter;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service};
 use serde::Serialize;
@@ -27,6 +28,15 @@ pub const MAX_BODY: usize = 1024 * 1024;
 /// panics. Routers that went through here can be merged.
 pub fn ok_router(router: Router, world: &World) -> Router {
     router.layer(DefaultBodyLimit::max(MAX_BODY)).layer(from_fn_with_state(world.clone(), trace::layer))
+}
+
+/// Adds a route whose address people paste into another system: it is the same with a slash behind it. The gateway knows no route that
+/// ends with a slash, and hands such a request in where a function has a `{proxy+}` route for it.
+pub fn pasted<S>(router: Router<S>, path: &str, methods: MethodRouter<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    router.route(&format!("{path}/"), methods.clone()).route(path, methods)
 }
 
 /// Why a function could not run.

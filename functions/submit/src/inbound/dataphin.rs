@@ -26,11 +26,17 @@ use people::Mapped;
 
 mod people;
 
+/// Dataphin puts `/dataphin/bpms/…` behind the address that was pasted, and behind its slash, if it has one.
 pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/inbound/{source}/dataphin/bpms/check/connect", post(check))
-        .route("/inbound/{source}/dataphin/bpms/processinstance/create", post(create))
-        .route("/inbound/{source}/dataphin/bpms/{*path}", post(other).get(other))
+    ["/inbound/{source}/dataphin/bpms", "/inbound/{source}//dataphin/bpms"].into_iter().fold(
+        Router::new(),
+        |router, base| {
+            router
+                .route(&format!("{base}/check/connect"), post(check))
+                .route(&format!("{base}/processinstance/create"), post(create))
+                .route(&format!("{base}/{{*path}}"), post(other).get(other))
+        },
+    )
 }
 
 /// What is answered to what was refused.

@@ -14,7 +14,7 @@ use countersign::approval::Status;
 use countersign::config::Source;
 use countersign::delivery::rfc3339;
 use countersign::engine::submit::{Applicant, Asked, Body, submit};
-use countersign::http::{App, Problem, TraceId};
+use countersign::http::{App, Problem, TraceId, pasted};
 use countersign::ids::ApprovalId;
 use countersign::providers::Resource;
 use countersign::providers::external::wire;
@@ -32,9 +32,8 @@ use super::{Call, Unread, message};
 const SOLUTION: &str = "See the field that errorDesc names, and the source's settings and flow.";
 
 pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/inbound/{source}/quick-audience/apply", post(notice))
-        .route("/inbound/{source}/quick-audience/apply/{token}", post(notice))
+    let router = pasted(Router::new(), "/inbound/{source}/quick-audience/apply", post(notice));
+    pasted(router, "/inbound/{source}/quick-audience/apply/{token}", post(notice))
 }
 
 /// The variables of the address.

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use countersign::engine::poll::pushed;
-use countersign::http::{App, Problem};
+use countersign::http::{App, Problem, pasted};
 use countersign::sources::quick_bi::KIND;
 use countersign::sources::quick_bi::push::{Signed, marks, read};
 use serde_json::json;
@@ -20,7 +20,7 @@ use super::{Call, Unread};
 const TASK: &str = "x-taskid";
 
 pub(super) fn router() -> Router<App> {
-    Router::new().route("/inbound/{source}/quick-bi/push", post(push))
+    pasted(Router::new(), "/inbound/{source}/quick-bi/push", post(push))
 }
 
 /// Takes a push.
