@@ -8,6 +8,7 @@ mod directory;
 mod gate;
 mod model;
 mod run;
+mod stages;
 mod world;
 
 use std::sync::Arc;
@@ -182,8 +183,12 @@ async fn a_template_that_many_processes_want_at_once_is_made_once() {
 
 /// Seeds of the schedules that always run. A seed that found something stays.
 const SEEDS: std::ops::Range<u64> = 1..4;
-/// Seeds of a longer look: `cargo test -p countersign-tests --test it crash -- --ignored`.
-const MORE_SEEDS: std::ops::Range<u64> = 4..100;
+/// Seeds of a longer look, which `scripts/long-tests` takes: 4 to 100, or as many of them as `COUNTERSIGN_SEEDS` says, as `4..20`.
+fn more_seeds() -> std::ops::Range<u64> {
+    let Ok(asked) = std::env::var("COUNTERSIGN_SEEDS") else { return 4..101 };
+    let (from, to) = asked.split_once("..").unwrap();
+    from.parse().unwrap()..to.parse().unwrap()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_an_approval_on_dingtalk_comes_to_what_people_decided() {
@@ -200,10 +205,28 @@ async fn whatever_happens_an_approval_on_wecom_comes_to_what_people_decided() {
     model::schedules("wecom", SEEDS).await;
 }
 
+/// Two stages each: where the stages are, and what the deadline and the forms after their end may do.
+const PAIRS: [[&str; 2]; 3] = [["dingtalk", "feishu"], ["feishu", "wecom"], ["wecom", "dingtalk"]];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_an_approval_of_two_stages_has_one_life() {
+    for kinds in PAIRS {
+        stages::schedules(kinds, 1..2).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes"]
 async fn whatever_happens_in_many_more_schedules() {
     for kind in ["dingtalk", "feishu", "wecom"] {
-        model::schedules(kind, MORE_SEEDS).await;
+        model::schedules(kind, more_seeds()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn whatever_happens_in_many_more_lives() {
+    for kinds in PAIRS {
+        stages::schedules(kinds, more_seeds()).await;
     }
 }

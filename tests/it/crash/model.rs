@@ -15,17 +15,17 @@ const APPLICANT: &str = "13800000002";
 const APPROVALS: usize = 3;
 const EVENTS: usize = 30;
 /// When all is well again, everything has come to its end after this (milliseconds, turn by turn).
-const SETTLE: [i64; 14] = [
+pub(super) const SETTLE: [i64; 14] = [
     0, 11_000, 31_000, 61_000, 61_000, 700_000, 700_000, 1_500_000, 3_000_000, 7_200_000, 14_400_000, 28_800_000,
     43_200_000, 43_200_000,
 ];
 
 /// Random numbers that a seed repeats.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     /// A number below `sides`.
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(super) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -33,7 +33,7 @@ impl Dice {
         usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
     }
 
-    fn of<'a, T>(&mut self, these: &'a [T]) -> &'a T {
+    pub(super) fn of<'a, T>(&mut self, these: &'a [T]) -> &'a T {
         &these[self.roll(these.len())]
     }
 }

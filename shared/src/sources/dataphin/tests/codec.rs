@@ -167,7 +167,7 @@ fn any_settings() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(500)))]
 
     #[test]
     fn what_is_sealed_opens(settings in any_settings(), message in prop::collection::vec(any::<u8>(), 0..100)) {

@@ -302,7 +302,7 @@ fn happen(run: &mut Run, (kind, stage, node, who): Step, at: i64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(1_000)))]
 
     #[test]
     fn no_level_is_told_twice_and_the_end_once_and_last(
