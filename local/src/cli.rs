@@ -24,6 +24,9 @@ struct Arguments {
     /// Start without the sandbox.
     #[arg(long)]
     no_sandbox: bool,
+    /// Another name in `Host` to answer to; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -38,12 +41,12 @@ enum Command {
 
 /// Runs as the command line says, until SIGTERM or Ctrl-C. Success when all that was under way is done.
 pub async fn main() -> ExitCode {
-    let Arguments { listen, data_dir, no_sandbox, command } = Arguments::parse();
+    let Arguments { listen, data_dir, no_sandbox, host, command } = Arguments::parse();
     if let Some(Command::Sample(sample)) = &command {
         return sample::main(sample);
     }
     banner::init_log();
-    let options = Options { listen, data_dir, sandbox: !no_sandbox, world: World::system() };
+    let options = Options { listen, data_dir, sandbox: !no_sandbox, hosts: host, world: World::system() };
     match serve(&options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,10 +5,12 @@ pub mod changes;
 pub mod cli;
 pub mod dynamodb;
 pub mod folder;
+mod guard;
 pub mod run;
 pub mod sample;
 pub mod sandbox;
 pub mod seed;
+mod server;
 pub mod stream;
 mod ticks;
 

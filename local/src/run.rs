@@ -20,7 +20,9 @@ use tokio::net::TcpListener;
 
 use crate::dynamodb::Engine;
 use crate::folder::DataFolder;
+use crate::guard::{self, Guard};
 use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::server::{self, Limits};
 use crate::ticks::Ticks;
 use crate::{Error, banner, changes, dynamodb, seed, stream};
 
@@ -33,6 +35,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Whether the sandbox runs.
     pub sandbox: bool,
+    /// Names in `Host` that it answers to, beside addresses, `localhost` and the public address's.
+    pub hosts: Vec<String>,
     /// The clock and the randomness of everything, sandbox included.
     pub world: World,
 }
@@ -71,8 +75,9 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
     let sandbox = if options.sandbox { Some(sandbox(options, &app)?) } else { None };
     let ready = Arc::new(AtomicBool::new(false));
     let router = table.answer_after_writes(router(&app, sandbox.as_ref(), Arc::clone(&ready)));
-    let server = axum::serve(listener, router).with_graceful_shutdown(shutdown);
-    let server = tokio::spawn(server.into_future());
+    let guard = Guard::new(&app.settings.public_url, &options.hosts);
+    let router = router.layer(from_fn_with_state(guard, guard::check));
+    let server = tokio::spawn(server::serve(listener, router, Limits::default(), shutdown));
     let mut helpers = table.help(&app, &options.data_dir.join("stream.json"))?;
     if let Some(sandbox) = &sandbox {
         seed::seed(&app, sandbox, &bootstrapped.org, &options.data_dir).await?;
@@ -99,8 +104,9 @@ impl Running {
 
 async fn app(options: &Options, aws: &aws_config::SdkConfig, url: &str) -> Result<App, Error> {
     let mut settings = Settings::local(url).map_err(told)?;
-    // A laptop's platforms are on the laptop.
-    settings.addresses = AddressPolicy::AllowAll;
+    if options.sandbox {
+        allow_sandbox(&mut settings);
+    }
     let world = options.world.clone();
     let store = Store::new(aws_sdk_dynamodb::Client::new(aws), settings.table.clone());
     let client = aws_sdk_dynamodb::Client::new(aws);
@@ -110,6 +116,17 @@ async fn app(options: &Options, aws: &aws_config::SdkConfig, url: &str) -> Resul
     let sealer = key_file::open(&options.data_dir.join("data.key"), &world).map_err(told)?;
     let outbound = Outbound::new(settings.addresses.clone(), Duration::from_secs(5));
     Ok(App::new(store, DataKey::ready(sealer), world, settings, outbound))
+}
+
+/// The sandbox is called where it is served, whichever other private addresses are.
+fn allow_sandbox(settings: &mut Settings) {
+    let own = url::Url::parse(&settings.public_url).ok();
+    let own = own.and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
+    settings.addresses = match (std::mem::take(&mut settings.addresses), own) {
+        (AddressPolicy::PublicOnly, Some(own)) => AddressPolicy::PublicAnd(vec![own]),
+        (AddressPolicy::PublicAnd(listed), Some(own)) => AddressPolicy::PublicAnd([listed, vec![own]].concat()),
+        (others, _) => others,
+    };
 }
 
 /// An error of another part, for the person who started it.

@@ -124,7 +124,7 @@ fn every_flag_of_the_local_run_is_in_the_readme() {
         .filter(|(name, _)| *name != "command")
         .map(|(name, _)| format!("| `--{}` |", name.replace('_', "-")))
         .collect();
-    assert_eq!(flags.len(), 3, "{flags:?}");
+    assert_eq!(flags.len(), 4, "{flags:?}");
     assert!(flags.iter().all(|flag| readme.contains(flag)), "{flags:?}");
 }
 

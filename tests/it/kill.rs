@@ -160,7 +160,7 @@ async fn finish(data: &TempDir, port: u16, key: &str, answered: &Answered) {
     let clock = Arc::new(MovedClock::default());
     clock.advance(61_000);
     let (listen, data_dir) = (([127, 0, 0, 1], port).into(), data.path().to_owned());
-    let options = Options { listen, data_dir, sandbox: true, world: clock.world() };
+    let options = Options { listen, data_dir, sandbox: true, hosts: Vec::new(), world: clock.world() };
     let _running = start(&options, std::future::pending()).await.unwrap();
     let api = Api::new(format!("http://127.0.0.1:{port}"), key);
     check(&api, answered).await;

@@ -22,6 +22,7 @@ mod layers;
 mod leases;
 mod leftovers;
 mod lists;
+mod local_http;
 mod look_ups;
 mod quota;
 mod races;

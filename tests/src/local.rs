@@ -433,6 +433,7 @@ impl Local {
             listen: ([127, 0, 0, 1], 0).into(),
             data_dir: data.path().to_owned(),
             sandbox: true,
+            hosts: Vec::new(),
             world: clock.world(),
         };
         let running = start(&options, pending()).await.expect("the local program starts");
