@@ -11,6 +11,7 @@ mod external;
 mod flows;
 mod hosts;
 mod members;
+mod organizations;
 mod requests;
 mod sources;
 

@@ -8,6 +8,7 @@ mod keys;
 mod members;
 mod organizations;
 mod workspaces;
+mod zones;
 
 /// Every route that [`routes`] serves: method, and path as the gateway writes it.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -38,6 +39,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/organizations"),
     ("POST", "/v1/organizations"),
     ("GET", "/v1/organizations/{id}"),
+    ("PATCH", "/v1/organizations/{id}"),
 ];
 
 /// The routes and their handlers.

@@ -1,14 +1,16 @@
-//! `/v1/organizations`: for the deployment's owner only.
+//! `/v1/organizations`: all of them for the deployment's owner, and its own for each organisation's owner.
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::Organization;
 use countersign::config::bootstrap::owner_record;
+use countersign::config::organization::{Zone, default_org};
+use countersign::config::{AskRules, Organization};
 use countersign::crypto::api_key::ApiKey;
 use countersign::http::{
-    App, Created, DeploymentOwner, FieldErrors, Id, Json, ListQuery, Problem, Query, Tagged, time,
+    App, Caller, Created, DeploymentOwner, FieldErrors, Id, IfMatch, Json, ListQuery, Owner, Patch, Problem, Query,
+    Tagged, time,
 };
 use countersign::ids::OrgId;
 use countersign::store::resources::create_write;
@@ -16,12 +18,14 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use countersign::http::resource::{LONGEST_NAME, list_of};
+use countersign::http::resource::{LONGEST_NAME, list_of, load, save};
+
+use crate::zones;
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/v1/organizations", get(list_organizations).post(create_organization))
-        .route("/v1/organizations/{id}", get(get_organization))
+        .route("/v1/organizations/{id}", get(get_organization).patch(update_organization))
 }
 
 #[derive(Debug, Deserialize)]
@@ -31,7 +35,13 @@ struct New {
 }
 
 fn view(organization: &Organization) -> Value {
-    json!({ "id": organization.id, "name": organization.name, "created_at": time(organization.created_at) })
+    json!({
+        "id": organization.id,
+        "name": organization.name,
+        "time_zone": organization.time_zone.name,
+        "rules": organization.rules,
+        "created_at": time(organization.created_at),
+    })
 }
 
 /// The new organisation's owner has a key of its own; it is in this answer and nowhere else.
@@ -64,11 +74,55 @@ async fn list_organizations(
     list_of(&app, &caller.org, &query, |organization| Ok(view(organization))).await
 }
 
+/// The organisation, if it is the caller's own, or the caller is the deployment's owner.
+fn may_see(caller: &Caller, id: &OrgId) -> Result<(), Problem> {
+    if caller.org == *id { Ok(()) } else { caller.require_deployment_owner().map_err(|_| Problem::not_found()) }
+}
+
 async fn get_organization(
-    DeploymentOwner(caller): DeploymentOwner,
+    Owner(caller): Owner,
     State(app): State<App>,
     Id(id): Id<OrgId>,
 ) -> Result<Tagged<Value>, Problem> {
-    let found = app.store.get::<Organization>(&caller.org, id.as_str()).await?;
+    may_see(&caller, &id)?;
+    let found = app.store.get::<Organization>(&default_org(), id.as_str()).await?;
     Ok(Tagged { version: found.version, body: view(&found.value) })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Update {
+    #[serde(default)]
+    name: Patch<String>,
+    #[serde(default)]
+    time_zone: Patch<String>,
+    #[serde(default)]
+    rules: Patch<AskRules>,
+}
+
+async fn update_organization(
+    Owner(caller): Owner,
+    State(app): State<App>,
+    Id(id): Id<OrgId>,
+    if_match: IfMatch,
+    Json(update): Json<Update>,
+) -> Result<Tagged<Value>, Problem> {
+    may_see(&caller, &id)?;
+    let found = load::<Organization>(&app, &default_org(), id.as_str(), &if_match).await?;
+    let (mut organization, mut errors) = (found.value, FieldErrors::new());
+    update.name.replace(&mut organization.name, "/name", &mut errors);
+    errors.text("/name", &organization.name, LONGEST_NAME);
+    update.rules.change_or_default(&mut organization.rules);
+    match update.time_zone {
+        Patch::Keep => {}
+        Patch::Clear => organization.time_zone = Zone::default(),
+        Patch::Set(name) => match zones::find(&name) {
+            Some(zone) => organization.time_zone = zone,
+            None => errors.push("/time_zone", "must be the name of a time zone, as in Asia/Shanghai"),
+        },
+    }
+    errors.into_result()?;
+    let version = save(&app, &organization, found.version, &if_match).await?;
+    app.organizations.forget(&id);
+    Ok(Tagged { version, body: view(&organization) })
 }

@@ -11,6 +11,7 @@ pub mod due;
 mod kept;
 mod leftovers;
 mod look;
+pub mod organizations;
 pub mod pace;
 pub mod people;
 pub mod poll;

@@ -12,7 +12,8 @@ use super::pace::Pace;
 use super::template::{create_template, remember};
 use super::transition::{Transition, continue_from, transition};
 use crate::approval::{Approval, Closed, Closure};
-use crate::config::{Connection, Organization, Workspace};
+use crate::config::organization::usual;
+use crate::config::{Connection, Workspace};
 use crate::http::App;
 use crate::ids::{ApprovalId, ConnectionId};
 use crate::providers::{self, Account, NodePlan, Provider, Start, Started};
@@ -140,8 +141,8 @@ pub async fn start_with(
         Err(error) => return Err(error),
     };
     let mut start = plan(&record, stage, request);
-    if provider.wants_names() {
-        (start.organization_name, start.workspace_name) = names(app, &record).await?;
+    if start.starts_at.or(start.ends_at).is_some() || provider.wants_names() {
+        name(app, &record, provider, &mut start).await?;
     }
     // Its callbacks may be faster than the answer: from now on they are known to be ours.
     if let Some(code) = start.template.as_deref().filter(|code| !account.has_template(code)) {
@@ -295,26 +296,30 @@ fn plan(record: &Record, stage: usize, request: &Request) -> Start {
             .map(|node| NodePlan { name: node.name.clone(), mode: node.mode, approvers: accounts(node) })
             .collect(),
         template: planned.template.clone().or_else(|| request.templates.get(stage).cloned().flatten()),
+        time_zone: usual(),
         organization_name: None,
         workspace_name: None,
     }
 }
 
-/// Our names of an approval's organisation and workspace; `None` for what is not there any more.
-async fn names(app: &App, record: &Record) -> Result<(Option<String>, Option<String>), Error> {
-    let organization = app.store.get_unscoped::<Organization>(record.org.as_str()).await;
-    let organization = found(organization.map(|found| found.value.name))?;
-    let Some(id) = &record.workspace else { return Ok((organization, None)) };
-    let workspace = app.store.get::<Workspace>(&record.org, id.as_str()).await;
-    Ok((organization, found(workspace.map(|found| found.value.name))?))
-}
-
-fn found(name: Result<String, StoreError>) -> Result<Option<String>, Error> {
-    match name {
-        Ok(name) => Ok(Some(name)),
-        Err(StoreError::NotFound) => Ok(None),
-        Err(error) => Err(error.into()),
+/// Adds the organisation's time zone and, for a platform that wants them, our names of the organisation and the workspace; none of what
+/// is not there any more.
+async fn name(app: &App, record: &Record, provider: &dyn Provider, start: &mut Start) -> Result<(), Error> {
+    let organization = app.organization(&record.org).await?;
+    if let Some(organization) = &organization {
+        start.time_zone = organization.time_zone.time_zone();
     }
+    if !provider.wants_names() {
+        return Ok(());
+    }
+    start.organization_name = organization.map(|organization| organization.name.clone());
+    let Some(id) = &record.workspace else { return Ok(()) };
+    start.workspace_name = match app.store.get::<Workspace>(&record.org, id.as_str()).await {
+        Ok(found) => Some(found.value.name),
+        Err(StoreError::NotFound) => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(())
 }
 
 /// Stores a started instance: the way back first, so that a callback finds it, then the state, then what was parked.

@@ -8,6 +8,7 @@ use crate::engine::callback::References;
 use crate::engine::connections::Connections;
 use crate::engine::deliver::Awake;
 use crate::engine::deliver::receivers::Receivers;
+use crate::engine::organizations::Organizations;
 use crate::engine::rules::Rules;
 use crate::engine::unreadable::Unread;
 use crate::engine::usage::Tallies;
@@ -35,6 +36,8 @@ pub struct App {
     pub connections: Arc<Connections>,
     /// References that were read.
     pub references: Arc<References>,
+    /// Organisations that were read lately.
+    pub organizations: Arc<Organizations>,
     /// Rules that were read lately.
     pub rules: Arc<Rules>,
     /// Receivers of sources, and how they answered lately.
@@ -55,6 +58,7 @@ impl App {
         let settings = Arc::new(settings);
         let (connections, receivers, awake) = (Arc::default(), Arc::default(), Arc::default());
         let (references, rules, tallies, unread) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        let organizations = Arc::default();
         Self {
             store,
             data_key,
@@ -64,6 +68,7 @@ impl App {
             tokens,
             connections,
             references,
+            organizations,
             rules,
             receivers,
             awake,

@@ -1,6 +1,7 @@
 //! What of an approval is written into a platform's form, and under which labels.
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
 use super::Start;
@@ -94,15 +95,41 @@ fn details(start: &Start) -> String {
     if let Some(resource) = &start.resource {
         line("资源 Resource", &resource.name);
     }
+    let mut said = String::new();
     for (name, at) in [("开始 From", start.starts_at), ("结束 Until", start.ends_at)] {
-        if let Some(time) = at.and_then(|at| Timestamp::from_millisecond(at).ok()) {
-            line(name, &time.to_string());
+        if let Some(time) = at.and_then(|at| in_zone(at, &start.time_zone)) {
+            line(name, &shown(&time, &mut said));
         }
     }
     for (name, value) in &start.fields {
         line(name, &plain(value));
     }
     lines.join("\n")
+}
+
+fn in_zone(at: i64, zone: &TimeZone) -> Option<Zoned> {
+    Timestamp::from_millisecond(at).ok().map(|at| at.to_zoned(zone.clone()))
+}
+
+/// A time as people read it, to the minute. Its offset from UTC is said once: where it is not the one that was `said` before.
+fn shown(time: &Zoned, said: &mut String) -> String {
+    let text = time.strftime("%Y-%m-%d %H:%M").to_string();
+    let offset = offset(time.offset().seconds());
+    if *said == offset {
+        return text;
+    }
+    *said = offset;
+    format!("{text} ({said})")
+}
+
+/// `UTC`, `UTC+8`, `UTC-3:30`.
+fn offset(seconds: i32) -> String {
+    let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => "UTC".to_owned(),
+        (hours, 0) => format!("UTC{sign}{hours}"),
+        (hours, minutes) => format!("UTC{sign}{hours}:{minutes:02}"),
+    }
 }
 
 /// A submitted field as people read it: texts without quotes, all else as JSON.
@@ -116,7 +143,24 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Control;
+    use jiff::tz::TimeZone;
+
+    use super::{Control, in_zone, offset, shown};
+
+    #[test]
+    fn times_are_of_the_time_zone_which_is_said_once() {
+        let read = |zone: &str, times: &[i64]| {
+            let (zone, mut said) = (TimeZone::posix(zone).unwrap_or(TimeZone::UTC), String::new());
+            let times = times.iter().filter_map(|at| in_zone(*at, &zone));
+            times.map(|time| shown(&time, &mut said)).collect::<Vec<_>>().join(" | ")
+        };
+        let (november, december, july) = (1_795_843_800_000, 1_798_435_800_000, 1_783_056_600_000);
+        assert_eq!(read("CST-8", &[november, december]), "2026-11-28 13:30 (UTC+8) | 2026-12-28 13:30");
+        let berlin = "CET-1CEST,M3.5.0,M10.5.0/3";
+        assert_eq!(read(berlin, &[july, november]), "2026-07-03 07:30 (UTC+2) | 2026-11-28 06:30 (UTC+1)");
+        assert_eq!(read("UTC0", &[november]), "2026-11-28 05:30 (UTC)");
+        assert_eq!((offset(-12_600).as_str(), offset(20_700).as_str()), ("UTC-3:30", "UTC+5:45"));
+    }
 
     #[test]
     fn labels_are_short_and_known_again() {

@@ -310,6 +310,8 @@ pub struct Start {
     pub nodes: Vec<NodePlan>,
     /// A template of the customer's to use instead of ours.
     pub template: Option<String>,
+    /// In which people are to read times.
+    pub time_zone: jiff::tz::TimeZone,
     /// Our names of the organisation and of the workspace, for a platform that [`Provider::wants_names`].
     pub organization_name: Option<String>,
     /// The workspace's.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use jiff::tz::{Offset, TimeZone};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -40,6 +41,7 @@ pub(super) fn start() -> Start {
         ends_at: None,
         nodes: vec![node(Mode::All, &["u1"]), node(Mode::Any, &["u2", "u3", "u2"])],
         template: None,
+        time_zone: TimeZone::fixed(Offset::constant(8)),
         organization_name: None,
         workspace_name: None,
     }

@@ -41,7 +41,8 @@ impl Submission<'_> {
         let (app, org) = (self.app, &self.source.org);
         let rules = app.rules(org).await?;
         let facts = facts(&self.body, &self.source, workspace, contact, member, app.world.now());
-        let decided = decide(&self.source, &self.body, &rules, &facts)?;
+        let is_bound = is_bound(app, &self.source, &self.body).await?;
+        let decided = decide(&self.source, &self.body, is_bound, &rules, &facts)?;
         if let Some(rule) = decided.rule.as_ref().filter(|rule| rule.outcome == RuledAs::Failed) {
             let (source, approval) = (&self.source.id, &self.id);
             tracing::warn!(rule.id = %rule.id, source.id = %source, approval.id = %approval,
@@ -103,10 +104,15 @@ struct Decided {
     findings: Vec<Finding>,
 }
 
+/// Whether the rules decide all of a request: it names no flow, or its source's or its organisation's rules are asked always.
+async fn is_bound(app: &App, source: &Source, body: &Body) -> Result<bool, Problem> {
+    Ok(body.flow.is_none() || source.rules == AskRules::Always || app.rules_bind(&source.org).await?)
+}
+
 /// Decides. A flow that the request names must be one that its source may use. It stands against rules that would approve or choose
-/// another flow, unless the source's rules are asked always; never against one that rejects, or whose failure rejects. Where rules
+/// another flow, unless it is bound by them; never against one that rejects, or whose failure rejects. Where rules
 /// are asked always and one fails, the named flow is not taken either: whoever asks could have made it fail.
-fn decide(source: &Source, body: &Body, rules: &[Ready], facts: &Facts) -> Result<Decided, Problem> {
+fn decide(source: &Source, body: &Body, is_bound: bool, rules: &[Ready], facts: &Facts) -> Result<Decided, Problem> {
     if let Some(named) = &body.flow
         && !source.flows.is_empty()
         && !source.flows.contains(named)
@@ -114,7 +120,6 @@ fn decide(source: &Source, body: &Body, rules: &[Ready], facts: &Facts) -> Resul
         return Err(Problem::unprocessable("flow_not_allowed", "the source may not use this flow").at("/flow"));
     }
     let verdict = ask(rules, facts);
-    let is_bound = body.flow.is_none() || source.rules == AskRules::Always;
     let default = || source.default_flow.clone().map_or(TriedWay::NoFlow, TriedWay::Flow);
     let named = || body.flow.clone().map(|flow| (TriedWay::Flow(flow), By::Request));
     let (mut rule, mut why) = (verdict.ruled, String::new());
@@ -231,6 +236,7 @@ pub async fn try_rules(app: &App, source: &Source, body: &Body, rules: &[Ready])
         flow(app, &source.org, named).await?;
     }
     let facts = facts(body, source, workspace.as_ref(), &contact, member.as_ref(), app.world.now());
-    let Decided { way, by, rule, findings, .. } = decide(source, body, rules, &facts)?;
+    let is_bound = is_bound(app, source, body).await?;
+    let Decided { way, by, rule, findings, .. } = decide(source, body, is_bound, rules, &facts)?;
     Ok(Tried { way, by, rule, findings })
 }

@@ -71,7 +71,7 @@ mod tests {
         let details = value(&values, "详情 Details").unwrap();
         assert_eq!(
             details,
-            "申请人 Applicant: 张三\n资源 Resource: orders\n开始 From: 2026-09-21T16:00:00Z\nsensitivity: 3\ntable: orders"
+            "申请人 Applicant: 张三\n资源 Resource: orders\n开始 From: 2026-09-22 00:00 (UTC+8)\nsensitivity: 3\ntable: orders"
         );
     }
 

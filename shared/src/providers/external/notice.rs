@@ -8,7 +8,8 @@ use super::wire::notice::{
     RESOURCE_DETAIL_URL, RESOURCE_NAME, START_TIME,
 };
 use super::wire::{
-    ACCESS_ID, APPLY_ID, Answered, ORGANIZATION_ID, ORGANIZATION_NAME, Refusal, WORKSPACE_ID, WORKSPACE_NAME, beijing,
+    ACCESS_ID, APPLY_ID, Answered, ORGANIZATION_ID, ORGANIZATION_NAME, Refusal, WORKSPACE_ID, WORKSPACE_NAME,
+    local_time,
 };
 use crate::providers::outbound::{Answer, OutboundError, Request};
 use crate::providers::{Account, Calls, Check, Error, Start, Started};
@@ -40,6 +41,7 @@ fn fields(account: &Account, start: &Start) -> Map<String, Value> {
     let content = (!start.fields.is_empty()).then(|| Value::Object(start.fields.clone()).to_string());
     let contact = &start.applicant_details;
     let setting = |name: &str| account.setting(name).map(str::to_owned);
+    let time = |at| local_time(at, start.time_zone.clone());
     let fields = [
         (APPLY_ID, Some(start.approval.clone())),
         (APPLY_CONTENT, content),
@@ -50,8 +52,8 @@ fn fields(account: &Account, start: &Start) -> Map<String, Value> {
         (MODULE_NAME, Some(start.title.clone())),
         (RESOURCE_NAME, resource.map(|resource| resource.name.clone())),
         (RESOURCE_DETAIL_URL, resource.and_then(|resource| resource.url.clone())),
-        (START_TIME, Some(beijing(start.starts_at.unwrap_or(start.submitted_at)))),
-        (END_TIME, start.ends_at.map(beijing)),
+        (START_TIME, Some(time(start.starts_at.unwrap_or(start.submitted_at)))),
+        (END_TIME, start.ends_at.map(time)),
         (ORGANIZATION_ID, setting("organization_id")),
         (ORGANIZATION_NAME, setting("organization_name").or_else(|| start.organization_name.clone())),
         (WORKSPACE_ID, setting("workspace_id")),

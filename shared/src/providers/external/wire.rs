@@ -143,9 +143,9 @@ fn zone() -> TimeZone {
     TimeZone::fixed(Offset::constant(8))
 }
 
-/// `yyyy-MM-dd HH:mm:ss` in Beijing time, from milliseconds.
-pub(super) fn beijing(at: i64) -> String {
-    let time = Timestamp::from_millisecond(at).unwrap_or_default().to_zoned(zone());
+/// `yyyy-MM-dd HH:mm:ss` in this time zone, from milliseconds.
+pub(super) fn local_time(at: i64, zone: TimeZone) -> String {
+    let time = Timestamp::from_millisecond(at).unwrap_or_default().to_zoned(zone);
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn times_are_read_in_each_spelling() {
         let at = 1_790_000_000_000;
-        assert_eq!(beijing(at), "2026-09-21 22:13:20");
+        assert_eq!(local_time(at, zone()), "2026-09-21 22:13:20");
         for text in [
             "2026-09-21 22:13:20",
             " 2026-09-21T22:13:20 ",
@@ -231,7 +231,7 @@ mod tests {
         ] {
             assert_eq!(time(text), Some(at), "{text}");
         }
-        assert_eq!(time("2026-09-21").map(beijing).as_deref(), Some("2026-09-21 00:00:00"));
+        assert_eq!(time("2026-09-21").map(|at| local_time(at, zone())).as_deref(), Some("2026-09-21 00:00:00"));
         for text in ["", "soon", "2026-13-01 00:00:00", "-5", "99999999999999999", "9223372036854775807", "1e9"] {
             assert_eq!(time(text), None, "{text}");
         }
