@@ -107,8 +107,17 @@ id!(/// An API key.
     KeyId, "key_");
 
 impl ApprovalId {
-    /// The approval that a source's idempotency key names: the same inputs give the same id, so a repeated submit
-    /// finds the first one without a second item.
+    /// The approval that a digest names, of which the first 16 bytes count.
+    #[must_use]
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest[..16]);
+        let body = ulid::Ulid::from(u128::from_be_bytes(half)).to_string();
+        Self(format!("{}{}", Self::PREFIX, body.to_ascii_lowercase()))
+    }
+
+    /// The approval that a source's idempotency key named until ids were made with the data key: anybody who knows both can compute
+    /// it. Nothing new gets such an id; what has one is found by it.
     #[must_use]
     pub fn derived(source: &SourceId, idempotency_key: &str) -> Self {
         use sha2::{Digest, Sha256};
@@ -116,11 +125,7 @@ impl ApprovalId {
         hash.update(source.as_str());
         hash.update([0]);
         hash.update(idempotency_key);
-        let digest = hash.finalize();
-        let mut half = [0; 16];
-        half.copy_from_slice(&digest[..16]);
-        let body = ulid::Ulid::from(u128::from_be_bytes(half)).to_string();
-        Self(format!("{}{}", Self::PREFIX, body.to_ascii_lowercase()))
+        Self::of_digest(&hash.finalize().into())
     }
 }
 

@@ -53,6 +53,29 @@ async fn a_key_that_is_replaced_opens_nothing_more() {
     assert_eq!(oa.shown(&approval).await["status"], "pending");
 }
 
+#[tokio::test]
+async fn two_organisations_with_the_same_access_id_do_not_meet() {
+    let ours = oa().await;
+    let desk = ours.desk.another().await;
+    let receiver = Receiver::start().await;
+    let mut body = connection(&receiver.url, "access-1");
+    body["secrets"]["access_key"] = json!("another-key-of-another-oa");
+    let connection = make(&desk.client, "/v1/connections", &body).await;
+    let flow = json!({"name": "OA", "stages": [{"connection": connection, "nodes": []}]});
+    let flow = make(&desk.client, "/v1/flows", &flow).await;
+    let theirs = Oa { desk, receiver, connection, flow };
+    let (our, their) = (ours.pending().await, theirs.pending().await);
+    let with_other_key = fields(&our, &[("accessKey", "another-key-of-another-oa")]);
+    assert_eq!(ours.call_back(&with_other_key).await.status, 404, "it opens nothing of ours");
+    succeeded(&theirs.call_back(&fields(&their, &[("accessKey", "another-key-of-another-oa")])).await);
+    assert_eq!(ours.shown(&our).await["status"], "pending");
+    succeeded(&ours.call_back(&fields(&our, &[])).await);
+    assert_eq!(
+        (&ours.shown(&our).await["status"], &theirs.shown(&their).await["status"]),
+        (&json!("approved"), &json!("approved"))
+    );
+}
+
 fn asked(flow: &str) -> Value {
     json!({"title": "Audience 4711", "reason": "campaign", "flow": flow,
         "applicant": {"name": "Li Na", "mobile": "13800000002", "email": "li.na@yunshan.example"},

@@ -82,6 +82,13 @@ impl Sealer {
         Ok(std::str::from_utf8(&opened).map_err(|_| Error::Refused)?.into())
     }
 
+    /// A digest of these parts that only who has the data key can compute. For each `purpose` it is another.
+    #[must_use]
+    pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let key = Zeroizing::new(super::hmac_sha256(self.key.expose_secret(), &[b"countersign ", purpose.as_bytes()]));
+        super::hmac_sha256(&*key, parts)
+    }
+
     fn cipher(&self) -> Aes256Gcm {
         Aes256Gcm::new(self.key.expose_secret().into())
     }

@@ -124,7 +124,7 @@ impl App {
         }
     }
 
-    /// The external OAs that a call back may come from: the one with this access id, else those with this organisation id.
+    /// The external OAs that a call back may come from: those with this access id, else those with this organisation id.
     ///
     /// # Errors
     /// As [`App::connection`].
@@ -134,7 +134,7 @@ impl App {
         organization_id: Option<&str>,
     ) -> Result<Vec<Arc<OpenConnection>>, Error> {
         let ids = match (access_id, organization_id) {
-            (Some(access_id), _) => self.store.connection_by_access_id(access_id).await?.into_iter().collect(),
+            (Some(access_id), _) => self.store.connections_by_access_id(access_id).await?,
             (None, Some(organization_id)) => self.store.connections_by_organization_id(organization_id).await?,
             (None, None) => Vec::new(),
         };

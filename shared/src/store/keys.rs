@@ -15,7 +15,7 @@
 //! | callbacks of a connection that could not be read | `CON#<id>` | `UNREADABLE` | |
 //! | how far the taking over of a connection's directory is | `CON#<id>` | `DIRECTORY` | |
 //! | accounts that a page of it has seen | `CON#<id>` | `DIRECTORY#<run>#<page, 8 digits>` | |
-//! | external OA by its access id, which only one may have | `EXTERNAL#access_id#<value>` | `CLAIM` | |
+//! | external OA by its access id, which only one of an organisation may have | `EXTERNAL#access_id#<value>` | `CLAIM#<organisation>`; earlier `CLAIM` | |
 //! | external OA by its organisation id | `EXTERNAL#organization_id#<value>` | connection id | |
 //! | member by a source's own id of them, which only one may have | `SOURCE_ID#<source>#<value>` | `CLAIM` | |
 //! | member by their account on a connection, which only one may have | `ACCOUNT#<org>#<account>` | connection id |
@@ -257,11 +257,26 @@ pub fn lease(name: &str) -> Key {
     Key::new(format!("LEASE#{name}"), "LEASE")
 }
 
-/// The claim of one external OA's connection on its `accessId`: no other connection may have the same.
+/// The claim of one external OA's connection on its `accessId`: no other connection of its organisation may have the same.
 #[must_use]
-pub fn external_access(access_id: &str) -> Key {
-    Key::new(format!("EXTERNAL#access_id#{access_id}"), "CLAIM")
+pub fn external_access(access_id: &str, org: &OrgId) -> Key {
+    Key::new(external_accesses(access_id), format!("{EXTERNAL_ACCESS}#{org}"))
 }
+
+/// The claim as it was when an `accessId` was one connection's of the whole deployment.
+#[must_use]
+pub fn earlier_external_access(access_id: &str) -> Key {
+    Key::new(external_accesses(access_id), EXTERNAL_ACCESS)
+}
+
+/// The partition of the connections that have this `accessId`.
+#[must_use]
+pub fn external_accesses(access_id: &str) -> String {
+    format!("EXTERNAL#access_id#{access_id}")
+}
+
+/// What the sort keys of all claims on an `accessId` start with.
+pub const EXTERNAL_ACCESS: &str = "CLAIM";
 
 /// The way from an external OA's `organizationId` to one of the connections that have it.
 #[must_use]
@@ -367,7 +382,8 @@ mod tests {
         assert_eq!(directory(&con), key("CON#con_1", "DIRECTORY"));
         assert_eq!(directory_page(&con, "ff", 7), key("CON#con_1", "DIRECTORY#ff#00000007"));
         assert_eq!(lease("template#con_1#standard"), key("LEASE#template#con_1#standard", "LEASE"));
-        assert_eq!(external_access("x"), key("EXTERNAL#access_id#x", "CLAIM"));
+        assert_eq!(external_access("x", &org), key("EXTERNAL#access_id#x", "CLAIM#org_1"));
+        assert_eq!(earlier_external_access("x"), key("EXTERNAL#access_id#x", "CLAIM"));
         assert_eq!(external_organization("x", &con), key("EXTERNAL#organization_id#x", "con_1"));
         let (source, member) = ("src_1".parse().unwrap(), "mem_1".parse().unwrap());
         assert_eq!(member_source_id(&source, "a#b"), key("SOURCE_ID#src_1#a#b", "CLAIM"));

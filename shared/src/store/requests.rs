@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Consistency, Error, Item, Store, blank, corrupt, keys};
+use super::{Consistency, Error, Item, Key, Store, blank, corrupt, keys};
 use crate::ids::ApprovalId;
 use crate::providers::{Contact, Resource};
 
@@ -97,6 +97,18 @@ impl Store {
     /// [`Error::TooLarge`], or the table's own.
     pub async fn replace_request(&self, id: &ApprovalId, request: &StoredRequest) -> Result<(), Error> {
         self.put_item(request.item(id)?).await
+    }
+
+    /// The first of these approvals of which there is a request, and the request. One read, however many are named.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], or the table's own.
+    pub async fn first_request(&self, ids: &[ApprovalId]) -> Result<Option<(ApprovalId, StoredRequest)>, Error> {
+        let wanted: Vec<Key> = ids.iter().map(keys::request).collect();
+        let items = self.batch_get(&wanted, Consistency::Strong).await?;
+        let Some(item) = items.first() else { return Ok(None) };
+        let id = Key::of(item).and_then(|key| key.id().parse().ok()).ok_or_else(|| corrupt(item))?;
+        Ok(Some((id, StoredRequest::from_item(item)?)))
     }
 
     /// Reads a request.

@@ -1,5 +1,8 @@
 //! One idempotency key, one approval.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use countersign::ids::{ApprovalId, SourceId};
+use countersign::store::{Consistency, Key};
 use countersign_tests::local::{Local, id, request};
 use serde_json::json;
 
@@ -83,4 +86,40 @@ async fn keys_of_different_sources_are_different() {
     assert_ne!(ids[0], ids[1]);
     let unsaid = local.submit(&request()).await;
     assert_eq!((unsaid.status, unsaid.code()), (422, "source_missing"), "now there are two: {}", unsaid.text);
+}
+
+/// The seeded source.
+async fn source(local: &Local) -> SourceId {
+    let listed = local.get("/v1/sources").await.json;
+    listed["items"][0]["id"].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn who_knows_source_and_key_does_not_know_the_id() {
+    let local = Local::start().await;
+    let made = local.submit_as("order-1", &request()).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_ne!(id(&made.json), ApprovalId::derived(&source(&local).await, "order-1").as_str());
+}
+
+#[tokio::test]
+async fn what_was_submitted_when_ids_could_be_computed_is_found_again() {
+    let local = Local::start().await;
+    let (made, source) = (local.submit_as("order-1", &request()).await, source(&local).await);
+    let earlier = ApprovalId::derived(&source, "order-2");
+    for sk in ["REQUEST", "STATE"] {
+        let key = Key { pk: format!("APR#{}", id(&made.json)), sk: sk.to_owned() };
+        let mut item = local.app.store.get_item(&key, Consistency::Strong).await.unwrap().unwrap();
+        item.insert("pk".to_owned(), AttributeValue::S(format!("APR#{earlier}")));
+        if sk == "STATE" {
+            item.insert("id".to_owned(), AttributeValue::S(earlier.to_string()));
+        }
+        local.app.store.put_item(item).await.unwrap();
+    }
+    let again = local.submit_as("order-2", &request()).await;
+    assert_eq!((again.status, id(&again.json)), (200, earlier.as_str()), "{}", again.text);
+    assert_eq!(local.instances().await.len(), 1);
+    let mut other = request();
+    other["title"] = json!("Write access to orders");
+    assert_eq!(local.submit_as("order-2", &other).await.code(), "idempotency_mismatch");
 }

@@ -265,18 +265,16 @@ async fn withdraw_form(app: &App, call: &Call, path: &str) -> Result<Response, R
 
 /// The approval that a revoke is about, if it is one of this source: by our id, else by the form's.
 async fn find(app: &App, call: &Call, revoke: &Revoke) -> Result<Option<Record>, Refusal> {
+    let failed = |error: store::Error| Refusal::of(&error.into());
     let ours = revoke.instance_id.as_deref().and_then(|id| id.parse::<ApprovalId>().ok());
-    let of_form = |tenant: Option<&str>| {
-        let apply_id = revoke.apply_id.as_deref()?;
-        Some(ApprovalId::derived(&call.source.id, &inbound::key(tenant, apply_id)))
-    };
-    // A version that sends no tenant with a form may send one with its revoke.
-    for id in [ours, of_form(revoke.tenant_id.as_deref()), of_form(None)].into_iter().flatten() {
-        match app.store.approval(&id).await {
-            Ok(record) if record.source == call.source.id => return Ok(Some(record)),
-            Ok(_) | Err(store::Error::NotFound) => {}
-            Err(error) => return Err(Refusal::of(&error.into())),
+    let mut ids: Vec<ApprovalId> = ours.into_iter().collect();
+    if let Some(apply_id) = revoke.apply_id.as_deref() {
+        // A version that sends no tenant with a form may send one with its revoke.
+        for tenant in [revoke.tenant_id.as_deref(), None] {
+            let key = inbound::key(tenant, apply_id);
+            ids.extend(app.approval_ids(&call.source.id, &key).await.map_err(failed)?);
         }
     }
-    Ok(None)
+    let found = app.store.approvals(&ids).await.map_err(failed)?;
+    Ok(found.into_iter().find(|record| record.source == call.source.id))
 }

@@ -15,13 +15,11 @@ use countersign::config::Source;
 use countersign::delivery::rfc3339;
 use countersign::engine::submit::{Applicant, Asked, Body, submit};
 use countersign::http::{App, Problem, TraceId, pasted};
-use countersign::ids::ApprovalId;
 use countersign::providers::Resource;
 use countersign::providers::external::wire;
 use countersign::sources::Receiver;
 use countersign::sources::quick_audience::apply::Notice;
 use countersign::sources::quick_audience::{KIND, Origin, PATH_TOKEN};
-use countersign::store;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
@@ -87,11 +85,8 @@ async fn take(app: &App, call: Call) -> Result<(), Problem> {
 
 /// A failed approval would be started again: but Quick Audience was told of its end.
 async fn has_failed(app: &App, source: &Source, key: &str) -> Result<bool, Problem> {
-    match app.store.approval(&ApprovalId::derived(&source.id, key)).await {
-        Ok(record) => Ok(record.state.status() == Status::Failed),
-        Err(store::Error::NotFound) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    let found = app.store.approvals(&app.approval_ids(&source.id, key).await?).await?;
+    Ok(found.first().is_some_and(|record| record.state.status() == Status::Failed))
 }
 
 /// What the call back needs, found in the notice or in the settings. The settings count: a notice that names others is refused.

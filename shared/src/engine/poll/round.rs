@@ -238,8 +238,11 @@ impl Turn<'_> {
         &self,
         applications: impl Iterator<Item = &'a String>,
     ) -> Result<BTreeMap<String, Record>, Error> {
-        let ids = applications.map(|key| (ApprovalId::derived(&self.source.id, key), key.clone()));
-        let ids: BTreeMap<ApprovalId, String> = ids.collect();
+        let mut ids: BTreeMap<ApprovalId, String> = BTreeMap::new();
+        for key in applications {
+            let both = self.app.approval_ids(&self.source.id, key).await?;
+            ids.extend(both.into_iter().map(|id| (id, key.clone())));
+        }
         let wanted: Vec<ApprovalId> = ids.keys().cloned().collect();
         let records = self.app.store.approvals(&wanted).await?;
         Ok(records.into_iter().filter_map(|record| Some((ids.get(&record.id)?.clone(), record))).collect())

@@ -21,7 +21,7 @@ use super::start::{self, LEASE, Outcome};
 use crate::approval::{Approval, Closed};
 use crate::config::{Source, Workspace};
 use crate::http::{App, Caller, Problem};
-use crate::ids::ApprovalId;
+use crate::ids::{ApprovalId, SourceId};
 use crate::store;
 use crate::store::approvals::{Failure, Lost, Record, Ruled};
 use crate::store::requests::{Request, StoredRequest};
@@ -37,8 +37,9 @@ pub struct Submission<'a> {
     app: &'a App,
     source: Source,
     id: ApprovalId,
-    /// Whether the id comes from a key, so that the approval may be there already.
-    derived: bool,
+    /// Where the id comes from a key, so that the approval may be there already: the id that it had before ids were made with the data
+    /// key.
+    earlier_id: Option<ApprovalId>,
     body_hash: String,
     body: Body,
     origin: Map<String, Value>,
@@ -63,7 +64,7 @@ pub struct Asked {
 /// As [`Body::check`] and [`Submission::run`].
 pub async fn submit(app: &App, source: Source, asked: Asked) -> Result<Submitted, Problem> {
     asked.body.check()?;
-    let submission = Submission::new(app, source, Some(&asked.key), &asked.sent, asked.body);
+    let submission = Submission::new(app, source, Some(&asked.key), &asked.sent, asked.body).await?;
     submission.with_origin(asked.origin).run().await
 }
 
@@ -93,15 +94,26 @@ impl Submitted {
 impl<'a> Submission<'a> {
     /// What a source asks. `key` is the source's own name of it: whatever has the same key is the same approval. `sent` is what
     /// it sent, by which another request under the same key is known. `body` has passed [`Body::check`].
-    #[must_use]
-    pub fn new(app: &'a App, source: Source, key: Option<&str>, sent: &Value, body: Body) -> Self {
-        let id = match key {
-            Some(key) => ApprovalId::derived(&source.id, key),
-            None => ApprovalId::new(&app.world),
+    ///
+    /// # Errors
+    /// The data key's own.
+    pub async fn new(
+        app: &'a App,
+        source: Source,
+        key: Option<&str>,
+        sent: &Value,
+        body: Body,
+    ) -> Result<Self, Problem> {
+        let (id, earlier_id) = match key {
+            Some(key) => {
+                let [id, earlier] = app.approval_ids(&source.id, key).await?;
+                (id, Some(earlier))
+            }
+            None => (ApprovalId::new(&app.world), None),
         };
         // Of JSON, not of bytes: the order of names and white space make no other request.
         let body_hash = STANDARD_NO_PAD.encode(Sha256::digest(sent.to_string()));
-        Self { app, source, id, derived: key.is_some(), body_hash, body, origin: Map::new() }
+        Ok(Self { app, source, id, earlier_id, body_hash, body, origin: Map::new() })
     }
 
     /// Keeps what the source's format needs of the request to tell of its decision, as its own id of it.
@@ -115,9 +127,9 @@ impl<'a> Submission<'a> {
     ///
     /// # Errors
     /// What the sender is told: nothing was started then.
-    pub async fn run(self) -> Result<Submitted, Problem> {
-        if self.derived
-            && let Some(known) = self.known().await?
+    pub async fn run(mut self) -> Result<Submitted, Problem> {
+        if let Some(earlier) = self.earlier_id.take()
+            && let Some(known) = self.known(earlier).await?
         {
             return Ok(known);
         }
@@ -138,13 +150,11 @@ impl<'a> Submission<'a> {
     }
 
     /// The approval that this key made before. A failed one is started again; one whose writer died before its state was
-    /// written is written now.
-    async fn known(&self) -> Result<Option<Submitted>, Problem> {
-        let earlier = match self.app.store.request(&self.id).await {
-            Ok(earlier) => earlier,
-            Err(store::Error::NotFound) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
+    /// written is written now. What has the id of earlier times keeps it.
+    async fn known(&mut self, earlier_id: ApprovalId) -> Result<Option<Submitted>, Problem> {
+        let found = self.app.store.first_request(&[self.id.clone(), earlier_id]).await?;
+        let Some((id, earlier)) = found else { return Ok(None) };
+        self.id = id;
         self.check_same(&earlier)?;
         let record = match self.app.store.approval(&self.id).await {
             Ok(record) => record,
@@ -258,6 +268,19 @@ impl<'a> Submission<'a> {
             origin: self.origin.clone(),
         };
         Ok((record, request))
+    }
+}
+
+impl App {
+    /// The ids that the approval may have which a source's own key names: the one that it gets, then the one that it had before ids
+    /// were made with the data key.
+    ///
+    /// # Errors
+    /// The data key's own.
+    pub async fn approval_ids(&self, source: &SourceId, key: &str) -> Result<[ApprovalId; 2], store::Error> {
+        let digest =
+            self.data_key.sealer().await?.digest("approval ids", &[source.as_str().as_bytes(), &[0], key.as_bytes()]);
+        Ok([ApprovalId::of_digest(&digest), ApprovalId::derived(source, key)])
     }
 }
 
