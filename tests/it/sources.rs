@@ -3,3 +3,4 @@
 mod dataphin;
 mod quick_audience;
 mod quick_bi;
+mod readings;

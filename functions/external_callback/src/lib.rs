@@ -11,15 +11,12 @@ use axum::{Extension, Router};
 use countersign::approval::Stage;
 use countersign::engine::connections::OpenConnection;
 use countersign::engine::transition::continue_from;
+use countersign::http::form::{self, Unreadable};
 use countersign::http::{App, TraceId, extract, ok_router, pasted};
 use countersign::ids::ApprovalId;
 use countersign::providers::external::{Credentials, Decision, authenticate, parse, wire};
 use countersign::store;
 use countersign::store::approvals::Record;
-
-mod form;
-
-use form::Unreadable;
 
 /// What this function serves: the path that Quick Audience's customers know.
 pub const ROUTES: &[(&str, &str)] = &[("POST", wire::CALL_BACK_PATH)];
@@ -185,7 +182,7 @@ impl Call {
         let kind = header(&request, &CONTENT_TYPE).unwrap_or_default();
         let media_type = kind.split(';').next().unwrap_or_default().trim();
         let is_form = media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-        let query = form::pairs(request.uri().query().unwrap_or_default().as_bytes(), encoding_rs::UTF_8)?;
+        let query = form::pairs(request.uri().query().unwrap_or_default().as_bytes(), form::UTF_8)?;
         if !is_form {
             let solution = "Send Content-Type: application/x-www-form-urlencoded.";
             let description = "the body is not a form";

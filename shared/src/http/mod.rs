@@ -6,6 +6,7 @@ pub mod auth;
 pub mod duplicates;
 pub mod extract;
 pub mod fields;
+pub mod form;
 pub mod log;
 pub mod patch;
 pub mod problem;

@@ -105,6 +105,12 @@ async fn enter(app: &App, id: &str, request: Request) -> Result<Call, Response> 
     turned_away(app, &call).map_or(Ok(call), Err)
 }
 
+/// Reads the body of a call that was let in. Answers with the refusal, if it cannot be read.
+fn unread(call: &mut Call) -> Option<Response> {
+    let problem = call.read_body().err()?;
+    Some(refused(call, None, &Refusal::of(&problem)))
+}
+
 /// What was refused, in the source's words; logged, since Dataphin may show its users less.
 fn refused(call: &Call, apply_id: Option<&str>, refusal: &Refusal) -> Response {
     let Refusal { status, code, message } = refusal;
@@ -135,10 +141,13 @@ async fn check(State(app): State<App>, Path(id): Path<String>, request: Request)
 
 /// A form. The same form again is answered as the first time.
 async fn create(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
-    let call = match enter(&app, &id, request).await {
+    let mut call = match enter(&app, &id, request).await {
         Ok(call) => call,
         Err(answer) => return answer,
     };
+    if let Some(answer) = unread(&mut call) {
+        return answer;
+    }
     let form = match inbound::form(&call.receiver, &call.body) {
         Ok(form) => form,
         Err(bad) => return refused(&call, None, &bad.into()),
@@ -189,7 +198,7 @@ fn not_started(failure: &Failure) -> Refusal {
 /// A revoke, at whatever path the source's settings say; else a call that is not known, whose path and shape an operator finds in the
 /// log, whether or not it showed the token in the way that is known.
 async fn other(State(app): State<App>, Path((id, path)): Path<(String, String)>, request: Request) -> Response {
-    let call = match read(&app, &id, request).await {
+    let mut call = match read(&app, &id, request).await {
         Ok(call) => call,
         Err(answer) => return answer,
     };
@@ -201,6 +210,9 @@ async fn other(State(app): State<App>, Path((id, path)): Path<(String, String)>,
         return answer;
     }
     if is_revoke {
+        if let Some(answer) = unread(&mut call) {
+            return answer;
+        }
         return match withdraw_form(&app, &call, &path).await {
             Ok(answer) => answer,
             Err(refusal) => refused(&call, None, &refusal),

@@ -66,7 +66,8 @@ fn is_right(call: &Call, in_path: Option<&str>) -> bool {
     token.expose_secret().as_bytes().ct_eq(given.as_bytes()).into()
 }
 
-async fn take(app: &App, call: Call) -> Result<(), Problem> {
+async fn take(app: &App, mut call: Call) -> Result<(), Problem> {
+    call.read_body()?;
     let notice =
         Notice::parse(&call.body).map_err(|error| Problem::bad_request("invalid_request", error.to_string()))?;
     let origin = origin(&notice, &call.receiver)?;

@@ -11,7 +11,7 @@ use axum::routing::post;
 use countersign::engine::poll::pushed;
 use countersign::http::{App, Problem, pasted};
 use countersign::sources::quick_bi::KIND;
-use countersign::sources::quick_bi::push::{Signed, marks, read};
+use countersign::sources::quick_bi::push::{Signed, Told, marks, read};
 use serde_json::json;
 
 use super::{Call, Unread};
@@ -25,7 +25,7 @@ pub(super) fn router() -> Router<App> {
 
 /// Takes a push.
 async fn push(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
-    let call = match Call::read(&app, KIND, &id, request).await {
+    let mut call = match Call::read(&app, KIND, &id, request).await {
         Ok(call) => call,
         Err(Unread::Unknown) => return refused(),
         Err(Unread::Body(problem)) => return told(problem.status(), "the body cannot be read"),
@@ -38,8 +38,16 @@ async fn push(State(app): State<App>, Path(id): Path<String>, request: Request) 
         return refused();
     }
     let task = call.headers.get(TASK).and_then(|task| task.to_str().ok());
-    let told_of = read(&call.receiver, &call.body);
-    match pushed(&app, &call.source, &marks(task, signed.nonce), &told_of.approvers).await {
+    let seen = marks(task, signed.nonce);
+    // It is a push all the same, and Quick BI is asked for what there is.
+    let told_of = match call.read_body() {
+        Ok(()) => read(&call.receiver, &call.body),
+        Err(problem) => {
+            tracing::warn!(source.id = %call.source.id, code = problem.code(), "what a push tells cannot be read");
+            Told::default()
+        }
+    };
+    match pushed(&app, &call.source, &seen, &told_of.approvers).await {
         Ok(is_new) => {
             let (event, people) = (&told_of.event, told_of.approvers.len());
             tracing::info!(source.id = %call.source.id, event, people, is_new, "push received");

@@ -56,6 +56,8 @@ async fn garbage_is_refused_by_name_and_starts_nothing() {
         ("\u{0}".to_owned(), "body"),
         ("[".repeat(10_000), "body"),
         ("{}".to_owned(), "applyId"),
+        (form("form-1").to_string().replacen('{', r#"{"applyId": "form-2", "#, 1), "/applyId"),
+        (form("form-1").to_string().replacen('{', r#"{"content": {"a": 1, "a": 2}, "#, 1), "/content"),
         (with("applyId", json!({"a": 1})), "applyId"),
         (with("title", json!([])), "title"),
         (with("applyUserInfo", json!("Li")), "applyUserInfo"),

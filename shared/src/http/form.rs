@@ -1,10 +1,14 @@
-//! Forms in the character set that their sender states: OAs write GBK and GB18030 as well as UTF-8.
+//! Forms in the character set that their sender states: OAs and products write GBK and GB18030 as well as UTF-8.
 
-use encoding_rs::{Encoding, GB18030, GBK, UTF_8};
+use axum::http::StatusCode;
+pub use encoding_rs::UTF_8;
+use encoding_rs::{Encoding, GB18030, GBK};
+
+use super::problem::Problem;
 
 /// Why a form cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unreadable {
+pub enum Unreadable {
     /// The stated character set is not one that is read.
     Charset,
     /// The bytes are not of the character set.
@@ -13,11 +17,41 @@ pub(crate) enum Unreadable {
     Control,
 }
 
+impl From<Unreadable> for Problem {
+    fn from(unreadable: Unreadable) -> Self {
+        let (status, code, detail) = match unreadable {
+            Unreadable::Charset => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_charset",
+                "the stated character set is not read: send UTF-8, GBK or GB18030",
+            ),
+            Unreadable::Bytes => (
+                StatusCode::BAD_REQUEST,
+                "invalid_characters",
+                "the body is not of the stated character set, or of UTF-8 where none is stated",
+            ),
+            Unreadable::Control => {
+                (StatusCode::BAD_REQUEST, "invalid_characters", "the body holds a control character")
+            }
+        };
+        Self::new(status, code, detail)
+    }
+}
+
+/// A text of this character set.
+///
+/// # Errors
+/// [`Unreadable::Bytes`].
+pub fn text(bytes: &[u8], charset: &'static Encoding) -> Result<String, Unreadable> {
+    let text = charset.decode_without_bom_handling_and_without_replacement(bytes);
+    text.map(std::borrow::Cow::into_owned).ok_or(Unreadable::Bytes)
+}
+
 /// The character set that a content type states; UTF-8 where it states none.
 ///
 /// # Errors
 /// [`Unreadable::Charset`]: it is neither UTF-8 nor GBK (GB2312) nor GB18030.
-pub(crate) fn charset(content_type: &str) -> Result<&'static Encoding, Unreadable> {
+pub fn charset(content_type: &str) -> Result<&'static Encoding, Unreadable> {
     let stated = content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then_some(value.trim().trim_matches('"'))
@@ -31,13 +65,12 @@ pub(crate) fn charset(content_type: &str) -> Result<&'static Encoding, Unreadabl
 ///
 /// # Errors
 /// [`Unreadable::Bytes`] and [`Unreadable::Control`]: a name that nobody can read decides nothing.
-pub(crate) fn pairs(form: &[u8], charset: &'static Encoding) -> Result<Vec<(String, String)>, Unreadable> {
+pub fn pairs(form: &[u8], charset: &'static Encoding) -> Result<Vec<(String, String)>, Unreadable> {
     let pieces = form.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty());
     let text = |piece: &[u8]| {
-        let bytes = unescaped(piece);
-        let text = charset.decode_without_bom_handling_and_without_replacement(&bytes).ok_or(Unreadable::Bytes)?;
+        let text = text(&unescaped(piece), charset)?;
         let is_odd = |one: char| one.is_control() && !matches!(one, '\t' | '\n' | '\r');
-        if text.chars().any(is_odd) { Err(Unreadable::Control) } else { Ok(text.into_owned()) }
+        if text.chars().any(is_odd) { Err(Unreadable::Control) } else { Ok(text) }
     };
     pieces
         .map(|piece| {
