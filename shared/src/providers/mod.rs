@@ -353,6 +353,17 @@ pub struct Started {
     pub url: Option<String>,
 }
 
+/// What a connection does without, though it works: what that means, and how to mend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The check that says the same.
+    pub name: &'static str,
+    /// What it means.
+    pub detail: &'static str,
+    /// How and where to mend it.
+    pub fix: &'static str,
+}
+
 /// One check of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
@@ -362,8 +373,15 @@ pub struct Check {
     pub ok: bool,
     /// What was seen.
     pub detail: String,
-    /// How and where to mend it; empty when it passed.
+    /// How and where to mend it; where it passed, empty, or what would be better: a [`Warning`].
     pub fix: String,
+}
+
+impl From<Warning> for Check {
+    fn from(warning: Warning) -> Self {
+        let Warning { name, detail, fix } = warning;
+        Self { name, ok: true, detail: detail.to_owned(), fix: fix.to_owned() }
+    }
 }
 
 impl Check {
@@ -572,6 +590,11 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// How many calls a month the platform answers where nothing else was agreed; `None` where it names no such number.
     fn monthly_quota(&self) -> Option<u64> {
         None
+    }
+
+    /// What a connection with these settings does without, though it works. `has_secret` says which secrets it has.
+    fn warnings(&self, _settings: &Map<String, Value>, _has_secret: &dyn Fn(&str) -> bool) -> Vec<Warning> {
+        Vec::new()
     }
 
     /// Whether a start is to carry the names of organisation and workspace, which cost a reading each.

@@ -16,6 +16,7 @@ pub(super) fn view(connection: &Connection, provider: &dyn Provider, settings: &
         .filter(|field| field.secret)
         .map(|field| (field.name.to_owned(), SealedSecret::shown(connection.secrets.get(field.name))))
         .collect();
+    let warnings = provider.warnings(&connection.settings, &|name| connection.secrets.contains_key(name));
     json!({
         "id": connection.id,
         "kind": connection.kind,
@@ -27,6 +28,7 @@ pub(super) fn view(connection: &Connection, provider: &dyn Provider, settings: &
         "monthly_quota": connection.monthly_quota,
         "callback_url": callback_url(connection, provider, settings),
         "old_keys_accepted": !connection.old_secrets.is_empty(),
+        "warnings": warnings,
         "created_at": time(connection.created_at),
     })
 }

@@ -15,6 +15,7 @@ pub use callback::{Decision, FieldError, parse};
 
 use super::{
     Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Shape, Start, Started,
+    Warning,
 };
 use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
@@ -84,6 +85,25 @@ impl Provider for External {
         wrong
     }
 
+    fn warnings(&self, settings: &Map<String, Value>, has_secret: &dyn Fn(&str) -> bool) -> Vec<Warning> {
+        let (detail, fix) = match settings.get("auth").and_then(Value::as_str).unwrap_or("access_id") {
+            "none" => (
+                "call backs are not verified: whoever knows the address and a form's id can decide",
+                "Only behind a gateway of yours that checks by itself; else set `access_key`, and `auth` to null.",
+            ),
+            _ if has_secret("access_key") => return Vec::new(),
+            "open_platform" => (
+                "call backs are signed with a key, and none is set: every one of them is refused",
+                "Set `access_key` to the application's secret.",
+            ),
+            _ => (
+                "call backs are verified by the access id alone: whoever learns it can decide",
+                "Set `access_key`, and have the OA send it.",
+            ),
+        };
+        vec![Warning { name: "callback_keys", detail, fix }]
+    }
+
     fn has_callbacks(&self) -> bool {
         false
     }
@@ -142,6 +162,11 @@ impl Provider for External {
         account: &'a Account,
         calls: &'a Calls<'a>,
     ) -> Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>> {
-        Box::pin(async move { vec![notice::reachable(account, calls).await] })
+        Box::pin(async move {
+            let warnings = self.warnings(&account.settings, &|name| account.secrets.contains_key(name));
+            let mut checks = vec![notice::reachable(account, calls).await];
+            checks.extend(warnings.into_iter().map(Check::from));
+            checks
+        })
     }
 }

@@ -10,7 +10,7 @@ use super::client::{Api, BY_OPEN_ID};
 use super::errors::grant;
 use super::template;
 use crate::providers::failure::{Failure, Kind};
-use crate::providers::{Account, Calls, Check, Error};
+use crate::providers::{Account, Calls, Check, Error, Warning};
 
 /// A code that no definition and no instance has.
 const NOTHING: &str = "00000000-0000-0000-0000-000000000000";
@@ -35,7 +35,7 @@ pub(super) async fn run(account: &Account, calls: &Calls<'_>) -> Vec<Check> {
                  (Feishu or Lark): {console}/baseinfo"
             ),
         };
-        return vec![Check::failed("credentials", &error, fix)];
+        return vec![Check::failed("credentials", &error, fix), callback_keys(account)];
     }
     vec![
         Check::passed("credentials", "Feishu gave an access token"),
@@ -51,12 +51,27 @@ pub(super) async fn run(account: &Account, calls: &Calls<'_>) -> Vec<Check> {
 
 /// How callbacks prove where they come from.
 fn callback_keys(account: &Account) -> Check {
-    let detail = if account.secrets.contains_key("encrypt_key") {
-        "callbacks must be signed with the Encrypt Key and carry the verification token"
-    } else {
-        "callbacks carry the verification token, but are not signed or encrypted: set an Encrypt Key, here and in the console"
-    };
-    Check::passed("callback_keys", detail)
+    match warnings(&|name| account.secrets.contains_key(name)).pop() {
+        Some(warning) => warning.into(),
+        None => Check::passed(
+            CALLBACK_KEYS,
+            "callbacks must be signed with the Encrypt Key and carry the verification token",
+        ),
+    }
+}
+
+const CALLBACK_KEYS: &str = "callback_keys";
+
+/// What is to be said of a connection that has these secrets.
+pub(super) fn warnings(has_secret: &dyn Fn(&str) -> bool) -> Vec<Warning> {
+    if has_secret("encrypt_key") {
+        return Vec::new();
+    }
+    vec![Warning {
+        name: CALLBACK_KEYS,
+        detail: "callbacks carry the verification token, but are not signed or encrypted: whoever learns the token can decide",
+        fix: "Set an Encrypt Key, first here as `encrypt_key`, then in the app's console under Events and callbacks.",
+    }]
 }
 
 async fn template_write(api: &Api<'_>) -> Check {

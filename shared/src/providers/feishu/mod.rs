@@ -18,10 +18,12 @@ mod tests;
 use std::pin::Pin;
 
 use client::Api;
+use serde_json::{Map, Value};
 
 use super::directory::{self, Directory, Read, Step};
 use super::{
     Account, Call, CallbackError, Calls, Check, Field, NodePlan, Opened, Provider, RawCallback, Reply, Start, Started,
+    Warning,
 };
 use crate::approval::{Event, Mode};
 use crate::clock::World;
@@ -135,6 +137,10 @@ impl Provider for Feishu {
             let api = Api::new(account, calls)?;
             members::by_email(&api, email).await.map_err(|failure| api.error(failure))
         })
+    }
+
+    fn warnings(&self, _: &Map<String, Value>, has_secret: &dyn Fn(&str) -> bool) -> Vec<Warning> {
+        check::warnings(has_secret)
     }
 
     fn test_connection<'a>(

@@ -529,8 +529,9 @@ async fn a_connection_test_with_wrong_credentials_says_so_and_stops() {
     let platform = Platform::new().await;
     platform.says(TOKEN, 200, json!({"code": 10_015, "msg": "app secret invalid"}));
     let checks = platform.test().await;
-    assert_eq!(checks.len(), 1);
+    assert_eq!(checks.len(), 2, "what the platform is not asked for is said all the same");
     assert!(!checks[0].ok && checks[0].fix.contains("App Secret"), "{checks:?}");
+    assert!(check(&checks, "callback_keys").ok);
 
     let mut disabled = Platform::new().await;
     disabled.account.secrets.remove("encrypt_key");
