@@ -535,6 +535,9 @@ impl Error {
     }
 }
 
+/// The code of [`Error::NotFound`] where several accounts have what was looked for; the text says so.
+pub const SEVERAL_ACCOUNTS: &str = "several_accounts";
+
 /// The code of [`Error::NotFound`] by which a provider says that our template is not there (any more): it is to be made, and
 /// the start repeated.
 pub const TEMPLATE_MISSING: &str = "template_missing";

@@ -114,8 +114,13 @@ fn by_mobile(_: &mut State, body: &Value) -> Result<Value, Errcode> {
     if !mobile.bytes().all(|byte| byte.is_ascii_digit() || byte == b'+' || byte == b'-') || mobile.len() < 5 {
         return Err(Errcode::new(40104, "不合法的手机号"));
     }
+    // Nobody here has an exclusive account; the list of them is told to who asks for it.
     let account = directory::by_mobile(mobile).ok_or_else(nobody)?;
-    Ok(json!({"result": {"userid": account.userid, "exclusive_account_userid_list": []}}))
+    let mut result = json!({"userid": account.userid});
+    if body.get("support_exclusive_account_search").and_then(boolean) == Some(true) {
+        result["exclusive_account_userid_list"] = json!([]);
+    }
+    Ok(json!({"result": result}))
 }
 
 fn user(state: &mut State, body: &Value) -> Result<Value, Errcode> {

@@ -429,6 +429,9 @@ fn missing(error: providers::Error, platform: &Platform, by: By, value: &str) ->
         By::Email => "e-mail address",
     };
     match error {
+        providers::Error::NotFound { code, message } if code == providers::SEVERAL_ACCOUNTS => {
+            Missing::Nobody(format!("{what} {value} on {}: {message}", platform.name()))
+        }
         providers::Error::NotFound { .. } => {
             Missing::Nobody(format!("nobody with the {what} {value} was found on {}", platform.name()))
         }

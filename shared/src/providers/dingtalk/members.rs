@@ -6,13 +6,30 @@ use super::client::Api;
 use crate::providers::directory::{DirectoryEntry, Read, Step};
 use crate::providers::failure::Failure;
 use crate::providers::lenient::{items, text};
-use crate::providers::{Contact, Mobile};
+use crate::providers::{Contact, Error, Mobile, SEVERAL_ACCOUNTS};
 
-/// The user id of the person with this mobile number.
+/// The user id of the person with this mobile number: of an ordinary account or, where nobody has one, of the exclusive account
+/// (专属帐号) that has it. Whether DingTalk fills both where a person has both is not confirmed; then the ordinary one counts, as it
+/// always did.
 pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Failure> {
-    let body = json!({"mobile": plain(mobile)});
-    let answer = api.query_old("/topapi/v2/user/getbymobile", &body).await?;
-    text(&answer["result"]["userid"]).ok_or_else(|| Failure::not_understood("userid"))
+    let body = json!({"mobile": plain(mobile), "support_exclusive_account_search": true});
+    let mut answer = api.query_old("/topapi/v2/user/getbymobile", &body).await?;
+    let found = answer["result"].take();
+    if let Some(user) = text(&found["userid"]) {
+        return Ok(user);
+    }
+    let mut exclusive: Vec<String> = items(&found["exclusive_account_userid_list"]).iter().filter_map(text).collect();
+    exclusive.sort_unstable();
+    exclusive.dedup();
+    match (exclusive.len(), exclusive.pop()) {
+        (1, Some(only)) => Ok(only),
+        (0, _) | (_, None) => Err(Failure::not_understood("userid")),
+        (count, _) => {
+            let message =
+                format!("{count} exclusive accounts (专属帐号) have this mobile number: name one by its account");
+            Err(Error::NotFound { code: SEVERAL_ACCOUNTS.to_owned(), message }.into())
+        }
+    }
 }
 
 /// People in one answer. The maximum is not stated for this call; sister calls have 100.

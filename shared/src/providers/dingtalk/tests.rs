@@ -340,11 +340,37 @@ async fn people_are_found_by_mobile_number_only() {
     let error = DingTalk.account_by_mobile(&platform.account, "13800000002", &calls).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
     let seen = platform.seen(MOBILE);
-    assert_eq!(seen[0].body, json!({"mobile": "13800000001"}));
+    assert_eq!(seen[0].body, json!({"mobile": "13800000001", "support_exclusive_account_search": true}));
     let queries: Vec<_> = seen.iter().map(|call| call.query.as_str()).collect();
     assert_eq!(queries, ["access_token=token-1", "access_token=token-1", "access_token=token-2"]);
     let email = DingTalk.account_by_email(&platform.account, "a@b.example", &calls).await;
     assert!(matches!(email, Err(Error::Unsupported { .. })));
+}
+
+#[tokio::test]
+async fn an_exclusive_account_is_found_by_mobile_number_where_it_is_the_only_one() {
+    let platform = Platform::new().await;
+    let found = |user: Value, exclusive: Value| json!({"errcode": 0, "result": {"userid": user, "exclusive_account_userid_list": exclusive}});
+    let answers = [
+        (found(json!(""), json!(["e1"])), Ok("e1")),
+        (found(Value::Null, json!(["e1", "e1"])), Ok("e1")),
+        (found(json!("u7"), json!([])), Ok("u7")),
+        (found(json!("u7"), json!(["e1", "e2"])), Ok("u7")),
+        (found(json!(""), json!(["e1", "e2"])), Err("several_accounts")),
+        (found(json!(""), json!([])), Err("not_understood")),
+    ];
+    for (answer, expected) in answers {
+        platform.says(MOBILE, 200, answer.clone());
+        let seen = DingTalk.account_by_mobile(&platform.account, "13800000001", &platform.calls()).await;
+        let seen = seen.map_err(|error| match error {
+            Error::NotFound { code, message } => {
+                assert!(message.contains('2'), "it says how many: {message}");
+                code
+            }
+            _ => "not_understood".to_owned(),
+        });
+        assert_eq!(seen.as_deref().map_err(String::as_str), expected, "{answer}");
+    }
 }
 
 #[tokio::test]
