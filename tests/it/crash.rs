@@ -184,6 +184,7 @@ async fn a_template_that_many_processes_want_at_once_is_made_once() {
 /// Seeds of the schedules that always run. A seed that found something stays.
 const SEEDS: std::ops::Range<u64> = 1..4;
 /// Seeds of a longer look, which `scripts/long-tests` takes: 4 to 100, or as many of them as `COUNTERSIGN_SEEDS` says, as `4..20`.
+#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
 fn more_seeds() -> std::ops::Range<u64> {
     let Ok(asked) = std::env::var("COUNTERSIGN_SEEDS") else { return 4..101 };
     let (from, to) = asked.split_once("..").unwrap();
