@@ -29,7 +29,7 @@ async fn answer(State(platform): State<Platform>, request: Request) -> Json<Valu
     if path.ends_with("/getbymobile") || path.ends_with("/getuserid") {
         let number = platform.looked.fetch_add(1, Ordering::SeqCst);
         if let Some(together) = &platform.together {
-            drop(tokio::time::timeout(PATIENCE, together.wait()).await.expect("others are looked up at the same time"));
+            _ = tokio::time::timeout(PATIENCE, together.wait()).await.expect("others are looked up at the same time");
         }
         let user = format!("user-{number}");
         return Json(json!({"errcode": 0, "errmsg": "ok", "userid": user, "result": {"userid": user}}));
