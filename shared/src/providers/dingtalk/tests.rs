@@ -359,8 +359,10 @@ async fn an_exclusive_account_is_found_by_mobile_number_where_it_is_the_only_one
         (found(json!(""), json!(["e1", "e2"])), Err("several_accounts")),
         (found(json!(""), json!([])), Err("not_understood")),
     ];
-    for (answer, expected) in answers {
+    for (answer, _) in &answers {
         platform.says(MOBILE, 200, answer.clone());
+    }
+    for (answer, expected) in answers {
         let seen = DingTalk.account_by_mobile(&platform.account, "13800000001", &platform.calls()).await;
         let seen = seen.map_err(|error| match error {
             Error::NotFound { code, message } => {
