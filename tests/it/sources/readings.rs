@@ -42,7 +42,7 @@ async fn a_notice_is_read_in_the_character_set_that_it_states() {
     let name: &[u8] = b"\xD5\xC5\xC8\xFD";
     let text = notice("2").to_string();
     let at = text.find("NAME").unwrap();
-    let gbk = [text[..at].as_bytes(), name, text[at + 4..].as_bytes()].concat();
+    let gbk = [&text.as_bytes()[..at], name, &text.as_bytes()[at + 4..]].concat();
     let answer = send(&local, &path, "application/json; charset=GB18030", &gbk).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let titles: Vec<String> = approvals(&local).await.iter().map(|one| one["title"].to_string()).collect();
