@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use countersign::config::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
-use countersign::http::resource::{LONGEST_NAME, LONGEST_TEXT, list_of, load, must_be_unused};
+use countersign::http::resource::{LONGEST_TEXT, MAX_NAME, list_of, load, must_be_unused};
 
 mod actions;
 mod stored;
@@ -70,7 +70,7 @@ struct Update {
 }
 
 fn check_texts(connection: &Connection, errors: &mut FieldErrors) {
-    errors.text("/name", &connection.name, LONGEST_NAME);
+    errors.text("/name", &connection.name, MAX_NAME);
     if let Some(account) = &connection.default_applicant {
         errors.text("/default_applicant", account, LONGEST_TEXT);
     }

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use countersign::http::resource::{LONGEST_NAME, list_of, load, must_exist, save};
+use countersign::http::resource::{MAX_NAME, list_of, load, must_exist, save};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -47,7 +47,7 @@ async fn create_key(
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
     let mut errors = FieldErrors::new();
-    errors.text("/name", &new.name, LONGEST_NAME);
+    errors.text("/name", &new.name, MAX_NAME);
     match (new.role, &new.source) {
         (Role::Submitter, None) => errors.push("/source", "a submitter submits for one source; name it"),
         (Role::Submitter, Some(source)) => {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use countersign::config::{Approver, Connection, Flow, Member, Source, Workspace};
 use countersign::http::resource::{
-    LONGEST_NAME, LONGEST_TEXT, check_list, list_of, load, must_be_unused, must_exist, pointed,
+    LONGEST_TEXT, MAX_NAME, check_list, list_of, load, must_be_unused, must_exist, pointed,
 };
 use countersign::http::{
     Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub(crate) mod stored;
 
-use stored::{MAX_ACCOUNTS, MOST_ROLES, MOST_SOURCE_IDS, create, remove, replace};
+use stored::{MAX_ACCOUNTS, MAX_ROLES, MAX_SOURCE_IDS, create, remove, replace};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -78,7 +78,7 @@ fn view(member: &Member) -> Value {
 
 /// Checks a member; `old` is what is stored of them.
 async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: FieldErrors) -> Result<(), Problem> {
-    errors.text("/name", &member.name, LONGEST_NAME);
+    errors.text("/name", &member.name, MAX_NAME);
     if let Some(email) = &member.email {
         errors.text("/email", email, LONGEST_TEXT);
         if !email.contains('@') {
@@ -86,11 +86,11 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
         }
     }
     check_list(&member.roles, "/roles", &mut errors);
-    if member.roles.len() > MOST_ROLES {
-        errors.push("/roles", format!("must have at most {MOST_ROLES} entries"));
+    if member.roles.len() > MAX_ROLES {
+        errors.push("/roles", format!("must have at most {MAX_ROLES} entries"));
     }
     for (index, role) in member.roles.iter().enumerate() {
-        errors.text(format!("/roles/{index}"), role, LONGEST_NAME);
+        errors.text(format!("/roles/{index}"), role, MAX_NAME);
     }
     check_list(&member.workspaces, "/workspaces", &mut errors);
     if member.accounts.len() > MAX_ACCOUNTS {
@@ -99,8 +99,8 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
     for (connection, account) in &member.accounts {
         errors.text(format!("/accounts/{connection}"), account, LONGEST_TEXT);
     }
-    if member.source_ids.len() > MOST_SOURCE_IDS {
-        errors.push("/source_ids", format!("must have at most {MOST_SOURCE_IDS} entries"));
+    if member.source_ids.len() > MAX_SOURCE_IDS {
+        errors.push("/source_ids", format!("must have at most {MAX_SOURCE_IDS} entries"));
     }
     // Those of a source that was deleted may stay until they are removed: they lead nowhere.
     let kept = |source: &SourceId, id: &String| old.and_then(|old| old.source_ids.get(source)) == Some(id);

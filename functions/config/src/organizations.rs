@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use countersign::http::resource::{LONGEST_NAME, list_of, load, save};
+use countersign::http::resource::{MAX_NAME, list_of, load, save};
 
 use crate::zones;
 
@@ -51,7 +51,7 @@ async fn create_organization(
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
     let mut errors = FieldErrors::new();
-    errors.text("/name", &new.name, LONGEST_NAME);
+    errors.text("/name", &new.name, MAX_NAME);
     errors.into_result()?;
     let now = app.world.now();
     let organization = Organization::new(OrgId::new(&app.world), new.name, now);
@@ -111,7 +111,7 @@ async fn update_organization(
     let found = load::<Organization>(&app, &default_org(), id.as_str(), &if_match).await?;
     let (mut organization, mut errors) = (found.value, FieldErrors::new());
     update.name.replace(&mut organization.name, "/name", &mut errors);
-    errors.text("/name", &organization.name, LONGEST_NAME);
+    errors.text("/name", &organization.name, MAX_NAME);
     update.rules.change_or_default(&mut organization.rules);
     match update.time_zone {
         Patch::Keep => {}

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use countersign::http::resource::{
-    LONGEST_NAME, check_list, list_of, load, must_be_unused, must_exist, pointed, remove, save,
+    MAX_NAME, check_list, list_of, load, must_be_unused, must_exist, pointed, remove, save,
 };
 
 pub(crate) fn router() -> Router<App> {
@@ -49,7 +49,7 @@ fn view(workspace: &Workspace) -> Value {
 }
 
 async fn check(app: &App, workspace: &Workspace, mut errors: FieldErrors) -> Result<(), Problem> {
-    errors.text("/name", &workspace.name, LONGEST_NAME);
+    errors.text("/name", &workspace.name, MAX_NAME);
     check_list(&workspace.administrators, "/administrators", &mut errors);
     let named = pointed(&workspace.administrators, "/administrators");
     must_exist::<Member>(app, &workspace.org, &named, &mut errors).await?;

@@ -29,7 +29,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use countersign::config::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
-use countersign::http::resource::{LONGEST_NAME, check_list, list_of, load, must_exist, pointed, remove, save};
+use countersign::http::resource::{MAX_NAME, check_list, list_of, load, must_exist, pointed, remove, save};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -132,7 +132,7 @@ async fn check(
     let kept: Vec<&str> = source.secrets.keys().map(String::as_str).collect();
     let given = Given { settings: &source.settings, secrets, kept: &kept };
     check_fields(format.fields(), &given, &app.settings.addresses, &mut errors);
-    errors.text("/name", &source.name, LONGEST_NAME);
+    errors.text("/name", &source.name, MAX_NAME);
     if let Some(url) = &source.callback_url
         && let Err(detail) = address::check(&app.settings.addresses, url)
     {

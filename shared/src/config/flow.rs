@@ -24,7 +24,7 @@ pub const LONGEST_DEADLINE: u16 = 8760;
 /// In milliseconds.
 const HOUR: i64 = 60 * 60 * 1000;
 /// Longest name, in characters.
-const LONGEST_NAME: usize = 128;
+const MAX_NAME: usize = 128;
 
 /// One node of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,13 +91,13 @@ super::resource!(Flow, "FLOW");
 impl Flow {
     /// Checks what can be seen in the flow alone.
     pub fn check(&self, errors: &mut FieldErrors) {
-        errors.text("/name", &self.name, LONGEST_NAME);
+        errors.text("/name", &self.name, MAX_NAME);
         if self.stages.is_empty() || self.stages.len() > MOST_STAGES {
             errors.push("/stages", format!("must have 1 to {MOST_STAGES} stages"));
         }
         for (index, stage) in self.stages.iter().enumerate() {
             if let Some(template) = &stage.template {
-                errors.text(format!("/stages/{index}/template"), template, LONGEST_NAME);
+                errors.text(format!("/stages/{index}/template"), template, MAX_NAME);
             }
         }
         if self.deadline_hours.is_some_and(|hours| !(1..=LONGEST_DEADLINE).contains(&hours)) {
@@ -143,7 +143,7 @@ pub fn check_nodes(
     }
     for (index, node) in nodes.iter().enumerate() {
         let pointer = format!("{pointer}/{index}");
-        errors.text(format!("{pointer}/name"), &node.name, LONGEST_NAME);
+        errors.text(format!("{pointer}/name"), &node.name, MAX_NAME);
         check_approvers(node, provider, &pointer, errors, unsupported);
         check_mode(node, &pointer, errors);
         if let Some(why) = provider.refuses(node.mode, node.approvers.len()) {
@@ -170,7 +170,7 @@ fn check_approvers(
         }
         match approver {
             Approver::Account(text) | Approver::Mobile(text) | Approver::Email(text) | Approver::Role(text) => {
-                errors.text(pointer, text, LONGEST_NAME);
+                errors.text(pointer, text, MAX_NAME);
             }
             Approver::Supervisor(_) => unsupported.approvers.push(pointer, "`supervisor` cannot be resolved yet"),
             Approver::Member(_) | Approver::WorkspaceAdministrators | Approver::Nobody { .. } => {}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::http::FieldErrors;
-use crate::http::resource::{LONGEST_NAME, LONGEST_TEXT};
+use crate::http::resource::{LONGEST_TEXT, MAX_NAME};
 use crate::ids::{FlowId, OrgId, RuleId};
 use crate::rules::Expression;
 
@@ -93,7 +93,7 @@ super::resource!(Rule, "RULE");
 impl Rule {
     /// Checks all that needs nobody else.
     pub fn check(&self, errors: &mut FieldErrors) {
-        errors.text("/name", &self.name, LONGEST_NAME);
+        errors.text("/name", &self.name, MAX_NAME);
         if self.position > LAST_POSITION {
             errors.push("/position", format!("must be at most {LAST_POSITION}"));
         }

@@ -11,7 +11,7 @@ use crate::ids::OrgId;
 use crate::store::{Error, Resource, Versioned};
 
 /// Longest name, in characters.
-pub const LONGEST_NAME: usize = 128;
+pub const MAX_NAME: usize = 128;
 /// Longest free text that is not a name, in characters.
 pub const LONGEST_TEXT: usize = 256;
 /// Most entries of a list in a resource.

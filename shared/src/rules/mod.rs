@@ -16,7 +16,7 @@ pub use expression::{Expression, Invalid};
 pub use facts::Facts;
 
 /// Steps that all rules of one request may take together: a step is the evaluation of one node of the tree over small values.
-pub const MOST_STEPS: u64 = 2_000_000;
+pub const MAX_STEPS: u64 = 2_000_000;
 
 /// What a rule came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn look<'e>(
     rules: impl IntoIterator<Item = Option<&'e Result<Expression, Invalid>>>,
     facts: &Facts,
 ) -> Vec<Finding> {
-    let (mut steps_left, mut ended) = (MOST_STEPS, false);
+    let (mut steps_left, mut ended) = (MAX_STEPS, false);
     let findings = rules.into_iter().map(|rule| {
         let Some(rule) = rule.filter(|_| !ended) else { return Finding::NotReached };
         let result = match rule {

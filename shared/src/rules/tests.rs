@@ -41,7 +41,7 @@ fn facts() -> Facts {
 }
 
 fn holds_over(text: &str, facts: &Facts) -> Result<bool, String> {
-    Expression::read(text).unwrap_or_else(|error| panic!("{text}: {error}")).holds(facts, &mut MOST_STEPS.clone())
+    Expression::read(text).unwrap_or_else(|error| panic!("{text}: {error}")).holds(facts, &mut MAX_STEPS.clone())
 }
 
 fn holds(text: &str) -> Result<bool, String> {
@@ -186,7 +186,7 @@ fn deep_and_broken_texts_neither_panic_nor_fill_the_stack() {
     let tried = thread.spawn(|| {
         for text in deep() {
             if let Ok(expression) = Expression::read(&text) {
-                _ = expression.holds(&facts(), &mut MOST_STEPS.clone());
+                _ = expression.holds(&facts(), &mut MAX_STEPS.clone());
             }
         }
         // The deepest that is let through, evaluated.
@@ -314,7 +314,7 @@ fn all_rules_together_take_no_more_than_one_may() {
     let bound = never.as_ref().unwrap().bound(&facts).unwrap();
     let findings = look(vec![Some(&never); 50], &facts);
     let looked_at = findings.iter().filter(|finding| **finding == Finding::NotMatched).count();
-    assert_eq!(u64::try_from(looked_at).unwrap(), MOST_STEPS / bound, "{bound}");
+    assert_eq!(u64::try_from(looked_at).unwrap(), MAX_STEPS / bound, "{bound}");
     assert!((2..50).contains(&looked_at), "{looked_at}");
     assert!(matches!(&findings[looked_at], Finding::Failed(why) if why.contains("too much")));
     assert!(findings[looked_at + 1..].iter().all(|finding| *finding == Finding::NotReached));
@@ -406,7 +406,7 @@ proptest! {
             ..Facts::default()
         };
         if let Ok(expression) = Expression::read(&text) {
-            let held = expression.holds(&facts, &mut MOST_STEPS.clone());
+            let held = expression.holds(&facts, &mut MAX_STEPS.clone());
             prop_assert_ne!(held, Err("the evaluation broke off".to_owned()), "{}", text);
         }
     }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{Delete, Put, ReturnConsumedCapacity, TransactWrite
 use super::{Condition, Current, Error, Item, Key, Store};
 
 /// Most writes of one transaction.
-pub const MOST_WRITES: usize = 100;
+pub const MAX_WRITES: usize = 100;
 
 /// One write of a transaction.
 #[derive(Clone)]

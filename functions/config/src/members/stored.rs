@@ -12,17 +12,17 @@ use countersign::store::members::{
     Claim, claim_source_id, folded, give_email, give_role, holder, release_source_id, take_email, take_role,
 };
 use countersign::store::resources::{create_write, update_write};
-use countersign::store::transaction::MOST_WRITES;
+use countersign::store::transaction::MAX_WRITES;
 use countersign::store::{Current, Error, Resource, Versioned, Write};
 
 /// Most sources that call a member something.
-pub(super) const MOST_SOURCE_IDS: usize = 20;
+pub(super) const MAX_SOURCE_IDS: usize = 20;
 /// Most roles of a member.
-pub(super) const MOST_ROLES: usize = 20;
+pub(super) const MAX_ROLES: usize = 20;
 /// Most accounts of a member.
 pub(super) const MAX_ACCOUNTS: usize = 50;
 /// A member with all of it can be made and deleted in one transaction.
-const _: () = assert!(3 + MOST_SOURCE_IDS + MOST_ROLES + MAX_ACCOUNTS <= MOST_WRITES);
+const _: () = assert!(3 + MAX_SOURCE_IDS + MAX_ROLES + MAX_ACCOUNTS <= MAX_WRITES);
 
 /// What leads to a member.
 struct Ways<'a> {
@@ -136,7 +136,7 @@ impl Change {
         if let Some(email) = old.and_then(|old| old.email.as_deref()).filter(|email| !same(email)) {
             change.writes.push(take_email(&member.org, email, &member.id));
         }
-        if change.writes.len() > MOST_WRITES {
+        if change.writes.len() > MAX_WRITES {
             let detail = "changes too much at once: change `accounts`, `source_ids` and `roles` in several requests";
             let mut errors = FieldErrors::new();
             errors.push("", detail);

@@ -12,7 +12,7 @@ use crate::sandbox::platform::fields::{absent, length, text};
 use crate::sandbox::platform::text::{beijing, random_name};
 
 /// Most characters of a template's name.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME: usize = 200;
 /// Most characters of a template's description.
 const LONGEST_DESCRIPTION: usize = 300;
 /// Most templates of an organisation.
@@ -36,7 +36,7 @@ const SWITCHES: &[&str] = &[
 pub(super) fn save(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let body = &call.body;
     let name = text(body, "name").ok_or_else(|| Refusal::mandatory("name"))?;
-    if length(name) > LONGEST_NAME {
+    if length(name) > MAX_NAME {
         return Err(Refusal::bad("formName.error", "表单名称过长"));
     }
     let description = text(body, "description").unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::sandbox::platform::fields::length;
 use crate::sandbox::platform::text::random_name;
 
 /// Most characters of a template's name.
-const LONGEST_NAME: usize = 40;
+const MAX_NAME: usize = 40;
 /// Most templates of the corporation. The true number is unconfirmed.
 const MOST_TEMPLATES: usize = 500;
 
@@ -74,7 +74,7 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Done, Refusal> {
 
 /// The names of a template, which no other one has.
 fn names(state: &State, body: &Value, own: Option<&str>) -> Result<Vec<Text>, Refusal> {
-    let names = texts(&body["template_name"], LONGEST_NAME).ok_or_else(|| wrong("template_name"))?;
+    let names = texts(&body["template_name"], MAX_NAME).ok_or_else(|| wrong("template_name"))?;
     if names.is_empty() {
         return Err(Refusal::missing());
     }

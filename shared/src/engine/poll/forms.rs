@@ -16,7 +16,7 @@ use crate::store::Error;
 /// Most people of one form's node; a request may bring no more.
 const MOST_APPROVERS: usize = 5;
 /// Longest texts of a submit that are made of a form's, in characters.
-const LONGEST_NAME: usize = 128;
+const MAX_NAME: usize = 128;
 const LONGEST_REASON: usize = 2_000;
 
 /// A form, and everybody in whose lists it was.
@@ -74,13 +74,13 @@ fn approver(by: PeopleBy, id: &str, member: Option<&MemberId>) -> Option<Approve
 /// What the form asks, in our words.
 fn asked(by: PeopleBy, wanted: &Wanted, people: &[Option<MemberId>], nodes: Option<Vec<NodeSpec>>) -> Asked {
     let form = &wanted.form;
-    let resource = short(form.resource_name.as_deref(), LONGEST_NAME);
+    let resource = short(form.resource_name.as_deref(), MAX_NAME);
     let title = match &resource {
         Some(name) => format!("Quick BI: {name}"),
         None => "Quick BI: permission request".to_owned(),
     };
     let body = Body {
-        title: title.chars().take(LONGEST_NAME).collect(),
+        title: title.chars().take(MAX_NAME).collect(),
         reason: short(form.reason.as_deref(), LONGEST_REASON),
         applicant: applicant(by, form, people.first().and_then(Option::as_ref)),
         nodes,
@@ -98,9 +98,9 @@ fn applicant(by: PeopleBy, form: &Form, member: Option<&MemberId>) -> Applicant 
     if let Some(member) = member {
         return Applicant { member: Some(member.clone()), ..Applicant::default() };
     }
-    let id = short(form.applicant_id.as_deref(), LONGEST_NAME);
+    let id = short(form.applicant_id.as_deref(), MAX_NAME);
     let unnamed = || id.clone().unwrap_or_else(|| "Quick BI".to_owned());
-    let name = Some(short(form.applicant_name.as_deref(), LONGEST_NAME).unwrap_or_else(unnamed));
+    let name = Some(short(form.applicant_name.as_deref(), MAX_NAME).unwrap_or_else(unnamed));
     match by {
         PeopleBy::Account => Applicant { name, account: id, ..Applicant::default() },
         PeopleBy::Mobile => Applicant { name, mobile: id, ..Applicant::default() },
@@ -118,7 +118,7 @@ fn fields(form: &Form) -> Map<String, Value> {
         ("Approver at Quick BI", &form.approver_name),
     ];
     let text =
-        |(name, text): (&str, &Option<String>)| Some((name.to_owned(), short(text.as_deref(), LONGEST_NAME)?.into()));
+        |(name, text): (&str, &Option<String>)| Some((name.to_owned(), short(text.as_deref(), MAX_NAME)?.into()));
     shown.into_iter().filter_map(text).collect()
 }
 

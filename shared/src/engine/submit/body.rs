@@ -12,7 +12,7 @@ const MOST_FIELDS: usize = 50;
 const LONGEST_FIELD: usize = 64 * 1024;
 const LONGEST_TITLE: usize = 128;
 const LONGEST_REASON: usize = 2_000;
-const LONGEST_NAME: usize = 128;
+const MAX_NAME: usize = 128;
 
 /// What a source sends.
 #[derive(Debug, Default, Deserialize)]
@@ -91,11 +91,11 @@ impl Body {
         }
         for (pointer, text) in texts {
             if let Some(text) = text {
-                errors.text(pointer, text, LONGEST_NAME);
+                errors.text(pointer, text, MAX_NAME);
             }
         }
         if let Some(resource) = &self.resource {
-            errors.text("/resource/name", &resource.name, LONGEST_NAME);
+            errors.text("/resource/name", &resource.name, MAX_NAME);
             let is_web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
             if resource
                 .url

@@ -25,7 +25,7 @@ const FIELDS: &[&str] = &[
     ORGANIZATION_ID,
     WORKSPACE_ID,
 ];
-const LONGEST_NAME: usize = 128;
+const MAX_NAME: usize = 128;
 const LONGEST_REASON: usize = 1024;
 
 /// What is wrong with a field of the form.
@@ -100,11 +100,11 @@ pub fn parse(form: &[(String, String)]) -> Result<Decision, FieldError> {
         approved,
         reason: text(APPROVER_REASON, LONGEST_REASON)?,
         node: optional(APPROVAL_NODE).map(node).transpose()?,
-        approver: text(APPROVER_NAME, LONGEST_NAME)?.unwrap_or_default(),
+        approver: text(APPROVER_NAME, MAX_NAME)?.unwrap_or_default(),
         next_approvers: names(&text(NEXT_APPROVER_NAME, LONGEST_REASON)?.unwrap_or_default()),
         outcome,
-        organization_id: text(ORGANIZATION_ID, LONGEST_NAME)?,
-        workspace_id: text(WORKSPACE_ID, LONGEST_NAME)?,
+        organization_id: text(ORGANIZATION_ID, MAX_NAME)?,
+        workspace_id: text(WORKSPACE_ID, MAX_NAME)?,
     })
 }
 
@@ -117,7 +117,7 @@ fn node(text: &str) -> Result<u8, FieldError> {
 /// Names separated by commas, Chinese ones included.
 fn names(text: &str) -> Vec<String> {
     let names = text.split([',', '，']).map(str::trim).filter(|name| !name.is_empty());
-    names.map(|name| name.chars().take(LONGEST_NAME).collect()).collect()
+    names.map(|name| name.chars().take(MAX_NAME).collect()).collect()
 }
 
 impl Decision {

@@ -14,7 +14,7 @@ use crate::sources::Receiver;
 /// Longest id, in characters.
 const LONGEST_ID: usize = 256;
 /// Longest name of a person that is kept, in characters.
-pub(super) const LONGEST_NAME: usize = 100;
+pub(super) const MAX_NAME: usize = 100;
 /// Longest title, in characters.
 const LONGEST_TITLE: usize = 128;
 /// Most people that a form is read with.
@@ -238,7 +238,7 @@ fn user(object: &Map<String, Value>, path: &str) -> Result<User, Bad> {
         let path = format!("{path}.{name}");
         id(text(object, name, &path)?, &path)
     };
-    let name = field("userName")?.map(|name| cut(&name, LONGEST_NAME));
+    let name = field("userName")?.map(|name| cut(&name, MAX_NAME));
     Ok(User { source_id: field("userSourceId")?, user_id: field("userId")?, name })
 }
 

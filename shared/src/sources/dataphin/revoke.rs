@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::inbound::{LONGEST_NAME, cut};
+use super::inbound::{MAX_NAME, cut};
 use super::reply::ID_FIELD;
 use super::settings::{is, or};
 use crate::sources::Receiver;
@@ -48,7 +48,7 @@ pub fn read(receiver: &Receiver, query: &[(String, String)], body: &[u8]) -> Rev
         apply_id: first(&["applyId"]),
         tenant_id: first(&["tenantId"]).or_else(|| receiver.setting("tenant_id").map(str::to_owned)),
         force: forced || is(receiver, "revoke_force", "always", "field"),
-        user: first(&["userName", "operatorName", "applyUser"]).map(|name| cut(&name, LONGEST_NAME)),
+        user: first(&["userName", "operatorName", "applyUser"]).map(|name| cut(&name, MAX_NAME)),
         reason: first(&["reason", "remark", "comment"]).map(|text| cut(&text, 500)).filter(|text| !text.is_empty()),
     }
 }

@@ -17,7 +17,7 @@ use crate::providers::lenient::{shorten, text};
 
 /// Longest id, name and text, in characters, and longest link, in bytes.
 const LONGEST_ID: usize = 128;
-const LONGEST_NAME: usize = 128;
+const MAX_NAME: usize = 128;
 const LONGEST_TEXT: usize = 2_000;
 const LONGEST_LINK: usize = 1_024;
 /// Most entries of `applyContent` that are kept.
@@ -97,24 +97,24 @@ impl Notice {
         let line =
             |name: &str, longest: usize| fields.get(name).and_then(text).and_then(|text| one_line(&text, longest));
         let applicant = Contact {
-            name: line(APPLICANT_NAME, LONGEST_NAME),
-            mobile: line(APPLICANT_PHONE, LONGEST_NAME),
-            email: line(APPLICANT_MAIL, LONGEST_NAME),
+            name: line(APPLICANT_NAME, MAX_NAME),
+            mobile: line(APPLICANT_PHONE, MAX_NAME),
+            email: line(APPLICANT_MAIL, MAX_NAME),
         };
         let apply_id = id(&fields, APPLY_ID)?.ok_or(Malformed::Missing(APPLY_ID))?;
         if applicant == Contact::default() {
             return Err(Malformed::NoApplicant);
         }
         let names = [("organization", "organizationName"), ("workspace", "workspaceName")];
-        let named = names.iter().filter_map(|(ours, theirs)| Some(((*ours).to_owned(), line(theirs, LONGEST_NAME)?)));
+        let named = names.iter().filter_map(|(ours, theirs)| Some(((*ours).to_owned(), line(theirs, MAX_NAME)?)));
         Ok(Self {
             apply_id,
             organization_id: id(&fields, ORGANIZATION_ID)?,
             workspace_id: id(&fields, WORKSPACE_ID)?,
             reason: fields.get(APPLY_REASON).and_then(text).and_then(|text| several_lines(&text)),
             applicant,
-            module: line(MODULE_NAME, LONGEST_NAME),
-            resource: line(RESOURCE_NAME, LONGEST_NAME),
+            module: line(MODULE_NAME, MAX_NAME),
+            resource: line(RESOURCE_NAME, MAX_NAME),
             link: fields.get(RESOURCE_DETAIL_URL).and_then(text).and_then(|text| web_link(&text)),
             starts: fields.get(START_TIME).and_then(moment),
             ends: fields.get(END_TIME).and_then(moment),
@@ -130,7 +130,7 @@ impl Notice {
             [&self.module, &self.resource].into_iter().flatten().filter(is_word).map(String::as_str).collect();
         let task = || self.shown.iter().find(|(name, _)| name == "task").map(|(_, value)| value.clone());
         let title = if words.is_empty() { task() } else { Some(words.join(": ")) };
-        shorten(&title.unwrap_or_else(|| format!("Quick Audience {}", self.apply_id)), LONGEST_NAME)
+        shorten(&title.unwrap_or_else(|| format!("Quick Audience {}", self.apply_id)), MAX_NAME)
     }
 
     /// Begin and end in milliseconds, as far as they were read; none of both where the end is not after the begin.
@@ -217,7 +217,7 @@ fn web_link(text: &str) -> Option<String> {
 
 fn moment(value: &Value) -> Option<Time> {
     let text = text(value)?;
-    Some(time(&text).map_or_else(|| Time::Unread(shorten(text.trim(), LONGEST_NAME)), Time::At))
+    Some(time(&text).map_or_else(|| Time::Unread(shorten(text.trim(), MAX_NAME)), Time::At))
 }
 
 /// The entries of `applyContent`: those that are known under our names and first, the rest under their own.
@@ -238,7 +238,7 @@ fn content(value: Option<&Value>) -> Vec<(String, String)> {
             || ["organization", "workspace", "module", "link", "starts", "ends"].contains(&name)
     };
     let others = object.iter().filter(|(name, _)| !is_known(name) && !is_ours(name));
-    let others = others.filter_map(|(name, value)| Some((one_line(name, LONGEST_NAME)?, Some(value))));
+    let others = others.filter_map(|(name, value)| Some((one_line(name, MAX_NAME)?, Some(value))));
     let entry = |(name, value): (String, Option<&Value>)| Some((name, several_lines(&plain(value?)?)?));
     known.chain(others).filter_map(entry).take(MOST_CONTENT).collect()
 }
