@@ -78,14 +78,9 @@ pub(crate) async fn of_approval(
 
 fn answer(rows: Vec<Row<Delivery>>, next_cursor: Option<String>) -> Result<Response, Problem> {
     let mut listing = Listing::default();
-    for row in rows {
-        match row.value {
-            Ok(delivery) => {
-                if !listing.push(&View::from(&delivery), row.cursor)? {
-                    break;
-                }
-            }
-            Err(_) => listing.skip(row.id, row.cursor),
+    for Row { id, cursor, value } in rows {
+        if !listing.take(id, cursor, value.as_ref().map(View::from))? {
+            break;
         }
     }
     listing.answer(next_cursor)

@@ -65,14 +65,9 @@ pub(crate) async fn list(
     let mut readable: Vec<&mut Record> = found.iter_mut().filter_map(|row| row.value.as_mut().ok()).collect();
     people::recognise(&app, &mut readable, true).await?;
     let mut listing = Listing::default();
-    for row in found {
-        match row.value {
-            Ok(record) => {
-                if !listing.push(&Document::from(&record), row.cursor)? {
-                    break;
-                }
-            }
-            Err(_) => listing.skip(row.id, row.cursor),
+    for Row { id, cursor, value } in found {
+        if !listing.take(id, cursor, value.as_ref().map(Document::from))? {
+            break;
         }
     }
     listing.answer(cursor)

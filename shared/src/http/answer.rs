@@ -71,13 +71,31 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Takes the next item; `cursor` goes on after it. Answers whether it had room: where it had not, the page has ended before it.
+    /// Takes what the next row of a list is shown as, or passes it where it cannot be read; `cursor` goes on after it. Answers whether it
+    /// had room: where it had not, the page has ended before it.
     ///
     /// # Errors
     /// When it cannot be written as JSON.
-    pub fn push(&mut self, item: &impl Serialize, cursor: Option<String>) -> Result<bool, Problem> {
+    pub fn take<E>(
+        &mut self,
+        id: String,
+        cursor: Option<String>,
+        item: Result<impl Serialize, E>,
+    ) -> Result<bool, Problem> {
+        match item {
+            _ if self.is_full => Ok(false),
+            Ok(item) => self.push(&item, cursor),
+            Err(_) => {
+                self.unreadable.push(id);
+                self.last = cursor;
+                Ok(true)
+            }
+        }
+    }
+
+    fn push(&mut self, item: &impl Serialize, cursor: Option<String>) -> Result<bool, Problem> {
         let item = serde_json::to_vec(item).map_err(Problem::internal)?;
-        if self.is_full || (!self.items.is_empty() && self.items.len() + item.len() > MAX_LIST) {
+        if !self.items.is_empty() && self.items.len() + item.len() > MAX_LIST {
             self.is_full = true;
             return Ok(false);
         }
@@ -87,14 +105,6 @@ impl Listing {
         self.items.extend(item);
         self.last = cursor;
         Ok(true)
-    }
-
-    /// Passes something that cannot be read.
-    pub fn skip(&mut self, id: String, cursor: Option<String>) {
-        if !self.is_full {
-            self.unreadable.push(id);
-            self.last = cursor;
-        }
     }
 
     /// The answer. `next_cursor` goes on after all that was to be taken.

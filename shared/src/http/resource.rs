@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{App, FieldErrors, IfMatch, ListQuery, Listing, Problem};
 use crate::ids::OrgId;
-use crate::store::{Error, Resource, Versioned};
+use crate::store::{Error, Resource, Row, Versioned};
 
 /// Longest name, in characters.
 pub const MAX_NAME: usize = 128;
@@ -66,14 +66,9 @@ pub async fn list_of<T: Resource>(
 ) -> Result<Response, Problem> {
     let found = app.store.resource_rows::<T>(org, query.limit()?, query.cursor.as_deref()).await?;
     let mut listing = Listing::default();
-    for row in found.rows {
-        match row.value.map_err(Problem::from).and_then(|found| view(&found.value)) {
-            Ok(item) => {
-                if !listing.push(&item, row.cursor)? {
-                    break;
-                }
-            }
-            Err(_) => listing.skip(row.id, row.cursor),
+    for Row { id, cursor, value } in found.rows {
+        if !listing.take(id, cursor, value.map_err(Problem::from).and_then(|found| view(&found.value)))? {
+            break;
         }
     }
     listing.answer(found.next_cursor)
