@@ -1,6 +1,5 @@
 //! Access tokens: kept between calls, fetched when there is none, and once more when the platform refuses one.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +10,7 @@ use super::Calls;
 use super::failure::{Failure, Judge};
 use super::lenient::{number, text};
 use super::outbound::Request;
+use crate::crypto::hex;
 
 /// How long a token lives where the answer does not say, and at most, in seconds.
 const TOKEN_SECONDS: i64 = 7_200;
@@ -42,12 +42,7 @@ pub(super) fn key(platform: &str, connection: &str, parts: &[&str]) -> String {
         hash.update(part);
         hash.update([0]);
     }
-    let mut key = format!("{platform}/{connection}/");
-    for byte in &hash.finalize()[..16] {
-        // Writing to a `String` cannot fail.
-        let _ = write!(key, "{byte:02x}");
-    }
-    key
+    format!("{platform}/{connection}/{}", hex(&hash.finalize()[..16]))
 }
 
 impl Calls<'_> {

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use countersign::config::Connection;
+use countersign::crypto::hex;
 use countersign::http::{Admin, App, Id, OptionalJson, Problem};
 use countersign::ids::ConnectionId;
 use countersign::providers::{Error, directory};
@@ -73,7 +74,7 @@ pub(super) async fn sync_members(
 /// The run that is to go on, or a new one.
 async fn find(app: &App, connection: &Connection, request: &Sync) -> Result<Run, Problem> {
     let Some(cursor) = &request.cursor else {
-        let id = app.world.random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex(&app.world.random::<8>());
         let mut run = Run::new(id, request.department.clone());
         app.store.begin_directory_run(&connection.id, &mut run, app.world.now()).await?;
         return Ok(run);
