@@ -3,7 +3,7 @@
 //! The sweep first records that it has passed; what is done here may be interrupted after any step and called again.
 
 use super::dispatch;
-use super::leftovers::{Came, DONE, refusal};
+use super::leftovers::{Came, DONE, ended_with, refusal};
 use super::look::{Looked, look};
 use super::transition::continue_from;
 use super::{Error, withdraw};
@@ -67,10 +67,7 @@ async fn close(app: &App, record: Record, note: Option<String>, end: Option<(usi
     }
     continue_from(app, record, |record| {
         let ends = record.state.end_by_deadline(now, note.clone());
-        if ends && let Some((stage, (end, why))) = &end {
-            record.state.taken_back(*stage, *end, why.clone(), now);
-        }
-        ends
+        ended_with(&mut record.state, ends, end.as_ref(), now)
     })
     .await?;
     Ok(())

@@ -4,7 +4,7 @@
 use super::start::find_held;
 use super::transition::transition;
 use super::{Error, dispatch, withdraw};
-use crate::approval::{Leftover, LeftoverEnd};
+use crate::approval::{Approval, Leftover, LeftoverEnd};
 use crate::http::App;
 use crate::providers;
 use crate::store::approvals::Record;
@@ -16,6 +16,15 @@ const TOO_LATE: &str = "申请已结束 The request has ended";
 
 /// What became of an instance for good, and why.
 pub(super) type Came = (LeftoverEnd, Option<String>);
+
+/// Records at `now` (milliseconds) what became of a stage's instance that was taken back to end an approval, if `ends` says that this
+/// write ends it. Answers `ends`.
+pub(super) fn ended_with(approval: &mut Approval, ends: bool, taken: Option<&(usize, Came)>, now: i64) -> bool {
+    if ends && let Some((stage, (end, why))) = taken {
+        approval.taken_back(*stage, *end, why.clone(), now);
+    }
+    ends
+}
 
 /// It is open no more.
 pub(super) const DONE: Came = (LeftoverEnd::Done, None);

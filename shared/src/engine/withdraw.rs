@@ -3,7 +3,7 @@
 use super::Error;
 use super::deadline::{GRACE, UNKNOWN};
 use super::due::next_look;
-use super::leftovers::{Came, DONE, refusal};
+use super::leftovers::{Came, DONE, ended_with, refusal};
 use super::look::{Looked, look};
 use super::pace::Pace;
 use super::start::{failure, missing};
@@ -182,10 +182,7 @@ async fn close(app: &App, record: Record, note: Option<String>, end: Option<Came
     let acted_on = record.state.current_stage().zip(end);
     let Transition { record, changed } = continue_from(app, record, |record| {
         let ends = record.state.end_withdrawn(at, note.as_deref());
-        if ends && let Some((stage, (end, why))) = &acted_on {
-            record.state.taken_back(*stage, *end, why.clone(), at);
-        }
-        ends
+        ended_with(&mut record.state, ends, acted_on.as_ref(), at)
     })
     .await?;
     // The platform's own callback may have been faster: it says the same.
