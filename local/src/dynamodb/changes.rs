@@ -84,7 +84,7 @@ impl Engine {
             return Ok(());
         }
         let sql = format!("DELETE FROM _stream_records WHERE id IN ({})", listed(places));
-        self.storage().conn().execute_batch(&sql).map_err(|error| Error::new(error.to_string()))
+        self.storage().conn().execute_batch(&sql).map_err(told)
     }
 
     /// Sets a change aside: the stream goes on without it, and its approval is looked at again at the next start.
@@ -94,7 +94,7 @@ impl Engine {
     pub fn set_aside(&self, place: i64, approval: &str) -> Result<(), Error> {
         let storage = self.storage();
         let kept = "INSERT OR IGNORE INTO countersign_set_aside (approval) VALUES (?1)";
-        storage.conn().execute(kept, [approval]).map_err(|error| Error::new(error.to_string()))?;
+        storage.conn().execute(kept, [approval]).map_err(told)?;
         drop(storage);
         self.forget(&[place])
     }
@@ -124,7 +124,7 @@ impl Engine {
     pub fn made_good(&self, approval: &str) -> Result<(), Error> {
         let storage = self.storage();
         let done = storage.conn().execute("DELETE FROM countersign_set_aside WHERE approval = ?1", [approval]);
-        done.map(drop).map_err(|error| Error::new(error.to_string()))
+        done.map(drop).map_err(told)
     }
 
     /// Takes over what an earlier version left: every change of every item since the table was made, and in `file` how far it
@@ -180,7 +180,8 @@ fn rows(storage: &Storage, condition: &str) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn told(error: dynoxide::DynoxideError) -> Error {
+/// What the engine or its SQLite says, as an error of this program.
+pub(super) fn told(error: impl std::fmt::Display) -> Error {
     Error::new(error.to_string())
 }
 

@@ -10,6 +10,7 @@ use dynoxide::storage::Storage;
 use tokio::sync::watch;
 
 use super::answers::Answers;
+use super::changes::told;
 use super::durable::Durable;
 use super::{operations, upkeep};
 use crate::Error;
@@ -53,9 +54,8 @@ impl Engine {
     /// # Errors
     /// When SQLite fails.
     pub fn memory() -> Result<Self, Error> {
-        let failed = |error: DynoxideError| Error::new(error.to_string());
-        let storage = Storage::memory().map_err(failed)?;
-        upkeep::prepare(&storage).map_err(failed)?;
+        let storage = Storage::memory().map_err(told)?;
+        upkeep::prepare(&storage).map_err(told)?;
         Ok(Self::new(storage, Durable::by_itself()))
     }
 

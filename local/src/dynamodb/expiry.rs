@@ -6,6 +6,7 @@ use dynoxide::storage::Storage;
 use dynoxide::{AttributeValue, DynoxideError, Item, actions};
 use serde_json::json;
 
+use super::changes::told;
 use super::engine::Engine;
 use super::operations::at_once;
 use super::upkeep::{expires, expiry, quoted};
@@ -23,7 +24,7 @@ impl Engine {
     /// When the table cannot be read or written.
     pub fn expire(&self, table: &str, now: i64) -> Result<usize, Error> {
         let storage = self.storage();
-        let removed = expire(&storage, table, now / 1000).map_err(|error| Error::new(error.to_string()))?;
+        let removed = expire(&storage, table, now / 1000).map_err(told)?;
         if removed > 0 {
             self.wrote();
         }
@@ -35,7 +36,7 @@ impl Engine {
     /// # Errors
     /// When the table cannot be read.
     pub fn is_due(&self, table: &str, now: i64) -> Result<bool, Error> {
-        is_due(&self.storage(), table, now).map_err(|error| Error::new(error.to_string()))
+        is_due(&self.storage(), table, now).map_err(told)
     }
 }
 

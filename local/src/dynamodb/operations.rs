@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use dynoxide::actions;
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
-use dynoxide::actions::{self};
 use dynoxide::storage::Storage;
 use dynoxide::{DynoxideError, Result};
 use serde::Serialize;
