@@ -38,6 +38,27 @@ impl Dice {
     }
 }
 
+/// A fault of the played platform; `lost` callbacks are lost, if it is that.
+pub(super) fn fault(dice: &mut Dice, lost: u32) -> Value {
+    let faults = [
+        json!({"throttle": 2}),
+        json!({"fail": 2}),
+        json!({"fail": "after_effect"}),
+        json!({"drop_callbacks": lost}),
+        json!({"repeat_callbacks": 2}),
+        json!({"reorder_callbacks": true}),
+    ];
+    dice.of(&faults).clone()
+}
+
+/// Stops the program at some request to come, and says at which.
+pub(super) fn stop(world: &World, dice: &mut Dice) -> String {
+    let moment = *dice.of(&[Moment::Before, Moment::After]);
+    let step = 1 + dice.roll(25);
+    world.gate.arm(Some(Stop { step, moment }));
+    format!("stop {moment:?} {step}")
+}
+
 /// What is known of one approval without asking the program under test.
 #[derive(Debug, Default)]
 struct Modelled {
@@ -116,16 +137,8 @@ async fn step(world: &World, kind: &str, flow: &str, dice: &mut Dice, modelled: 
         3..=9 => act(world, kind, dice, modelled).await,
         10 => withdraw(world, modelled).await,
         11 | 12 => {
-            let faults = [
-                json!({"throttle": 2}),
-                json!({"fail": 2}),
-                json!({"fail": "after_effect"}),
-                json!({"drop_callbacks": 2}),
-                json!({"repeat_callbacks": 2}),
-                json!({"reorder_callbacks": true}),
-            ];
-            let fault = dice.of(&faults);
-            world.sandbox("POST", &format!("/sandbox/{kind}/_/faults"), fault).await;
+            let fault = fault(dice, 2);
+            world.sandbox("POST", &format!("/sandbox/{kind}/_/faults"), &fault).await;
             fault.to_string()
         }
         13 => {
@@ -133,12 +146,7 @@ async fn step(world: &World, kind: &str, flow: &str, dice: &mut Dice, modelled: 
             world.sandbox("POST", "/sandbox/receiver/_/faults", &json!({"status": status})).await;
             format!("the receiver answers {status}")
         }
-        14 | 15 => {
-            let moment = *dice.of(&[Moment::Before, Moment::After]);
-            let step = 1 + dice.roll(25);
-            world.gate.arm(Some(Stop { step, moment }));
-            format!("stop {moment:?} {step}")
-        }
+        14 | 15 => stop(world, dice),
         16 => {
             let by = *dice.of(&[1_000, 16_000, 61_000, 900_000, 7_200_000]);
             world.clock.advance(by);

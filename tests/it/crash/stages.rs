@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::gate::{Moment, Stop};
-use super::model::{Dice, SETTLE};
+use super::model::{Dice, SETTLE, fault, stop};
 use super::run::{approval, arrived, instances};
 use super::world::World;
 
@@ -143,25 +142,14 @@ impl Schedule<'_> {
             2..=9 => self.act(dice, life).await,
             10 => self.withdraw(life).await,
             11 | 12 => {
-                let faults = [
-                    json!({"throttle": 2}),
-                    json!({"fail": 2}),
-                    json!({"fail": "after_effect"}),
-                    json!({"drop_callbacks": 1}),
-                    json!({"repeat_callbacks": 2}),
-                    json!({"reorder_callbacks": true}),
-                ];
-                let (kind, fault) = (*dice.of(&self.kinds), dice.of(&faults));
+                let (kind, fault) = (*dice.of(&self.kinds), fault(dice, 1));
                 self.lost |= fault.get("drop_callbacks").is_some();
-                self.world.sandbox("POST", &format!("/sandbox/{kind}/_/faults"), fault).await;
+                self.world.sandbox("POST", &format!("/sandbox/{kind}/_/faults"), &fault).await;
                 format!("{kind} {fault}")
             }
             13 => {
-                let moment = *dice.of(&[Moment::Before, Moment::After]);
-                let step = 1 + dice.roll(25);
-                self.world.gate.arm(Some(Stop { step, moment }));
                 self.lost = true;
-                format!("stop {moment:?} {step}")
+                stop(self.world, dice)
             }
             14 | 15 => {
                 let by = *dice.of(&[1_000, 61_000, 900_000, 1_800_000, 3_700_000]);

@@ -1,8 +1,9 @@
 //! Instances that stay open on a platform although their approval has ended: each is taken back, sooner or later.
 
-use countersign::approval::{Closed, Closure};
 use countersign_tests::local::{Api, Local, eventually, id, instance};
 use serde_json::{Value, json};
+
+use super::withdraw::started_after_the_end;
 
 const APPLICANT: &str = "13800000002";
 const OWNER: &str = "13800000001";
@@ -120,26 +121,10 @@ async fn what_was_forced_to_an_end_is_taken_back_once_the_platform_lets_it() {
 async fn what_is_started_after_the_end_is_taken_back_although_the_first_try_fails() {
     let local = Local::start().await;
     let api = local.on("dingtalk");
-    let body = json!({"title": "Read access", "applicant": {"mobile": APPLICANT}, "flow": api.flow().await});
-    api.pending(&body).await;
-    api.faults(&json!({"delay_ms": 600})).await;
-    let caller = api.clone();
-    let submit = tokio::spawn(async move { caller.submit(&body).await });
-    let approval = eventually("the approval", async || {
-        let listed = api.get("/v1/approvals?status=starting").await.json;
-        listed["items"].as_array().and_then(|items| items.first()).cloned().ok_or_else(String::new)
-    })
-    .await;
-    // Somebody waited longer than the lease and ended it.
-    let mut record = local.app.store.approval(&id(&approval).parse().unwrap()).await.unwrap();
-    record.state.close(Closure { how: Closed::Expired, at: Some(record.updated_at), by: None, remark: None });
-    record.due_at = None;
-    local.app.store.update_approval(&mut record).await.unwrap();
-    let answer = submit.await.unwrap();
-    assert_eq!((answer.status, &answer.json["status"]), (201, &json!("expired")), "{}", answer.text);
+    let ended = started_after_the_end(&local, &api).await;
     api.mend().await;
     // DingTalk did not take it yet.
-    assert_eq!(api.instance(instance(&answer.json)).await["status"], "RUNNING");
+    assert_eq!(api.instance(instance(&ended)).await["status"], "RUNNING");
     local.clock.advance(TOO_SOON + 60_000);
-    wait_for_instance(&api, instance(&answer.json), "TERMINATED").await;
+    wait_for_instance(&api, instance(&ended), "TERMINATED").await;
 }
