@@ -4,17 +4,15 @@
 
 use std::sync::LazyLock;
 
-use countersign::crypto::envelope::Keys;
 use countersign::providers::Account;
 use countersign::providers::dingtalk::DingTalk;
-use countersign_fuzz::{AES_KEY, NONCE, TIMESTAMP, TOKEN, account, open, request};
+use countersign_fuzz::{AES_KEY, NONCE, TIMESTAMP, TOKEN, account, open, request, seal};
 use libfuzzer_sys::fuzz_target;
 
 const OWNER: &str = "dingfuzzappkey000001";
 
 static ACCOUNT: LazyLock<Account> =
     LazyLock::new(|| account(&[("app_key", OWNER)], &[("token", TOKEN), ("aes_key", AES_KEY)]));
-static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(&TOKEN.into(), &AES_KEY.into()).unwrap());
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, rest)) = data.split_first() else { return };
@@ -22,8 +20,7 @@ fuzz_target!(|data: &[u8]| {
         let query = [("signature", "0"), ("timestamp", TIMESTAMP), ("nonce", NONCE)];
         return open(&DingTalk, &ACCOUNT, &request(&query, &[], rest), false);
     }
-    let encrypt = KEYS.encrypt([7; 16], rest, OWNER.as_bytes());
-    let signature = KEYS.signature(TIMESTAMP, NONCE, &encrypt);
+    let (encrypt, signature) = seal(rest, OWNER);
     let query = [("signature", signature.as_str()), ("timestamp", TIMESTAMP), ("nonce", NONCE)];
     let body = serde_json::json!({ "encrypt": encrypt }).to_string();
     open(&DingTalk, &ACCOUNT, &request(&query, &[], body.as_bytes()), true);

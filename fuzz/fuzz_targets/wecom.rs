@@ -4,10 +4,9 @@
 
 use std::sync::LazyLock;
 
-use countersign::crypto::envelope::Keys;
 use countersign::providers::Account;
 use countersign::providers::wecom::WeCom;
-use countersign_fuzz::{AES_KEY, NONCE, TIMESTAMP, TOKEN, account, open, request};
+use countersign_fuzz::{AES_KEY, NONCE, TIMESTAMP, TOKEN, account, open, request, seal};
 use libfuzzer_sys::fuzz_target;
 
 const CORPORATION: &str = "ww1a2b3c4d5e6f7081";
@@ -15,7 +14,6 @@ const CORPORATION: &str = "ww1a2b3c4d5e6f7081";
 static ACCOUNT: LazyLock<Account> = LazyLock::new(|| {
     account(&[("corp_id", CORPORATION), ("agent_id", "1000012")], &[("token", TOKEN), ("aes_key", AES_KEY)])
 });
-static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(&TOKEN.into(), &AES_KEY.into()).unwrap());
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, rest)) = data.split_first() else { return };
@@ -23,8 +21,7 @@ fuzz_target!(|data: &[u8]| {
         let query = [("msg_signature", "0"), ("timestamp", TIMESTAMP), ("nonce", NONCE)];
         return open(&WeCom, &ACCOUNT, &request(&query, &[], rest), false);
     }
-    let encrypt = KEYS.encrypt([7; 16], rest, CORPORATION.as_bytes());
-    let signature = KEYS.signature(TIMESTAMP, NONCE, &encrypt);
+    let (encrypt, signature) = seal(rest, CORPORATION);
     let query = [("msg_signature", signature.as_str()), ("timestamp", TIMESTAMP), ("nonce", NONCE)];
     let body = format!(
         "<xml><ToUserName><![CDATA[{CORPORATION}]]></ToUserName><Encrypt><![CDATA[{encrypt}]]></Encrypt></xml>"

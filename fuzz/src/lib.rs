@@ -1,7 +1,10 @@
 //! What the targets share: an account whose keys are known, and what must hold of a callback however it was opened.
 
+use std::sync::LazyLock;
+
 use countersign::approval::{Approval, DecidedBy, Mode, Node, Person, Stage};
 use countersign::clock::World;
+use countersign::crypto::envelope::Keys;
 use countersign::providers::{Account, Provider, RawCallback};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -35,6 +38,15 @@ pub fn request(query: &[(&str, &str)], headers: &[(&str, &str)], body: &[u8]) ->
     let pairs =
         |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     RawCallback { method: "POST".into(), query: pairs(query), headers: pairs(headers), body: body.to_vec() }
+}
+
+/// A text sealed in the envelope that DingTalk and WeCom share, for this owner, and its signature.
+#[must_use]
+pub fn seal(text: &[u8], owner: &str) -> (String, String) {
+    static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(&TOKEN.into(), &AES_KEY.into()).unwrap());
+    let encrypt = KEYS.encrypt([7; 16], text, owner.as_bytes());
+    let signature = KEYS.signature(TIMESTAMP, NONCE, &encrypt);
+    (encrypt, signature)
 }
 
 /// Opens a callback. What it tells is bounded, is taken by the state machine and taken again as nothing new; what it was proved to be
