@@ -8,7 +8,6 @@ pub mod folder;
 mod guard;
 pub mod run;
 pub mod sample;
-pub mod sandbox;
 pub mod seed;
 mod server;
 pub mod stream;

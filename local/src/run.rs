@@ -16,12 +16,12 @@ use countersign::config::{Bootstrapped, Settings, bootstrap, key_file};
 use countersign::http::{App, Problem, ok_router};
 use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::store::{DataKey, Store, create_table};
+use countersign_sandbox::{Sandbox, SandboxConfig};
 use tokio::net::TcpListener;
 
 use crate::dynamodb::Engine;
 use crate::folder::DataFolder;
 use crate::guard::{self, Guard};
-use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::server::{self, Limits};
 use crate::ticks::Ticks;
 use crate::{Error, banner, changes, dynamodb, seed, stream};

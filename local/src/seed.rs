@@ -15,13 +15,13 @@ use countersign::config::{ApiKeyRecord, Role};
 use countersign::crypto::api_key::ApiKey;
 use countersign::http::App;
 use countersign::ids::OrgId;
+use countersign_sandbox::Sandbox;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::Error;
-use crate::sandbox::Sandbox;
 
 /// What was made so far.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]

@@ -26,6 +26,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const MAY_USE_AWS: &[&str] =
     &["shared/src/store/", "shared/src/config/clients.rs", "shared/src/config/sdk_http.rs", "functions/dispatch/src/"];
 
+/// What the sandbox may use of the shared crate: the arithmetic of the envelopes, clock and randomness, and the HTTP client's cryptography.
+const SANDBOX_MAY_USE: &[&str] = &["clock::", "crypto::envelope::", "crypto::tls::"];
+
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -134,6 +137,22 @@ fn functions_know_the_shared_crate_and_not_each_other() {
     }
     let shared = std::fs::read_to_string(root().join("shared/Cargo.toml")).unwrap();
     assert!(!shared.contains("countersign-"), "the shared crate knows no function");
+}
+
+#[test]
+fn the_sandbox_knows_nothing_but_the_envelopes() {
+    let manifest = std::fs::read_to_string(root().join("local/sandbox/Cargo.toml")).unwrap();
+    let ours = manifest.lines().filter(|line| line.starts_with("countersign"));
+    assert_eq!(ours.collect::<Vec<_>>(), ["countersign.workspace = true"]);
+    let mut files = Vec::new();
+    rust_files(&root().join("local/sandbox/src"), &mut files);
+    for file in files {
+        let text = code(&file);
+        for used in text.split("countersign::").skip(1) {
+            let allowed = SANDBOX_MAY_USE.iter().any(|start| used.starts_with(start));
+            assert!(allowed, "{}: {}", file.display(), used.lines().next().unwrap_or_default());
+        }
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use axum::Router;
 use countersign::clock::World;
 use countersign::store::create_table;
-use countersign_local::sandbox::{Sandbox, SandboxConfig};
+use countersign_sandbox::{Sandbox, SandboxConfig};
 use countersign_tests::kms::FakeKms;
 use countersign_tests::{client, embedded};
 use tokio::net::TcpListener;

@@ -1,0 +1,51 @@
+//! The boxes below the inbox: work notices and the developer console.
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::BASE;
+use super::model::Notice;
+use super::state::State;
+use crate::platform::boxes::{self, Console};
+use crate::platform::text::beijing;
+
+/// Work notices shown.
+const MOST_NOTICES: usize = 10;
+
+/// The latest work notices of a person.
+pub(super) fn notices(state: &State, user: &str) -> String {
+    let own = state.notices.iter().rev().filter(|notice| notice.users.iter().any(|one| one == user));
+    let messages: Vec<(String, String)> = own.take(MOST_NOTICES).map(message).collect();
+    boxes::messages(("Work notices", "工作通知"), &messages)
+}
+
+fn message(notice: &Notice) -> (String, String) {
+    let kind = notice.msg.get("msgtype").and_then(Value::as_str).unwrap_or_default();
+    let content = notice.msg.get(kind).cloned().unwrap_or_default();
+    let texts = ["title", "content", "text", "markdown"].iter().filter_map(|name| content.get(name)?.as_str());
+    let text = texts.collect::<Vec<_>>().join("\n");
+    let text = if text.is_empty() { content.to_string() } else { text };
+    (beijing(notice.at, "%Y-%m-%d %H:%M:%S"), text)
+}
+
+/// The developer console.
+pub(super) fn console(state: &State, endpoint: &str) -> String {
+    let (app, subscription) = (&state.app, &state.app.subscription);
+    boxes::console(&Console {
+        base: BASE,
+        keys: &[
+            ("API address", endpoint),
+            ("AppKey", &app.app_key),
+            ("AgentId", &app.agent_id.to_string()),
+            ("CorpId", &app.corp_id),
+        ],
+        secrets: &[
+            ("AppSecret", app.app_secret.expose_secret()),
+            ("token", subscription.token.expose_secret()),
+            ("aes_key", subscription.aes_key.expose_secret()),
+        ],
+        url: subscription.url.as_deref(),
+        entries: &[("token", "signature token", "签名 token"), ("aes_key", "aes_key", "加密 aes_key")],
+        note: "Saving sends <code>check_url</code> first, and keeps only a URL that answers it.",
+    })
+}

@@ -1,0 +1,136 @@
+//! What the page shows of an instance: its lists, its form, its flow and its history.
+
+use super::directory::name;
+use super::model::{Instance, Mode, Position, Record, Status, Task, TaskState, Verdict};
+use crate::platform::inbox::List;
+use crate::platform::sheet::{Abilities, Badge, Entry, Line, Sheet, Step};
+
+/// Whether an instance stands in a list of a person.
+pub(super) fn lists(instance: &Instance, user: &str, list: List) -> bool {
+    let holds = |fits: fn(TaskState) -> bool| instance.tasks.iter().any(|task| task.user == user && fits(task.state));
+    match list {
+        List::Todo => holds(|state| matches!(state, TaskState::Running | TaskState::Paused)),
+        List::Submitted => instance.originator == user,
+        List::Handled => holds(|state| matches!(state, TaskState::Agreed | TaskState::Refused | TaskState::Redirected)),
+        List::Copied => instance
+            .records
+            .iter()
+            .any(|record| record.kind == "PROCESS_CC" && record.others.iter().any(|other| other == user)),
+    }
+}
+
+/// How many tasks a person has to decide.
+pub(super) fn open_tasks(instance: &Instance, user: &str) -> usize {
+    instance.tasks.iter().filter(|task| task.user == user && task.state == TaskState::Running).count()
+}
+
+/// Where an instance stands.
+pub(super) fn badge(instance: &Instance) -> Badge {
+    match (instance.status, instance.result) {
+        (Status::Running, _) => Badge("wait", "In progress", "审批中"),
+        (Status::Terminated, _) => Badge("", "Withdrawn", "已撤销"),
+        (Status::Completed, Some(Verdict::Refuse)) => Badge("bad", "Rejected", "审批拒绝"),
+        (Status::Completed, _) => Badge("good", "Approved", "审批通过"),
+    }
+}
+
+/// What a person may do with an instance.
+pub(super) fn abilities(instance: &Instance, user: &str) -> Abilities {
+    let running = instance.status == Status::Running;
+    let task = instance.task_of(user).filter(|_| running);
+    Abilities {
+        decide: task.is_some_and(|task| task.state == TaskState::Running),
+        waits: task.is_some_and(|task| task.state == TaskState::Paused),
+        withdraw: (running && instance.originator == user && instance.withdrawable).then_some("撤销"),
+        positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
+        ..Abilities::default()
+    }
+}
+
+/// An instance as the page shows it.
+pub(super) fn sheet(instance: &Instance) -> Sheet {
+    Sheet {
+        title: instance.title.clone(),
+        number: instance.business_id.clone(),
+        applicant: name(&instance.originator).to_owned(),
+        form: instance.form.iter().map(|value| (value.name.clone(), value.value.clone())).collect(),
+        steps: steps(instance),
+        records: instance.records.iter().map(record).collect(),
+        ids: format!("Instance {} · template {}", instance.id, instance.process_code),
+    }
+}
+
+fn steps(instance: &Instance) -> Vec<Step> {
+    let person = |user: &String| Line { name: name(user).to_owned(), ..Line::default() };
+    let submitted = Line { at: Some(instance.created_at), ..person(&instance.originator) };
+    let mut steps = vec![Step { class: "good", heading: ("Submitted", "发起"), lines: vec![submitted] }];
+    for (index, node) in instance.nodes.iter().enumerate() {
+        let tasks: Vec<&Task> = instance.tasks.iter().filter(|task| task.node == index).collect();
+        let class = match tasks.as_slice() {
+            [] => "",
+            tasks if tasks.iter().any(|task| task.state == TaskState::Refused) => "bad",
+            tasks if tasks.iter().any(|task| task.state.open()) => "wait",
+            _ if instance.status == Status::Terminated && index >= instance.current => "",
+            _ => "good",
+        };
+        let heading = match node.mode {
+            Mode::And => ("Approvers · all of them", "会签"),
+            Mode::Or => ("Approvers · the first decides", "或签"),
+            Mode::None => ("Approver", "审批人"),
+        };
+        let waiting = |user: &String| Line { word: "waiting for its turn".to_owned(), ..person(user) };
+        let lines = match tasks.as_slice() {
+            [] => node.users.iter().map(waiting).collect(),
+            tasks => tasks.iter().map(|each| task(each)).collect(),
+        };
+        steps.push(Step { class, heading, lines });
+    }
+    if !instance.cc.is_empty() {
+        steps.push(Step { class: "", heading: ("Copied", "抄送"), lines: instance.cc.iter().map(person).collect() });
+    }
+    steps
+}
+
+fn task(task: &Task) -> Line {
+    let (class, word) = match task.state {
+        TaskState::New => ("", "after the one who added"),
+        TaskState::Running => ("wait", "to decide"),
+        TaskState::Paused => ("", "waits for an added approver"),
+        TaskState::Agreed => ("good", "approved"),
+        TaskState::Refused => ("bad", "rejected"),
+        TaskState::Redirected => ("on", "transferred"),
+        TaskState::Cancelled => ("", "not needed any more"),
+        TaskState::Terminated => ("", "withdrawn"),
+    };
+    let word = match task.added {
+        Some(added) if task.state != TaskState::New => match added.position {
+            Position::Before => format!("added before · {word}"),
+            Position::After => format!("added after · {word}"),
+        },
+        _ => word.to_owned(),
+    };
+    Line { name: name(&task.user).to_owned(), class, word, remark: task.remark.clone(), at: task.finished_at }
+}
+
+fn record(record: &Record) -> Entry {
+    let what = match record.kind.as_str() {
+        "START_PROCESS_INSTANCE" => "submitted",
+        "EXECUTE_TASK_NORMAL" if record.result == "AGREE" => "approved",
+        "EXECUTE_TASK_NORMAL" => "rejected",
+        "REDIRECT_TASK" => "transferred the task to",
+        "APPEND_TASK_BEFORE" => "asked somebody else to decide first:",
+        "APPEND_TASK_AFTER" => "asked somebody else to decide as well, afterwards:",
+        "ADD_REMARK" => "commented",
+        "TERMINATE_PROCESS_INSTANCE" => "withdrew",
+        "PROCESS_CC" => "copied",
+        "FINISH_PROCESS_INSTANCE" => "finished it",
+        other => other,
+    };
+    Entry {
+        at: record.at,
+        name: name(&record.user).to_owned(),
+        what: what.to_owned(),
+        others: record.others.iter().map(|user| name(user).to_owned()).collect(),
+        remark: record.remark.clone(),
+    }
+}

@@ -1,0 +1,111 @@
+//! All that the platform knows, in memory and in files. Every change is in its file before anybody is answered.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use countersign::clock::World;
+
+use super::app::{App, AppFile};
+use super::engine::{Happening, TaskIds};
+use super::events;
+use super::model::{Instance, Notice, Template};
+use crate::platform::desk::{Claim, Desk, Order};
+use crate::platform::files::{Error, Folder};
+
+/// Most work notices that are kept.
+const MOST_NOTICES: usize = 200;
+/// The first task id is beyond this: ids do not fit in 32 bits.
+const FIRST_TASK: i64 = 80_000_000_000;
+
+/// The platform's memory.
+pub(super) struct State {
+    root: Folder,
+    template_files: Folder,
+    /// The instances and the faults.
+    pub(super) desk: Desk<Instance>,
+    pub(super) app: App,
+    pub(super) templates: BTreeMap<String, Template>,
+    pub(super) notices: Vec<Notice>,
+    last_task: i64,
+}
+
+impl State {
+    /// Reads everything back, or begins with an app and nothing else.
+    pub(super) fn open(folder: &Path, world: World) -> Result<Self, Error> {
+        let root = Folder::open(folder.to_owned())?;
+        let template_files = Folder::open(folder.join("templates"))?;
+        let desk = Desk::open(folder.join("instances"), Order::Due, world.clone())?;
+        let app = match root.read::<AppFile>("app.json")? {
+            Some(file) => App::from(file),
+            None => {
+                let app = App::new(&world);
+                root.write("app.json", &AppFile::from(&app))?;
+                app
+            }
+        };
+        let templates = template_files.read_all::<Template>()?;
+        let notices = root.read("notices.json")?.unwrap_or_default();
+        let last_task = desk.instances.values().filter_map(highest_task).max().unwrap_or(FIRST_TASK);
+        Ok(Self {
+            root,
+            template_files,
+            desk,
+            app,
+            templates: templates.into_iter().map(|template| (template.process_code.clone(), template)).collect(),
+            notices,
+            last_task,
+        })
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> i64 {
+        self.desk.now()
+    }
+
+    /// Where ids of new tasks come from.
+    pub(super) fn task_ids(&self) -> TaskIds {
+        TaskIds(self.last_task)
+    }
+
+    /// Keeps the app as it is now.
+    pub(super) fn put_app(&mut self, app: App) -> Result<(), Error> {
+        self.root.write("app.json", &AppFile::from(&app))?;
+        self.app = app;
+        self.desk.version += 1;
+        Ok(())
+    }
+
+    /// Keeps a template.
+    pub(super) fn put_template(&mut self, template: Template) -> Result<(), Error> {
+        self.template_files.write(&format!("{}.json", template.process_code), &template)?;
+        self.templates.insert(template.process_code.clone(), template);
+        self.desk.version += 1;
+        Ok(())
+    }
+
+    /// Keeps an instance together with the callbacks of what happened to it. A claim that comes back has to be delivered.
+    pub(super) fn commit(&mut self, instance: Instance, happened: &[Happening]) -> Result<Option<Claim>, Error> {
+        let now = self.now();
+        let told = happened.iter().map(|one| events::event(&instance, &self.app.corp_id, one, now)).collect();
+        let highest = highest_task(&instance).unwrap_or_default();
+        let claim = self.desk.commit(instance, told, self.app.subscription.url.is_some())?;
+        self.last_task = self.last_task.max(highest);
+        Ok(claim)
+    }
+
+    /// Keeps a work notice, and forgets the oldest ones.
+    pub(super) fn put_notice(&mut self, notice: Notice) -> Result<(), Error> {
+        let mut notices = self.notices.clone();
+        notices.push(notice);
+        let surplus = notices.len().saturating_sub(MOST_NOTICES);
+        notices.drain(..surplus);
+        self.root.write("notices.json", &notices)?;
+        self.notices = notices;
+        self.desk.version += 1;
+        Ok(())
+    }
+}
+
+fn highest_task(instance: &Instance) -> Option<i64> {
+    instance.tasks.iter().map(|task| task.id).max()
+}
