@@ -105,7 +105,8 @@ fn receiver(arguments: &Arguments) -> Result<Receiver, Error> {
         let told = problem.errors().iter().map(|error| format!("{}: {}", error.pointer, error.detail));
         Error::new(told.collect::<Vec<_>>().join("\n"))
     })?;
-    Ok(Receiver { url: Some(arguments.url.clone()), settings, secrets, signing: Vec::new() })
+    let url = Some(arguments.url.clone());
+    Ok(Receiver { url, authorities: None, settings, secrets, signing: Vec::new() })
 }
 
 /// An invented decision, sealed by these settings.

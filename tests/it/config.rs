@@ -14,6 +14,7 @@ mod members;
 mod organizations;
 mod requests;
 mod sources;
+mod tls;
 mod warnings;
 
 /// The configuration's routes on a table of their own, called by the deployment's owner.

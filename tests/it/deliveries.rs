@@ -5,3 +5,4 @@ mod order;
 mod receivers;
 mod rotation;
 mod scene;
+mod tls;

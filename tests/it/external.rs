@@ -7,6 +7,8 @@ use countersign_tests::http::{Answer, Client};
 use countersign_tests::receiver::Receiver;
 use serde_json::{Value, json};
 
+use crate::tls::{Authority, Manner, Server};
+
 const PATH: &str = "/openapi/apply/externalApplyCallBack";
 const KEY: &str = "access-key-of-the-oa-0123";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -421,4 +423,29 @@ async fn it_cannot_be_told_of_a_withdrawal_but_force_closes_it_here() {
     assert!(answer.json["note"].is_string(), "{}", answer.text);
     oa.call_back(&fields(&approval, &[])).await;
     assert_eq!(oa.shown(&approval).await["status"], "withdrawn");
+}
+
+#[tokio::test]
+async fn an_oa_whose_certificate_is_not_trusted_is_waited_for_and_the_approval_says_what_mends_it() {
+    let desk = Desk::new().await;
+    let authority = Authority::new();
+    let server = Server::start(Manner::Right, &authority, "true");
+    let connection = make(&desk.client, "/v1/connections", &connection(&server.url, "access-1")).await;
+    let flow = json!({"name": "OA", "stages": [{"connection": connection, "nodes": []}]});
+    let flow = make(&desk.client, "/v1/flows", &flow).await;
+    let answer = desk.client.call("POST", "/v1/approvals", &asked(&flow)).await;
+    assert_eq!((answer.status, &answer.json["status"]), (202, &json!("starting")), "{}", answer.text);
+    let told = &answer.json["last_error"];
+    assert_eq!(told["code"], "provider_unavailable", "{told}");
+    assert!(told["detail"].as_str().unwrap().contains("is not trusted"), "{told}");
+    assert!(told["fix"].as_str().unwrap().contains("`ca_certificate`"), "{told}");
+    let change = json!({"settings": {"ca_certificate": authority.pem()}});
+    let changed = desk.client.call("PATCH", &format!("/v1/connections/{connection}"), &change).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let id = answer.json["id"].as_str().unwrap().parse().unwrap();
+    for _ in 0..5 {
+        desk.clock.advance(60_000);
+        countersign::engine::sweep::sweep(&desk.app).await.unwrap();
+    }
+    assert_eq!(desk.shown(&id).await["status"], "pending");
 }

@@ -37,3 +37,4 @@ mod store_resources;
 mod sweep;
 mod template;
 mod tenants;
+mod tls;

@@ -7,11 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use countersign::config::connection::{Given, check_fields, check_lengths, normalise};
+use countersign::config::connection::{Given, check_fields, check_lengths, normalise, normalise_authorities};
 use countersign::config::hosts::must_be_given_again;
 use countersign::config::source::WEBHOOK_SECRET;
 use countersign::config::{ApiKeyRecord, AskRules, Flow, Role, SealedSecret, Source, Workspace, address};
 use countersign::crypto::api_key::ApiKey;
+use countersign::crypto::authorities::Authorities;
 use countersign::crypto::webhook::WebhookSecret;
 use countersign::delivery::EventType;
 use countersign::engine::poll;
@@ -48,6 +49,7 @@ struct New {
     #[serde(default)]
     secrets: BTreeMap<String, SecretText>,
     callback_url: Option<String>,
+    ca_certificate: Option<String>,
     workspace: Option<WorkspaceId>,
     #[serde(default)]
     events: Vec<String>,
@@ -68,6 +70,7 @@ struct Update {
     /// Secret by secret: what is not sent stays, `null` removes.
     secrets: BTreeMap<String, Option<SecretText>>,
     callback_url: Patch<String>,
+    ca_certificate: Patch<String>,
     workspace: Patch<WorkspaceId>,
     events: Patch<Vec<String>>,
     default_flow: Patch<FlowId>,
@@ -87,6 +90,7 @@ fn view(source: &Source) -> Value {
         "settings": source.settings,
         "secrets": secrets,
         "callback_url": source.callback_url,
+        "ca_certificate": source.ca_certificate,
         "workspace": source.workspace,
         "events": source.events,
         "default_flow": source.default_flow,
@@ -138,6 +142,11 @@ async fn check(
     {
         errors.push("/callback_url", detail);
     }
+    if let Some(pem) = &source.ca_certificate
+        && let Err(detail) = Authorities::read(pem)
+    {
+        errors.push("/ca_certificate", detail);
+    }
     check_list(&source.events, "/events", &mut errors);
     for (index, event) in source.events.iter().enumerate() {
         let names = EventType::ALL.map(EventType::name);
@@ -165,6 +174,7 @@ async fn check(
     if let Some(url) = &mut source.callback_url {
         *url = address::normalised(url);
     }
+    source.ca_certificate.as_mut().map(normalise_authorities);
     Ok(())
 }
 
@@ -190,6 +200,7 @@ async fn create_source(
         secrets: BTreeMap::new(),
         old_webhook_secret: None,
         callback_url: new.callback_url,
+        ca_certificate: new.ca_certificate,
         workspace: new.workspace,
         events: new.events,
         default_flow: new.default_flow,
@@ -274,6 +285,7 @@ async fn update_source(
     update.name.replace(&mut source.name, "/name", &mut errors);
     update.format.replace(&mut source.format, "/format", &mut errors);
     update.callback_url.change(&mut source.callback_url);
+    update.ca_certificate.change(&mut source.ca_certificate);
     update.workspace.change(&mut source.workspace);
     update.events.change_or_default(&mut source.events);
     update.default_flow.change(&mut source.default_flow);

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::address;
 use super::hosts::{Destination, addresses, destinations};
 use super::secret::SealedSecret;
+use crate::crypto::authorities::Authorities;
 use crate::crypto::envelope::Keys;
 use crate::http::fields::step;
 use crate::http::{FieldErrors, Problem};
@@ -150,12 +151,23 @@ pub fn check_fields(fields: &[Field], given: &Given<'_>, policy: &AddressPolicy,
     }
 }
 
-/// Writes every address among the settings as it was read, so that what is shown is what is called. They have passed [`check_fields`].
+/// Writes every address and certificate among the settings as it was read, so that what is shown is what is called and trusted. They
+/// have passed [`check_fields`].
 pub fn normalise(fields: &[Field], settings: &mut Map<String, Value>) {
-    for field in fields.iter().filter(|field| matches!(field.shape, Shape::Url)) {
-        if let Some(Value::String(text)) = settings.get_mut(field.name) {
-            *text = address::normalised(text);
+    for field in fields {
+        let Some(Value::String(text)) = settings.get_mut(field.name) else { continue };
+        match field.shape {
+            Shape::Url => *text = address::normalised(text),
+            Shape::Authorities => normalise_authorities(text),
+            _ => {}
         }
+    }
+}
+
+/// Writes certificates as they were read: without what stood around them.
+pub fn normalise_authorities(pem: &mut String) {
+    if let Ok(read) = Authorities::read(pem) {
+        *pem = read.pem();
     }
 }
 
@@ -210,6 +222,7 @@ fn check_shape(shape: Shape, text: &str, policy: &AddressPolicy) -> Result<(), S
             Keys::new(&SecretString::from(""), &text.into())
                 .map_err(|_| "must be 43 letters and digits that decode to 32 bytes")?;
         }
+        Shape::Authorities => drop(Authorities::read(text)?),
         Shape::Pointers(longest) => {
             check_shape(Shape::Text(longest), text, policy)?;
             if !text.split(',').all(|pointer| pointer.trim().starts_with('/')) {

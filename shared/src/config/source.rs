@@ -42,6 +42,9 @@ pub struct Source {
     /// Where decisions go; without one the source has to ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
+    /// Certificates of private authorities, in PEM, that calls to it trust beside the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificate: Option<String>,
     /// The workspace of its approvals, where a request names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<WorkspaceId>,
@@ -113,7 +116,8 @@ impl Source {
             signing.push(WebhookSecret::parse(&text).map_err(|_| self.corrupt())?);
         }
         let url = self.callback_url.as_deref().and_then(|url| Url::parse(url).ok());
-        Ok(Receiver { url, settings: self.settings.clone(), secrets: secrets?, signing })
+        let (settings, authorities) = (self.settings.clone(), self.ca_certificate.clone());
+        Ok(Receiver { url, authorities, settings, secrets: secrets?, signing })
     }
 
     fn corrupt(&self) -> Error {

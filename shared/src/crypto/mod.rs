@@ -4,6 +4,7 @@
 //! world.
 
 pub mod api_key;
+pub mod authorities;
 pub mod envelope;
 pub mod open_platform;
 pub mod passphrase;

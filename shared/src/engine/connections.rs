@@ -118,7 +118,7 @@ impl App {
         match self.account(connection).await {
             Err(Error::Corrupt { .. }) => {
                 let message = format!("the secrets of connection {} do not open; save them again", connection.id);
-                Err(providers::Error::NotSent { message }.into())
+                Err(providers::Error::NotSent { message, fix: None }.into())
             }
             other => Ok(other?),
         }

@@ -396,7 +396,8 @@ pub fn failure(error: &providers::Error) -> Failure {
         E::QuotaExhausted { code, .. } => ("quota_exhausted", Some(code), Some(MORE_CALLS.to_owned())),
         E::NotFound { code, .. } | E::Refused { code, .. } => ("provider_refused", Some(code), None),
         E::NotYet { code, .. } => ("provider_not_yet", Some(code), None),
-        E::Unavailable { .. } | E::NotSent { .. } => ("provider_unavailable", None, None),
+        E::NotSent { fix, .. } => ("provider_unavailable", None, fix.map(str::to_owned)),
+        E::Unavailable { .. } => ("provider_unavailable", None, None),
     };
     let message = error.to_string().chars().take(500).collect();
     Failure { code: code.into(), provider_code: provider_code.cloned(), message, fix }

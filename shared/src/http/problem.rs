@@ -287,6 +287,9 @@ impl From<providers::Error> for Problem {
             E::NotFound { code, .. } => platform_code(Self::unprocessable("provider_not_found", detail), code),
             E::NotYet { code, .. } => platform_code(Self::conflict("provider_not_yet", detail), code),
             E::Refused { code, .. } => platform_code(Self::unprocessable("provider_refused", detail), code),
+            E::NotSent { fix: Some(fix), .. } => {
+                Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", detail).with("fix", fix)
+            }
             E::Unavailable { .. } | E::NotSent { .. } => {
                 Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", detail)
             }

@@ -152,7 +152,7 @@ impl Failure {
                 Error::Refused { code: "endpoint".to_owned(), message: error.to_string() }
             }
             Self::NoAnswer(error) if error.was_sent() => Error::Unavailable { message: error.to_string() },
-            Self::NoAnswer(error) => Error::NotSent { message: error.to_string() },
+            Self::NoAnswer(error) => Error::NotSent { message: error.to_string(), fix: error.fix() },
             Self::Before(failure) => failure.into_error(platform, fix).before_the_call(),
         }
     }

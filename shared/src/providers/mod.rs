@@ -76,12 +76,24 @@ impl Account {
         self.templates.values().any(|own| own == code)
     }
 
+    /// The authorities that calls to its addresses trust beside the public ones, in PEM.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&str> {
+        self.setting(CA_CERTIFICATE)
+    }
+
     /// The text of a setting; `None` when it is absent or not a text.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).and_then(Value::as_str)
     }
 }
+
+/// The setting with the certificates of private authorities.
+const CA_CERTIFICATE: &str = "ca_certificate";
+
+/// [`CA_CERTIFICATE`], of every platform whose address can be the customer's own.
+const AUTHORITIES: Field = Field { name: CA_CERTIFICATE, secret: false, required: false, shape: Shape::Authorities };
 
 /// One field of a connection's settings or secrets.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +125,8 @@ pub enum Shape {
     AesKey,
     /// JSON pointers, separated by commas, of at most so many characters together.
     Pointers(usize),
+    /// Certificates of authorities in PEM, as [`crate::crypto::authorities`] reads them.
+    Authorities,
 }
 
 /// What providers need of the outside.
@@ -394,6 +408,7 @@ impl Check {
     /// address, or time.
     fn failed(name: &'static str, error: &Error, fix: impl Into<String>) -> Self {
         let fix = match error {
+            Error::NotSent { fix: Some(fix), .. } => (*fix).to_owned(),
             Error::NotSent { .. } | Error::Unavailable { .. } => {
                 "Check `endpoint` in the connection's settings (and `legacy_endpoint` on DingTalk), and that the platform can be \
                  reached from here: name server, firewall, proxy"
@@ -497,6 +512,8 @@ pub enum Error {
     NotSent {
         /// For people; holds no secret.
         message: String,
+        /// How to mend it, where that is known.
+        fix: Option<&'static str>,
     },
 }
 
@@ -529,7 +546,7 @@ impl Error {
     #[must_use]
     pub fn before_the_call(self) -> Self {
         match self {
-            Self::Unavailable { message } => Self::NotSent { message },
+            Self::Unavailable { message } => Self::NotSent { message, fix: None },
             other => other,
         }
     }

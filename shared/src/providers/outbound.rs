@@ -5,11 +5,13 @@
 
 mod address;
 mod circuit;
+mod clients;
+mod fault;
 
 use std::error::Error as _;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -20,23 +22,20 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::clock::World;
-use crate::crypto::tls::client_builder;
 
 pub use address::{AddressPolicy, is_public};
 use circuit::Circuits;
+use clients::Clients;
+pub use fault::TlsFault;
 
 /// Longest answer that is read, in bytes.
 pub const ANSWER_LIMIT: usize = 1024 * 1024;
 /// Time for a whole call where the caller says nothing else.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A function may be frozen between two calls; a connection that was idle for long is likely dead.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pauses before a read is repeated; the second has up to a quarter of a second of random delay on it, so that what failed
 /// together is not repeated together.
 const AGAIN: [Duration; 2] = [Duration::ZERO, Duration::from_millis(100)];
-const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
 /// The client. Cheap to clone; connections are shared between clones and opened when first needed.
 #[derive(Clone)]
@@ -49,8 +48,7 @@ pub struct Outbound {
 struct Shared {
     policy: AddressPolicy,
     timeout: Duration,
-    any_address: OnceLock<Client>,
-    public_addresses: OnceLock<Client>,
+    clients: Clients,
     circuits: Circuits,
 }
 
@@ -77,6 +75,14 @@ pub enum OutboundError {
     Connect {
         /// The host.
         host: String,
+    },
+    /// A connection, but no TLS on it. Nothing was sent.
+    #[error("no connection to {host}: {fault}")]
+    Tls {
+        /// The host.
+        host: String,
+        /// What is wrong.
+        fault: TlsFault,
     },
     /// It has not answered lately, and is left alone for some seconds. Nothing was sent.
     #[error("{host} has not answered lately and is left alone for some seconds")]
@@ -123,11 +129,44 @@ impl OutboundError {
         match self {
             Self::AddressRefused { .. }
             | Self::Connect { .. }
+            | Self::Tls { .. }
             | Self::LeftAlone { .. }
             | Self::Crowded { .. }
             | Self::Invalid { .. } => false,
             Self::Timeout { .. } | Self::Interrupted { .. } | Self::TooLarge { .. } => true,
         }
+    }
+
+    /// How to mend it, where that is known of the error alone.
+    #[must_use]
+    pub const fn fix(&self) -> Option<&'static str> {
+        match self {
+            Self::Tls { fault, .. } => Some(fault.fix()),
+            _ => None,
+        }
+    }
+
+    /// The error and its remedy in one text, for where there is one place for both.
+    #[must_use]
+    pub fn with_fix(&self) -> String {
+        match self.fix() {
+            Some(fix) => format!("{self}. {fix}"),
+            None => self.to_string(),
+        }
+    }
+
+    /// Whether the same call, made again at once, may fare better. What is wrong with a certificate stays wrong.
+    const fn may_pass_at_once(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Interrupted { .. } => true,
+            Self::Tls { fault, .. } => fault.passes(),
+            _ => false,
+        }
+    }
+
+    /// Whether there was no sign of life. Who refuses TLS, or shows a wrong certificate, does answer.
+    const fn is_silence(&self) -> bool {
+        self.may_pass_at_once() || matches!(self, Self::Timeout { .. })
     }
 }
 
@@ -143,6 +182,7 @@ pub struct Request {
     free: bool,
     timeout: Option<Duration>,
     read_at_most: Option<usize>,
+    authorities: Option<Arc<str>>,
     invalid: bool,
 }
 
@@ -171,6 +211,7 @@ impl Request {
             free: false,
             timeout: None,
             read_at_most: None,
+            authorities: None,
             invalid: false,
         }
     }
@@ -209,6 +250,15 @@ impl Request {
     #[must_use]
     pub fn read_at_most(mut self, bytes: usize) -> Self {
         self.read_at_most = Some(bytes);
+        self
+    }
+
+    /// Trusts these authorities too (PEM that [`Authorities::read`] takes), beside the public ones.
+    ///
+    /// [`Authorities::read`]: crate::crypto::authorities::Authorities::read
+    #[must_use]
+    pub fn trusting(mut self, authorities: Option<&str>) -> Self {
+        self.authorities = authorities.map(Arc::from);
         self
     }
 
@@ -325,9 +375,8 @@ impl Outbound {
     /// A client with this policy that gives up a call after `timeout`.
     #[must_use]
     pub fn new(policy: AddressPolicy, timeout: Duration) -> Self {
-        let (any_address, public_addresses) = (OnceLock::new(), OnceLock::new());
-        let circuits = Circuits::default();
-        Self { shared: Arc::new(Shared { policy, timeout, any_address, public_addresses, circuits }), counter: None }
+        let (clients, circuits) = (Clients::default(), Circuits::default());
+        Self { shared: Arc::new(Shared { policy, timeout, clients, circuits }), counter: None }
     }
 
     /// The same client, which counts the calls that are answered and not [`Request::free`].
@@ -348,8 +397,10 @@ impl Outbound {
         if self.shared.policy.refuses(&request.url) {
             return Err(OutboundError::AddressRefused { host });
         }
-        let Some(client) = self.client(&request.url) else { return Err(OutboundError::Invalid { host }) };
-        let Some(world) = request.guarded.clone() else { return self.repeated(client, request, &host).await };
+        let Shared { policy, clients, .. } = &*self.shared;
+        let client = clients.of(policy, &request.url, request.authorities.as_ref());
+        let Some(client) = client else { return Err(OutboundError::Invalid { host }) };
+        let Some(world) = request.guarded.clone() else { return self.repeated(&client, request, &host).await };
         let circuits = &self.shared.circuits;
         let patience = request.timeout.unwrap_or(self.shared.timeout);
         let pass = match tokio::time::timeout(patience, circuits.enter(&request.url, world.now())).await {
@@ -357,12 +408,11 @@ impl Outbound {
             Ok(None) => return Err(OutboundError::LeftAlone { host }),
             Err(_) => return Err(OutboundError::Crowded { host }),
         };
-        let result = self.repeated(client, request, &host).await;
-        match &result {
-            Err(OutboundError::Connect { .. } | OutboundError::Timeout { .. } | OutboundError::Interrupted { .. }) => {
-                circuits.failed(&pass, world.now());
-            }
-            _ => circuits.answered(&pass),
+        let result = self.repeated(&client, request, &host).await;
+        if result.as_ref().is_err_and(OutboundError::is_silence) {
+            circuits.failed(&pass, world.now());
+        } else {
+            circuits.answered(&pass);
         }
         result
     }
@@ -375,7 +425,7 @@ impl Outbound {
                 break;
             }
             match self.attempt(client, request.clone(), host).await {
-                Err(OutboundError::Connect { .. } | OutboundError::Interrupted { .. }) => {
+                Err(error) if error.may_pass_at_once() => {
                     let random = request.guarded.as_ref().map_or(0, |world| u64::from(world.random::<1>()[0]));
                     let jitter = if pause.is_zero() { 0 } else { random };
                     tokio::time::sleep(pause + Duration::from_millis(jitter)).await;
@@ -388,17 +438,18 @@ impl Outbound {
 
     async fn attempt(&self, client: &Client, request: Request, host: &str) -> Result<Answer, OutboundError> {
         let counter = self.counter.as_ref().filter(|_| !request.free);
+        let is_https = request.url.scheme() == "https";
         let call = client
             .request(request.method, request.url)
             .headers(request.headers)
             .timeout(request.timeout.unwrap_or(self.shared.timeout))
             .body(request.body);
-        let mut response = call.send().await.map_err(|error| classify(&error, host))?;
+        let mut response = call.send().await.map_err(|error| classify(&error, host, is_https))?;
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         let (mut body, mut is_cut) = (Vec::new(), false);
-        while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, host))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, host, is_https))? {
             let room = request.read_at_most.unwrap_or(ANSWER_LIMIT) - body.len();
             if chunk.len() > room && request.read_at_most.is_none() {
                 return Err(OutboundError::TooLarge { host: host.to_owned() });
@@ -412,31 +463,9 @@ impl Outbound {
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         Ok(Answer { status, headers, body, is_cut })
     }
-
-    /// The client for this URL; `None` if the machine has no usable TLS.
-    fn client(&self, url: &Url) -> Option<&Client> {
-        let trusted = self.shared.policy.trusts(url);
-        let slot = if trusted { &self.shared.any_address } else { &self.shared.public_addresses };
-        if let Some(client) = slot.get() {
-            return Some(client);
-        }
-        // A proxy would resolve names itself, out of sight of the policy.
-        let mut builder = client_builder()
-            .user_agent(USER_AGENT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT);
-        if !trusted {
-            builder = builder.dns_resolver(address::PublicOnly);
-        }
-        let client = builder.build().ok()?;
-        Some(slot.get_or_init(|| client))
-    }
 }
 
-fn classify(error: &reqwest::Error, host: &str) -> OutboundError {
+fn classify(error: &reqwest::Error, host: &str, is_https: bool) -> OutboundError {
     let host = host.to_owned();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -445,7 +474,16 @@ fn classify(error: &reqwest::Error, host: &str) -> OutboundError {
         }
         source = cause.source();
     }
-    if error.is_connect() {
+    // Who wants a certificate of ours says so only after the greeting; nothing that came with it is read then (RFC 8446, 4.4.2.4).
+    match TlsFault::of(error) {
+        Some(fault) if error.is_connect() || fault == TlsFault::WantsCertificate => {
+            return OutboundError::Tls { host, fault };
+        }
+        _ => {}
+    }
+    if error.is_connect() && is_https && !error.is_timeout() && TlsFault::is_hang_up(error) {
+        OutboundError::Tls { host, fault: TlsFault::HungUp }
+    } else if error.is_connect() {
         OutboundError::Connect { host }
     } else if error.is_timeout() {
         OutboundError::Timeout { host }

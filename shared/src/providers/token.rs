@@ -24,6 +24,8 @@ pub(super) struct TokenGrant<'a> {
     pub(super) key: String,
     /// Asks for one.
     pub(super) request: Request,
+    /// Whom this call, and those with the token, trust beside the public authorities, in PEM.
+    pub(super) authorities: Option<&'a str>,
     /// The secret in that request, which no error may repeat.
     pub(super) secret: &'a SecretString,
     /// Reads the answer.
@@ -55,11 +57,11 @@ impl Calls<'_> {
         judge: Judge,
     ) -> Result<Value, Failure> {
         let token = self.token(grant).await.map_err(Failure::before_the_call)?;
-        match self.once(request(&token), judge, &token).await {
+        match self.once(request(&token).trusting(grant.authorities), judge, &token).await {
             Err(failure) if failure.refuses_token() => {
                 self.tokens.forget(&grant.key, &token).await;
                 let token = self.token(grant).await.map_err(Failure::before_the_call)?;
-                let again = self.once(request(&token), judge, &token).await;
+                let again = self.once(request(&token).trusting(grant.authorities), judge, &token).await;
                 if again.as_ref().is_err_and(Failure::refuses_token) {
                     self.tokens.forget(&grant.key, &token).await;
                 }
@@ -104,7 +106,8 @@ impl Calls<'_> {
     /// Fetches a token and keeps it.
     async fn fetch(&self, grant: &TokenGrant<'_>) -> Result<SecretString, Failure> {
         let now = self.world.now();
-        let asked = self.once(grant.request.clone().free(), grant.judge, grant.secret).await;
+        let asked =
+            self.once(grant.request.clone().trusting(grant.authorities).free(), grant.judge, grant.secret).await;
         let answer = asked.map_err(Failure::of_the_secret)?;
         let token = text(&answer[grant.token]).ok_or_else(|| Failure::not_understood(grant.token))?;
         let token = SecretString::from(token);

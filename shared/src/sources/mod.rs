@@ -119,6 +119,8 @@ pub struct News<'a> {
 pub struct Receiver {
     /// The source's callback URL, if it has one.
     pub url: Option<Url>,
+    /// Whom calls to it trust beside the public authorities, in PEM.
+    pub authorities: Option<String>,
     /// Its settings: they passed [`Format::fields`].
     pub settings: Map<String, Value>,
     /// Its secrets, by name.

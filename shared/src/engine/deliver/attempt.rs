@@ -164,7 +164,7 @@ async fn post(app: &App, to: &Target, row: &Delivery, patience: Option<Duration>
     };
     let outgoing = Outgoing { id: row.id.as_str(), body: &row.body };
     let request = match format.request(receiver, &outgoing, &app.world) {
-        Ok(request) => request.read_at_most(ANSWER_LIMIT),
+        Ok(request) => request.trusting(receiver.authorities.as_deref()).read_at_most(ANSWER_LIMIT),
         Err(Unsendable(why)) => return (Err(Failed::of(why, true)), Heard::Nothing),
     };
     let request = match patience {
@@ -198,12 +198,13 @@ fn unsent(error: &OutboundError, heard: Heard) -> (Result<Answer, Failed>, Heard
     let (is_final, heard) = match error {
         OutboundError::AddressRefused { .. } | OutboundError::Invalid { .. } => (true, Heard::Nothing),
         OutboundError::Connect { .. }
+        | OutboundError::Tls { .. }
         | OutboundError::Timeout { .. }
         | OutboundError::LeftAlone { .. }
         | OutboundError::Crowded { .. } => (false, Heard::Silence),
         OutboundError::Interrupted { .. } | OutboundError::TooLarge { .. } => (false, heard),
     };
-    (Err(Failed::of(error.to_string(), is_final)), heard)
+    (Err(Failed::of(error.with_fix(), is_final)), heard)
 }
 
 /// How an answer begins, for operators; `None` when it is empty.

@@ -196,7 +196,8 @@ impl Turn<'_> {
         self.calls += 1;
         let request = query_approval_info(&self.receiver, person, which, number, &self.app.world);
         let request = request.map_err(|error| Refusal::Call(error.to_string()))?;
-        let answer = self.app.outbound.send(request).await.map_err(|error| Refusal::Call(error.to_string()))?;
+        let request = request.trusting(self.receiver.authorities.as_deref());
+        let answer = self.app.outbound.send(request).await.map_err(|error| Refusal::Call(error.with_fix()))?;
         read(&answer)
     }
 

@@ -101,7 +101,16 @@ impl<'a> Api<'a> {
         let body = TokenRequest { app_key: self.settings.app_key, app_secret: secret.expose_secret() };
         let request = Request::post(self.settings.url("/v1.0/oauth2/accessToken")?).repeatable().json(&body);
         let key = self.settings.token_key();
-        Ok(TokenGrant { key, request, secret, judge: judge_new, token: "accessToken", seconds: "expireIn" })
+        let authorities = self.settings.authorities;
+        Ok(TokenGrant {
+            key,
+            request,
+            authorities,
+            secret,
+            judge: judge_new,
+            token: "accessToken",
+            seconds: "expireIn",
+        })
     }
 }
 

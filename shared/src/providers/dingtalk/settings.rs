@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::providers::settings::{address, missing, secret, setting};
-use crate::providers::{Account, Error, Field, Shape, token};
+use crate::providers::{AUTHORITIES, Account, Error, Field, Shape, token};
 
 /// Host of the newer API.
 const ENDPOINT: &str = "https://api.dingtalk.com";
@@ -15,6 +15,7 @@ const LEGACY_ENDPOINT: &str = "https://oapi.dingtalk.com";
 pub(super) const FIELDS: &[Field] = &[
     setting("endpoint", false, Shape::Url),
     setting("legacy_endpoint", false, Shape::Url),
+    AUTHORITIES,
     setting("app_key", true, Shape::Text(64)),
     setting("agent_id", false, Shape::Text(20)),
     setting("corp_id", false, Shape::Text(64)),
@@ -40,6 +41,8 @@ pub(super) struct Settings<'a> {
     pub(super) app_secret: &'a SecretString,
     pub(super) agent_id: Option<i64>,
     pub(super) corp_id: Option<&'a str>,
+    /// Whom calls trust beside the public authorities, in PEM.
+    pub(super) authorities: Option<&'a str>,
     endpoint: &'a str,
     legacy_endpoint: &'a str,
 }
@@ -55,6 +58,7 @@ impl<'a> Settings<'a> {
             app_secret: account.secrets.get("app_secret").ok_or_else(|| missing("app_secret"))?,
             agent_id: agent_id.transpose()?,
             corp_id: filled("corp_id"),
+            authorities: account.authorities(),
             endpoint: filled("endpoint").unwrap_or(ENDPOINT),
             legacy_endpoint: filled("legacy_endpoint").unwrap_or(LEGACY_ENDPOINT),
         })

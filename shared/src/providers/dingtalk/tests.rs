@@ -383,7 +383,7 @@ async fn silence_is_unavailable_and_shows_no_secret() {
         platform.account.settings.insert(name.into(), closed.into());
     }
     let error = platform.start(&start()).await.unwrap_err();
-    assert_eq!(error, Error::NotSent { message: "no connection to 127.0.0.1".into() });
+    assert_eq!(error, Error::NotSent { message: "no connection to 127.0.0.1".into(), fix: None });
     let shown = format!("{:?} {:?}", platform.account, error);
     assert!(!shown.contains("the-app-secret") && !shown.contains("the-callback-token"), "{shown}");
 

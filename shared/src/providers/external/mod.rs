@@ -14,8 +14,8 @@ pub use auth::{Credentials, authenticate};
 pub use callback::{Decision, FieldError, parse};
 
 use super::{
-    Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Shape, Start, Started,
-    Warning,
+    AUTHORITIES, Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Shape, Start,
+    Started, Warning,
 };
 use crate::approval::{DecidedBy, Event, Mode};
 use crate::clock::World;
@@ -36,6 +36,7 @@ const fn text(name: &'static str, required: bool) -> Field {
 
 const FIELDS: &[Field] = &[
     Field { name: "url", secret: false, required: true, shape: Shape::Url },
+    AUTHORITIES,
     text("access_id", true),
     text("organization_id", false),
     text("organization_name", false),

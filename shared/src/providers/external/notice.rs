@@ -17,7 +17,7 @@ use crate::providers::{Account, Calls, Check, Error, Start, Started};
 /// Sends the notice. The form's id is our approval id, and so is the instance's.
 pub(super) async fn send(account: &Account, start: &Start, calls: &Calls<'_>) -> Result<Started, Error> {
     let fields = fields(account, start);
-    let request = Request::post(address(account)?);
+    let request = Request::post(address(account)?).trusting(account.authorities());
     let request = if account.setting("content_type") == Some("form") {
         let pairs: Vec<(&str, &str)> =
             fields.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
@@ -100,7 +100,7 @@ fn failed(error: &OutboundError) -> Error {
             Error::Refused { code: "address_refused".into(), message: error.to_string() }
         }
         error if error.was_sent() => Error::Unavailable { message: error.to_string() },
-        error => Error::NotSent { message: error.to_string() },
+        error => Error::NotSent { message: error.to_string(), fix: error.fix() },
     }
 }
 
@@ -112,12 +112,15 @@ pub(super) async fn reachable(account: &Account, calls: &Calls<'_>) -> Check {
         Ok(url) => url,
         Err(error) => return Check { name, ok: false, detail: error.to_string(), fix },
     };
-    match calls.http.send(Request::get(url)).await {
+    match calls.http.send(Request::get(url).trusting(account.authorities())).await {
         Ok(answer) if answer.status < 500 => {
             let detail = format!("The OA answers (HTTP {}).", answer.status);
             Check { name, ok: true, detail, fix: String::new() }
         }
         Ok(answer) => Check { name, ok: false, detail: format!("The OA answers HTTP {}.", answer.status), fix },
-        Err(error) => Check { name, ok: false, detail: error.to_string(), fix },
+        Err(error) => {
+            let fix = error.fix().map_or(fix, str::to_owned);
+            Check { name, ok: false, detail: error.to_string(), fix }
+        }
     }
 }

@@ -79,7 +79,8 @@ impl<'a> Api<'a> {
         let url = self.settings.url("/auth/v3/tenant_access_token/internal")?;
         let request = with_body(Request::post(url).repeatable(), &body);
         let key = self.settings.token_key();
-        Ok(TokenGrant { key, request, secret, judge, token: "tenant_access_token", seconds: "expire" })
+        let authorities = self.settings.authorities;
+        Ok(TokenGrant { key, request, authorities, secret, judge, token: "tenant_access_token", seconds: "expire" })
     }
 }
 

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::providers::settings::{address, missing, secret, setting};
-use crate::providers::{Account, Error, Field, Shape, token};
+use crate::providers::{AUTHORITIES, Account, Error, Field, Shape, token};
 
 /// Host of the API in mainland China. A tenant lives on one of the two; an app of one is unknown to the other.
 const FEISHU: &str = "https://open.feishu.cn";
@@ -18,6 +18,7 @@ const APPROVAL_APPS: (&str, &str) = ("cli_9cb844403dbb9108", "cli_9c7cc8a9a9edd1
 /// unsigned, and only the verification token proves where they come from; with one, it must have signed them.
 pub(super) const FIELDS: &[Field] = &[
     setting("endpoint", false, Shape::Url),
+    AUTHORITIES,
     setting("app_id", true, Shape::Text(64)),
     setting("approval_app_id", false, Shape::Text(64)),
     secret("app_secret", true, Shape::Text(128)),
@@ -37,6 +38,8 @@ pub(super) struct Settings<'a> {
     pub(super) app_id: &'a str,
     pub(super) app_secret: &'a SecretString,
     approval_app_id: Option<&'a str>,
+    /// Whom calls trust beside the public authorities, in PEM.
+    pub(super) authorities: Option<&'a str>,
     endpoint: &'a str,
 }
 
@@ -49,6 +52,7 @@ impl<'a> Settings<'a> {
             app_id: filled("app_id").ok_or_else(|| missing("app_id"))?,
             app_secret: account.secrets.get("app_secret").ok_or_else(|| missing("app_secret"))?,
             approval_app_id: filled("approval_app_id"),
+            authorities: account.authorities(),
             endpoint: filled("endpoint").unwrap_or(FEISHU),
         })
     }

@@ -72,7 +72,8 @@ impl<'a> Api<'a> {
         let mut url = self.settings.url("/cgi-bin/gettoken")?;
         url.query_pairs_mut().append_pair("corpid", corp_id).append_pair("corpsecret", secret.expose_secret());
         let (key, request) = (self.settings.token_key(), Request::get(url));
-        Ok(TokenGrant { key, request, secret, judge, token: "access_token", seconds: "expires_in" })
+        let authorities = self.settings.authorities;
+        Ok(TokenGrant { key, request, authorities, secret, judge, token: "access_token", seconds: "expires_in" })
     }
 }
 

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::providers::settings::{address, missing, secret, setting};
-use crate::providers::{Account, Error, Field, Shape, token};
+use crate::providers::{AUTHORITIES, Account, Error, Field, Shape, token};
 
 /// Host of the API. Private deployments have another.
 const ENDPOINT: &str = "https://qyapi.weixin.qq.com";
@@ -12,6 +12,7 @@ const ENDPOINT: &str = "https://qyapi.weixin.qq.com";
 /// The settings and secrets of a connection.
 pub(super) const FIELDS: &[Field] = &[
     setting("endpoint", false, Shape::Url),
+    AUTHORITIES,
     setting("corp_id", true, Shape::Text(64)),
     setting("agent_id", true, Shape::Text(20)),
     secret("app_secret", true, Shape::Text(128)),
@@ -32,6 +33,8 @@ pub(super) struct Settings<'a> {
     /// Whose secret it is: the application's id, which is unique within a corporation only.
     pub(super) agent_id: &'a str,
     pub(super) app_secret: &'a SecretString,
+    /// Whom calls trust beside the public authorities, in PEM.
+    pub(super) authorities: Option<&'a str>,
     endpoint: &'a str,
 }
 
@@ -45,6 +48,7 @@ impl<'a> Settings<'a> {
             corp_id: filled("corp_id").ok_or_else(|| missing("corp_id"))?,
             agent_id: filled("agent_id").filter(is_number).ok_or_else(|| missing("agent_id"))?,
             app_secret: account.secrets.get("app_secret").ok_or_else(|| missing("app_secret"))?,
+            authorities: account.authorities(),
             endpoint: filled("endpoint").unwrap_or(ENDPOINT),
         })
     }

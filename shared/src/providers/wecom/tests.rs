@@ -503,7 +503,7 @@ async fn silence_is_unavailable_and_shows_no_secret() {
     let mut platform = Platform::new().await;
     platform.account.settings.insert("endpoint".into(), "http://127.0.0.1:1".into());
     let error = platform.start(&start()).await.unwrap_err();
-    assert_eq!(error, Error::NotSent { message: "no connection to 127.0.0.1".into() });
+    assert_eq!(error, Error::NotSent { message: "no connection to 127.0.0.1".into(), fix: None });
     let shown = format!("{:?} {:?}", platform.account, error);
     assert!(!shown.contains("the-app-secret") && !shown.contains("the-callback-token"), "{shown}");
     platform.http = Outbound::new(AddressPolicy::PublicOnly, Duration::from_millis(500));

@@ -77,6 +77,7 @@ mod tests {
     fn receiver(settings: &serde_json::Value, secrets: &[(&str, &str)]) -> Receiver {
         Receiver {
             url: Some("https://qa.example/".parse().unwrap()),
+            authorities: None,
             settings: settings.as_object().cloned().unwrap(),
             secrets: secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
             signing: Vec::new(),

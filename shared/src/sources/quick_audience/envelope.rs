@@ -68,7 +68,7 @@ mod tests {
 
     fn of(status: u16, body: &str) -> Verdict {
         let secrets = BTreeMap::from([("access_id".to_owned(), "acc-0123456789".into())]);
-        let receiver = Receiver { url: None, settings: Map::new(), secrets, signing: Vec::new() };
+        let receiver = Receiver { url: None, authorities: None, settings: Map::new(), secrets, signing: Vec::new() };
         verdict(&receiver, &Answer::of(status, body.as_bytes().to_vec()))
     }
 

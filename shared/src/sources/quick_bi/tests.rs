@@ -27,6 +27,7 @@ fn receiver(settings: Value) -> Receiver {
     let mut all = json!({"access_key_id": "ak-1"});
     all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     Receiver {
+        authorities: None,
         url: None,
         settings: all.as_object().unwrap().clone(),
         secrets: BTreeMap::from([

@@ -3,7 +3,8 @@
 use countersign_tests::local::{APPLICANT, OWNER, SECOND, eventually};
 use serde_json::json;
 
-use super::{HOUR, scene};
+use super::{HOUR, SECRET, scene};
+use crate::tls::{Authority, Manner, Server};
 
 #[tokio::test]
 async fn what_a_dead_channel_lost_is_found_by_asking_now_and_then() {
@@ -157,4 +158,24 @@ async fn a_push_between_two_turns_has_those_asked_again_who_were_asked_before() 
     let asked = scene.bi.asked().split_off(before.len());
     assert_eq!(asked, [&people[40..], &people].concat(), "the rest, then all");
     assert_eq!(scene.local.app.store.poll(&source).await.unwrap().unwrap().after, None);
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_private_authority_is_asked_for_and_then_trusted() {
+    let scene = scene(json!({})).await;
+    let authority = Authority::new();
+    let server =
+        Server::start(Manner::Right, &authority, r#"{"Success": true, "Result": {"Data": [], "TotalNum": 0}}"#);
+    let path = format!("/v1/sources/{}", scene.source);
+    let change =
+        json!({"settings": {"endpoint": server.url, "poll_minutes": "60"}, "secrets": {"access_key_secret": SECRET}});
+    assert_eq!(scene.local.call("PATCH", &path, &change).await.status, 200);
+    scene.local.clock.advance(61_000);
+    scene.until("a failure", |poll| poll.failures == 1).await;
+    let shown = scene.local.get(&path).await.json["polling"]["error"].clone();
+    let error = shown.as_str().unwrap();
+    assert!(error.contains("is not trusted") && error.contains("`ca_certificate`"), "{error}");
+    assert_eq!(scene.local.call("PATCH", &path, &json!({"ca_certificate": authority.pem()})).await.status, 200);
+    scene.local.clock.advance(2 * HOUR);
+    scene.until("a turn", |poll| poll.failures == 0 && poll.error.is_none()).await;
 }

@@ -18,6 +18,7 @@ fn receiver(settings: &[(&str, &str)]) -> Receiver {
     let secrets = [("access_token", TOKEN), ("encoding_aes_key", AES_KEY), ("token", "another-token")];
     Receiver {
         url: Some(CALLBACK.parse().unwrap()),
+        authorities: None,
         settings: settings.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect(),
         secrets: secrets.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
         signing: Vec::new(),

@@ -1,0 +1,128 @@
+//! The HTTP clients behind the one client: by what addresses they may call, and by whom they trust.
+//!
+//! Connections are shared by what is called with the same client only, so that nobody is served over a connection that was made in
+//! the trust of somebody else.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use reqwest::{Certificate, Client};
+use url::Url;
+
+use super::address::{AddressPolicy, PublicOnly};
+use crate::crypto::authorities::Authorities;
+use crate::crypto::tls::client_builder;
+
+/// Most clients that trust private authorities; beyond that, the one that was used longest ago is dropped. Each holds the public
+/// authorities too, some 100 KB.
+const MAX_TRUSTING: usize = 32;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A function may be frozen between two calls; a connection that was idle for long is likely dead.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
+
+/// Every client, made when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    any_address: OnceLock<Client>,
+    public_addresses: OnceLock<Client>,
+    /// Those that trust private authorities, the one that was used last at the end.
+    trusting: Mutex<Vec<Trusting>>,
+}
+
+#[derive(Debug)]
+struct Trusting {
+    authorities: Arc<str>,
+    any_address: bool,
+    client: Client,
+}
+
+impl Clients {
+    /// The client for this URL and these authorities (PEM) beside the public ones; `None` if the machine has no usable TLS, or the
+    /// authorities cannot be read.
+    pub(super) fn of(&self, policy: &AddressPolicy, url: &Url, authorities: Option<&Arc<str>>) -> Option<Client> {
+        let any_address = policy.trusts(url);
+        if let Some(authorities) = authorities.filter(|_| url.scheme() == "https") {
+            return self.trusting(any_address, authorities);
+        }
+        let slot = if any_address { &self.any_address } else { &self.public_addresses };
+        if let Some(client) = slot.get() {
+            return Some(client.clone());
+        }
+        let client = build(any_address, Vec::new())?;
+        Some(slot.get_or_init(|| client).clone())
+    }
+
+    fn trusting(&self, any_address: bool, authorities: &Arc<str>) -> Option<Client> {
+        if let Some(client) = self.kept(any_address, authorities) {
+            return Some(client);
+        }
+        let read = Authorities::read(authorities).ok()?;
+        let certificates: Result<Vec<_>, _> = read.der().map(Certificate::from_der).collect();
+        let client = build(any_address, certificates.ok()?)?;
+        let mut kept = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_TRUSTING {
+            kept.remove(0);
+        }
+        kept.push(Trusting { authorities: Arc::clone(authorities), any_address, client: client.clone() });
+        drop(kept);
+        Some(client)
+    }
+
+    /// A client that is there, which becomes the one that was used last.
+    fn kept(&self, any_address: bool, authorities: &Arc<str>) -> Option<Client> {
+        let mut kept = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = |one: &Trusting| one.any_address == any_address && one.authorities == *authorities;
+        let place = kept.iter().position(is_wanted)?;
+        let found = kept.remove(place);
+        let client = found.client.clone();
+        kept.push(found);
+        Some(client)
+    }
+}
+
+fn build(any_address: bool, authorities: Vec<Certificate>) -> Option<Client> {
+    // A proxy would resolve names itself, out of sight of the policy.
+    let mut builder = client_builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT);
+    if !any_address {
+        builder = builder.dns_resolver(PublicOnly);
+    }
+    if !authorities.is_empty() {
+        builder = builder.tls_certs_merge(authorities);
+    }
+    builder.build().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A certificate of an authority (P-256, made for this test, valid until 2056), and how often it is meant to stand there.
+    const PEM: &str = include_str!("../../../../tests/fixtures/authority.pem");
+
+    #[test]
+    fn as_many_clients_as_are_bounded_are_kept_and_the_latest_of_them() {
+        let (clients, url) = (Clients::default(), Url::parse("https://oa.example/").unwrap());
+        let policy = AddressPolicy::AllowAll;
+        // Texts that differ hold the same certificate.
+        let text = |n: usize| -> Arc<str> { format!("{n}\n{PEM}").into() };
+        for n in 0..MAX_TRUSTING + 1 {
+            // The first is used again and again, so another one is dropped.
+            assert!(clients.of(&policy, &url, Some(&text(0))).is_some());
+            assert!(clients.of(&policy, &url, Some(&text(n))).is_some());
+        }
+        assert_eq!(clients.trusting.lock().unwrap().len(), MAX_TRUSTING);
+        assert!(clients.kept(true, &text(0)).is_some() && clients.kept(true, &text(MAX_TRUSTING)).is_some());
+        assert!(clients.kept(true, &text(1)).is_none() && clients.kept(false, &text(0)).is_none());
+        assert!(clients.of(&policy, &url, Some(&"no certificate".into())).is_none());
+        let plain = Url::parse("http://oa.example/").unwrap();
+        assert!(clients.of(&policy, &plain, Some(&text(1))).is_some() && clients.kept(true, &text(1)).is_none());
+    }
+}
