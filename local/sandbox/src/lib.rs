@@ -21,14 +21,11 @@ use axum::routing::get;
 use countersign::clock::World;
 use serde_json::Value;
 
-use self::dingtalk::DingTalk;
-use self::feishu::Feishu;
-use self::platform::Platform;
 pub use self::platform::files::Error;
+use self::platform::host::{Host, Running};
 use self::platform::people::PEOPLE;
 pub use self::platform::people::Person;
 pub use self::receiver::Receiver;
-use self::wecom::WeCom;
 
 /// How often the sandbox looks for callbacks that are due.
 const TICK: Duration = Duration::from_millis(500);
@@ -45,7 +42,7 @@ pub struct SandboxConfig {
 /// The sandbox. Cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox {
-    platforms: Vec<Arc<dyn Platform>>,
+    platforms: Vec<Arc<dyn Running>>,
     receiver: Receiver,
 }
 
@@ -59,11 +56,11 @@ pub struct Member {
 }
 
 /// Every platform that the sandbox plays; a new one is a folder and a line here.
-fn open_all(folder: &Path, url: &str, world: &World) -> Result<Vec<Arc<dyn Platform>>, Error> {
+fn open_all(folder: &Path, url: &str, world: &World) -> Result<Vec<Arc<dyn Running>>, Error> {
     Ok(vec![
-        Arc::new(DingTalk::open(&folder.join("dingtalk"), url, world.clone())?),
-        Arc::new(Feishu::open(&folder.join("feishu"), url, world.clone())?),
-        Arc::new(WeCom::open(&folder.join("wecom"), url, world.clone())?),
+        Arc::new(Host::<dingtalk::State>::open(folder, url, world)?),
+        Arc::new(Host::<feishu::State>::open(folder, url, world)?),
+        Arc::new(Host::<wecom::State>::open(folder, url, world)?),
     ])
 }
 
@@ -99,7 +96,7 @@ impl Sandbox {
     /// The played app of a platform as a connection takes it: `{"settings": {…}, "secrets": {…}, "callback_url": …}`.
     #[must_use]
     pub fn app(&self, kind: &str) -> Option<Value> {
-        Some(self.platform(kind)?.app())
+        Some(self.platform(kind)?.connection())
     }
 
     /// Enters a callback URL in a platform's console, which checks it before it keeps it.
@@ -110,7 +107,7 @@ impl Sandbox {
         self.platform(kind).ok_or_else(|| format!("the sandbox plays no {kind}"))?.set_callback_url(url).await
     }
 
-    fn platform(&self, kind: &str) -> Option<&dyn Platform> {
+    fn platform(&self, kind: &str) -> Option<&dyn Running> {
         self.platforms.iter().find(|platform| platform.kind() == kind).map(AsRef::as_ref)
     }
 
@@ -124,7 +121,7 @@ impl Sandbox {
     #[must_use]
     pub fn people(&self) -> Vec<Member> {
         let on = |person: &Person| {
-            let account = |platform: &Arc<dyn Platform>| {
+            let account = |platform: &Arc<dyn Running>| {
                 let (_, account) = platform.people().into_iter().find(|(other, _)| other.key == person.key)?;
                 Some((platform.kind(), account))
             };

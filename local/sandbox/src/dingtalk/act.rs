@@ -1,9 +1,9 @@
 //! Acting as a person: what the page does, and tests and scripts may do as well.
 
-use super::engine::{By, Happening, Obstacle};
+use super::engine::{Happening, Obstacle};
 use super::model::{Instance, Position, Status, Verdict};
 use super::state::State;
-use crate::platform::control::{self, Action, Deed};
+use crate::platform::control::{self, Action, By, Deed};
 use crate::platform::desk::Claim;
 use crate::platform::http::Refused;
 
@@ -11,7 +11,7 @@ use crate::platform::http::Refused;
 pub(super) fn perform(state: &mut State, id: &str, deed: &Deed) -> Result<Option<Claim>, Refused> {
     let found = state.desk.instances.get(id).cloned();
     let mut instance = found.ok_or_else(|| Refused::missing("there is no such instance"))?;
-    let by = By { user: &deed.user, remark: deed.remark(), now: state.now() };
+    let by = deed.by(state.now());
     let happened = apply(&mut instance, deed, by, state)?;
     Ok(state.commit(instance, &happened)?)
 }

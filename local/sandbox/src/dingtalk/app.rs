@@ -1,10 +1,12 @@
 //! The played app: its credentials, its access token, and its event subscription.
 
 use countersign::clock::World;
-use countersign::crypto::envelope::{Keys, random_text};
+use countersign::crypto::envelope::random_text;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::platform::app as platform;
+use crate::platform::subscription::Subscription;
 use crate::platform::text::random_name;
 
 /// How long an access token lives, in milliseconds.
@@ -12,7 +14,7 @@ const TOKEN_LIFE: i64 = 7_200_000;
 
 /// The app.
 #[derive(Debug, Clone)]
-pub(super) struct App {
+pub(crate) struct App {
     pub(super) app_key: String,
     pub(super) app_secret: SecretString,
     pub(super) agent_id: i64,
@@ -28,37 +30,7 @@ pub(super) struct Access {
     pub(super) expires_at: i64,
 }
 
-/// Where events go and with which keys.
-#[derive(Debug, Clone)]
-pub(super) struct Subscription {
-    pub(super) url: Option<String>,
-    pub(super) token: SecretString,
-    pub(super) aes_key: SecretString,
-}
-
-impl Subscription {
-    /// The keys of its envelopes; `None` when the AES key is not one.
-    pub(super) fn keys(&self) -> Option<Keys> {
-        Keys::new(&self.token, &self.aes_key).ok()
-    }
-}
-
 impl App {
-    /// A new app with random credentials in the platform's shapes.
-    pub(super) fn new(world: &World) -> Self {
-        let random = |length| random_text(|bytes| world.entropy.fill(bytes), length);
-        let lower = |length| random_name(world, b"0123456789abcdefghijklmnopqrstuvwxyz", length);
-        let digits = random_name(world, b"123456789", 10);
-        Self {
-            app_key: format!("ding{}", lower(16)),
-            app_secret: random(64),
-            agent_id: digits.parse().unwrap_or(1_234_567_890),
-            corp_id: format!("ding{}", random_name(world, b"0123456789abcdef", 32)),
-            access: None,
-            subscription: Subscription { url: None, token: random(24), aes_key: random(43) },
-        }
-    }
-
     /// The access token: the same one while it is good, and good again for two hours.
     pub(super) fn renew(&mut self, world: &World) -> SecretString {
         let now = world.now();
@@ -77,9 +49,35 @@ impl App {
     }
 }
 
+impl platform::App for App {
+    type File = AppFile;
+
+    fn new(world: &World) -> Self {
+        let random = |length| random_text(|bytes| world.entropy.fill(bytes), length);
+        let lower = |length| random_name(world, b"0123456789abcdefghijklmnopqrstuvwxyz", length);
+        let digits = random_name(world, b"123456789", 10);
+        Self {
+            app_key: format!("ding{}", lower(16)),
+            app_secret: random(64),
+            agent_id: digits.parse().unwrap_or(1_234_567_890),
+            corp_id: format!("ding{}", random_name(world, b"0123456789abcdef", 32)),
+            access: None,
+            subscription: Subscription::new(world),
+        }
+    }
+
+    fn url(&mut self) -> &mut Option<String> {
+        &mut self.subscription.url
+    }
+
+    fn with_tokens_of(self, other: &Self) -> Self {
+        Self { access: other.access.clone(), ..self }
+    }
+}
+
 /// The app as its file holds it, secrets in the clear: the file is its owner's alone.
 #[derive(Serialize, Deserialize)]
-pub(super) struct AppFile {
+pub(crate) struct AppFile {
     app_key: String,
     app_secret: String,
     agent_id: i64,

@@ -2,6 +2,7 @@
 //! keeps the instance and tells the subscribers.
 
 use super::model::{Added, CcPosition, Instance, Mode, Position, Record, Status, Task, TaskState, Verdict};
+use crate::platform::control::By;
 
 /// Something that subscribers are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,17 +27,6 @@ pub(super) enum Obstacle {
     NotOpen,
     /// The task is somebody else's.
     NotTheirs,
-}
-
-/// Somebody who does something.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct By<'a> {
-    /// Who does it.
-    pub(super) user: &'a str,
-    /// What they write.
-    pub(super) remark: Option<&'a str>,
-    /// When.
-    pub(super) now: i64,
 }
 
 /// Task ids: growing, beyond 32 bits.

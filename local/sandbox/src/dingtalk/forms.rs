@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::controls;
 use super::directory;
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::model::{Component, Template};
 use super::state::State;
+use crate::platform::call::Done;
 use crate::platform::fields::{absent, length, text};
 use crate::platform::text::{beijing, random_name};
 

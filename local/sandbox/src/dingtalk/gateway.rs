@@ -2,19 +2,15 @@
 //!
 //! It checks in the platform's order: path, token, throttling, permission, body, and then the call itself.
 
-use std::time::Duration;
-
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Query, State as Shared};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::answer::{Refusal, request_id};
 use super::state::State;
-use super::{BASE, DingTalk, forms, instances, legacy, start, tasks, token};
-use crate::platform::desk::Claim;
+use super::{DingTalk, forms, instances, legacy, start, tasks, token};
+use crate::platform::call::{self, Arrived, Done};
 use crate::platform::sending;
 
 /// The header that carries the access token.
@@ -32,22 +28,7 @@ pub(super) struct Call {
 impl Call {
     /// The first query value of this name that is not empty.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
-    }
-}
-
-/// What a call did.
-#[derive(Debug)]
-pub(super) struct Done {
-    /// The answer's body.
-    pub(super) body: Value,
-    /// Callbacks that it brought about.
-    pub(super) claim: Option<Claim>,
-}
-
-impl From<Value> for Done {
-    fn from(body: Value) -> Self {
-        Self { body, claim: None }
+        call::first(&self.query, name)
     }
 }
 
@@ -81,50 +62,26 @@ const APIS: &[Api] = &[
 ];
 
 /// Every call of both APIs.
-pub(super) async fn serve(
-    Shared(platform): Shared<DingTalk>,
-    method: Method,
-    uri: Uri,
-    Query(query): Query<Vec<(String, String)>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let path = uri.path().strip_prefix(BASE).unwrap_or_default().to_owned();
-    let arrived = Arrived { method, path, query, headers, body };
-    let response = if arrived.path.starts_with("/v1.0/") {
-        let (done, id) = (new_api(&platform, &arrived), request_id(&platform.inner.world));
-        let mut response = match done {
-            Ok(done) => platform.answer(done),
-            Err(refusal) => refusal.into_response(&platform.inner.world),
-        };
-        if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert("x-acs-request-id", value.clone());
-            response.headers_mut().insert("x-acs-trace-id", value);
-        }
-        response
-    } else {
-        legacy::serve(&platform, &arrived)
+pub(super) fn answer(platform: &DingTalk, arrived: &Arrived) -> Response {
+    if !arrived.path.starts_with("/v1.0/") {
+        return legacy::answer(platform, arrived);
+    }
+    let (done, id) = (new_api(platform, arrived), request_id(&platform.world));
+    let mut response = match done {
+        Ok(done) => finish(platform, done),
+        Err(refusal) => refusal.into_response(&platform.world),
     };
-    let delay = platform.state().desk.faults.delay_ms;
-    tokio::time::sleep(Duration::from_millis(delay)).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-acs-request-id", value.clone());
+        response.headers_mut().insert("x-acs-trace-id", value);
+    }
     response
 }
 
-/// A request as it arrived.
-pub(super) struct Arrived {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-}
-
-impl DingTalk {
-    /// Answers a call, and has its callbacks sent meanwhile: they may well arrive before the answer.
-    fn answer(&self, done: Done) -> Response {
-        sending::spawn(self, done.claim);
-        Json(done.body).into_response()
-    }
+/// Answers a call, and has its callbacks sent meanwhile: they may well arrive before the answer.
+fn finish(platform: &DingTalk, done: Done) -> Response {
+    sending::spawn(platform, done.claim);
+    Json(done.body).into_response()
 }
 
 fn new_api(platform: &DingTalk, arrived: &Arrived) -> Result<Done, Refusal> {
@@ -153,14 +110,14 @@ fn new_api(platform: &DingTalk, arrived: &Arrived) -> Result<Done, Refusal> {
     if scope.ends_with(".Write") && state.desk.faults.loses_answer() {
         drop(state);
         let lost = Refusal::with(StatusCode::GATEWAY_TIMEOUT, "ServiceUnavailable", "请求超时");
-        platform.answer(done);
+        finish(platform, done);
         return Err(lost);
     }
     Ok(done)
 }
 
 fn check_token(state: &State, arrived: &Arrived) -> Result<(), Refusal> {
-    let token = arrived.headers.get(TOKEN_HEADER).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
+    let token = Some(arrived.header(TOKEN_HEADER)).filter(|text| !text.is_empty());
     let absent = || Refusal::bad("AuthenticationFailed.MissingParameter", format!("缺少参数：{TOKEN_HEADER}"));
     if state.app.accepts(token.ok_or_else(absent)?, state.now()) {
         Ok(())
@@ -193,7 +150,7 @@ pub(super) fn body(arrived: &Arrived) -> Result<Value, Refusal> {
     if arrived.method == Method::GET {
         return Ok(Value::Null);
     }
-    let kind = arrived.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = arrived.header("content-type");
     if !kind.to_ascii_lowercase().starts_with("application/json") || arrived.body.is_empty() {
         return Err(Refusal::bad("Missingbody", "body is mandatory for this action"));
     }

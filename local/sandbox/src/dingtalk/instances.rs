@@ -4,12 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use super::directory;
-use super::engine::{By, Obstacle};
+use super::engine::Obstacle;
 use super::forms::{TIME, template};
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::model::{FormValue, Instance, Record, Status, Task, Verdict};
 use super::start::dept_name;
 use super::state::State;
+use crate::platform::call::Done;
+use crate::platform::control::By;
 use crate::platform::fields::{absent, boolean, length, number, text, texts};
 use crate::platform::text::beijing;
 

@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Errcode;
 use super::directory::{self, ACCOUNTS, Account};
-use super::gateway::Arrived;
 use super::model::Notice;
 use super::state::State;
 use super::{DingTalk, token};
+use crate::platform::call::Arrived;
 use crate::platform::fields::{absent, boolean, number, text};
 use crate::platform::outbox::CallbackState;
 use crate::platform::people::{DEPARTMENTS, Department};
@@ -43,20 +43,19 @@ const APIS: &[Api] = &[
 ];
 
 /// Every call that is not of the new API.
-pub(super) fn serve(platform: &DingTalk, arrived: &Arrived) -> Response {
+pub(super) fn answer(platform: &DingTalk, arrived: &Arrived) -> Response {
     let mut state = platform.state();
     let body =
         if arrived.path == "/gettoken" { token::legacy(&mut state, &arrived.query) } else { call(&mut state, arrived) };
     drop(state);
-    let body = body.unwrap_or_else(|refused| refused.body(&platform.inner.world));
+    let body = body.unwrap_or_else(|refused| refused.body(&platform.world));
     Json(body).into_response()
 }
 
 fn call(state: &mut State, arrived: &Arrived) -> Result<Value, Errcode> {
     let api = APIS.iter().find(|api| api.0 == arrived.path);
     let api = api.ok_or_else(|| Errcode::new(22, "不合法的ApiName"))?;
-    let token = arrived.query.iter().find(|(name, value)| name == "access_token" && !value.is_empty());
-    let (_, token) = token.ok_or_else(|| Errcode::gateway("40000", "access_token is blank"))?;
+    let token = arrived.query("access_token").ok_or_else(|| Errcode::gateway("40000", "access_token is blank"))?;
     if !state.app.accepts(token, state.now()) {
         return Err(Errcode::gateway("40014", "不合法的access_token"));
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::platform::desk::Kept;
+use crate::platform::files::Filed;
 use crate::platform::outbox::Callback;
 
 /// An approval template.
@@ -16,6 +17,12 @@ pub(super) struct Template {
     pub(super) config: Map<String, Value>,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
+}
+
+impl Filed for Template {
+    fn key(&self) -> &str {
+        &self.process_code
+    }
 }
 
 impl Template {
@@ -72,11 +79,13 @@ pub(crate) struct Instance {
     pub(super) callbacks: Vec<Callback>,
 }
 
-impl Kept for Instance {
-    fn id(&self) -> &str {
+impl Filed for Instance {
+    fn key(&self) -> &str {
         &self.id
     }
+}
 
+impl Kept for Instance {
     fn age(&self) -> (i64, &str) {
         (self.created_at, &self.business_id)
     }

@@ -1,62 +1,72 @@
 //! What the page shows of an instance: its lists, its form, its flow and its history.
 
+use serde_json::Value;
+
 use super::directory::name;
 use super::model::{Instance, Mode, Position, Record, Status, Task, TaskState, Verdict};
-use crate::platform::inbox::List;
+use super::view;
+use crate::platform::inbox::{List, Shown};
 use crate::platform::sheet::{Abilities, Badge, Entry, Line, Sheet, Step};
 
-/// Whether an instance stands in a list of a person.
-pub(super) fn lists(instance: &Instance, user: &str, list: List) -> bool {
-    let holds = |fits: fn(TaskState) -> bool| instance.tasks.iter().any(|task| task.user == user && fits(task.state));
-    match list {
-        List::Todo => holds(|state| matches!(state, TaskState::Running | TaskState::Paused)),
-        List::Submitted => instance.originator == user,
-        List::Handled => holds(|state| matches!(state, TaskState::Agreed | TaskState::Refused | TaskState::Redirected)),
-        List::Copied => instance
-            .records
-            .iter()
-            .any(|record| record.kind == "PROCESS_CC" && record.others.iter().any(|other| other == user)),
+impl Shown for Instance {
+    fn summary(&self) -> Value {
+        view::summary(self)
     }
-}
 
-/// How many tasks a person has to decide.
-pub(super) fn open_tasks(instance: &Instance, user: &str) -> usize {
-    instance.tasks.iter().filter(|task| task.user == user && task.state == TaskState::Running).count()
-}
-
-/// Where an instance stands.
-pub(super) fn badge(instance: &Instance) -> Badge {
-    match (instance.status, instance.result) {
-        (Status::Running, _) => Badge("wait", "In progress", "审批中"),
-        (Status::Terminated, _) => Badge("", "Withdrawn", "已撤销"),
-        (Status::Completed, Some(Verdict::Refuse)) => Badge("bad", "Rejected", "审批拒绝"),
-        (Status::Completed, _) => Badge("good", "Approved", "审批通过"),
+    fn whole(&self) -> Value {
+        view::whole(self)
     }
-}
 
-/// What a person may do with an instance.
-pub(super) fn abilities(instance: &Instance, user: &str) -> Abilities {
-    let running = instance.status == Status::Running;
-    let task = instance.task_of(user).filter(|_| running);
-    Abilities {
-        decide: task.is_some_and(|task| task.state == TaskState::Running),
-        waits: task.is_some_and(|task| task.state == TaskState::Paused),
-        withdraw: (running && instance.originator == user && instance.withdrawable).then_some("撤销"),
-        positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
-        ..Abilities::default()
+    fn lists(&self, user: &str, list: List) -> bool {
+        let holds = |fits: fn(TaskState) -> bool| self.tasks.iter().any(|task| task.user == user && fits(task.state));
+        match list {
+            List::Todo => holds(|state| matches!(state, TaskState::Running | TaskState::Paused)),
+            List::Submitted => self.originator == user,
+            List::Handled => {
+                holds(|state| matches!(state, TaskState::Agreed | TaskState::Refused | TaskState::Redirected))
+            }
+            List::Copied => self
+                .records
+                .iter()
+                .any(|record| record.kind == "PROCESS_CC" && record.others.iter().any(|other| other == user)),
+        }
     }
-}
 
-/// An instance as the page shows it.
-pub(super) fn sheet(instance: &Instance) -> Sheet {
-    Sheet {
-        title: instance.title.clone(),
-        number: instance.business_id.clone(),
-        applicant: name(&instance.originator).to_owned(),
-        form: instance.form.iter().map(|value| (value.name.clone(), value.value.clone())).collect(),
-        steps: steps(instance),
-        records: instance.records.iter().map(record).collect(),
-        ids: format!("Instance {} · template {}", instance.id, instance.process_code),
+    fn open_tasks(&self, user: &str) -> usize {
+        self.tasks.iter().filter(|task| task.user == user && task.state == TaskState::Running).count()
+    }
+
+    fn badge(&self) -> Badge {
+        match (self.status, self.result) {
+            (Status::Running, _) => Badge("wait", "In progress", "审批中"),
+            (Status::Terminated, _) => Badge("", "Withdrawn", "已撤销"),
+            (Status::Completed, Some(Verdict::Refuse)) => Badge("bad", "Rejected", "审批拒绝"),
+            (Status::Completed, _) => Badge("good", "Approved", "审批通过"),
+        }
+    }
+
+    fn abilities(&self, user: &str) -> Abilities {
+        let running = self.status == Status::Running;
+        let task = self.task_of(user).filter(|_| running);
+        Abilities {
+            decide: task.is_some_and(|task| task.state == TaskState::Running),
+            waits: task.is_some_and(|task| task.state == TaskState::Paused),
+            withdraw: (running && self.originator == user && self.withdrawable).then_some("撤销"),
+            positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
+            ..Abilities::default()
+        }
+    }
+
+    fn sheet(&self) -> Sheet {
+        Sheet {
+            title: self.title.clone(),
+            number: self.business_id.clone(),
+            applicant: name(&self.originator).to_owned(),
+            form: self.form.iter().map(|value| (value.name.clone(), value.value.clone())).collect(),
+            steps: steps(self),
+            records: self.records.iter().map(record).collect(),
+            ids: format!("Instance {} · template {}", self.id, self.process_code),
+        }
     }
 }
 

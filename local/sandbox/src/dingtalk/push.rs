@@ -7,6 +7,7 @@ use countersign::crypto::envelope::Keys;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::DingTalk;
 use super::app::App;
 use crate::platform::outbox::{self, Answer};
 use crate::platform::text::random_name;
@@ -29,15 +30,10 @@ struct Reply {
 }
 
 /// Sends one event; the error is what the console shows.
-pub(super) async fn push(
-    client: &reqwest::Client,
-    world: &World,
-    app: &App,
-    url: &str,
-    event: &str,
-) -> Result<String, String> {
+pub(super) async fn push(host: &DingTalk, app: &App, url: &str, event: &str) -> Result<String, String> {
     let keys = app.subscription.keys().ok_or("加密 aes_key 不合法")?;
     let mut url: reqwest::Url = url.parse().map_err(|_| "URL 不合法".to_owned())?;
+    let world = &host.world;
     let timestamp = world.now().to_string();
     let nonce = random_text(world, 8);
     let mut random = [0; 16];
@@ -47,7 +43,7 @@ pub(super) async fn push(
     let query = [("signature", &signature), ("timestamp", &timestamp), ("nonce", &nonce)];
     url.query_pairs_mut().extend_pairs(query);
     let body = json!({"encrypt": encrypt}).to_string();
-    let request = client.post(url).header("content-type", "application/json").body(body);
+    let request = host.http.post(url).header("content-type", "application/json").body(body);
     let answer = outbox::send(request, DEADLINE).await;
     let answer = answer.map_err(|error| format!("访问 URL 失败: {error}"))?;
     judge(&keys, &app.app_key, &answer)

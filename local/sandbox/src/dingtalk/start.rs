@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::directory;
-use super::engine::By;
 use super::forms;
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::model::{CcPosition, Instance, Mode, Node, Status, Template};
 use super::state::State;
 use super::values;
+use crate::platform::call::Done;
+use crate::platform::control::By;
 use crate::platform::fields::{absent, number, text, texts};
 use crate::platform::people::department_name;
 use crate::platform::text::{beijing, random_name};

@@ -1,16 +1,16 @@
 //! All that the platform knows, in memory and in files. Every change is in its file before anybody is answered.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use countersign::clock::World;
 
-use super::app::{App, AppFile};
+use super::app::App;
 use super::engine::{Happening, TaskIds};
 use super::events;
 use super::model::{Instance, Notice, Template};
+use crate::platform::app::Registered;
 use crate::platform::desk::{Claim, Desk, Order};
-use crate::platform::files::{Error, Folder};
+use crate::platform::files::{Error, Folder, Shelf};
 
 /// Most work notices that are kept.
 const MOST_NOTICES: usize = 200;
@@ -18,40 +18,28 @@ const MOST_NOTICES: usize = 200;
 const FIRST_TASK: i64 = 80_000_000_000;
 
 /// The platform's memory.
-pub(super) struct State {
+pub(crate) struct State {
     root: Folder,
-    template_files: Folder,
     /// The instances and the faults.
     pub(super) desk: Desk<Instance>,
-    pub(super) app: App,
-    pub(super) templates: BTreeMap<String, Template>,
+    pub(super) app: Registered<App>,
+    pub(super) templates: Shelf<Template>,
     pub(super) notices: Vec<Notice>,
     last_task: i64,
 }
 
 impl State {
     /// Reads everything back, or begins with an app and nothing else.
-    pub(super) fn open(folder: &Path, world: World) -> Result<Self, Error> {
+    pub(super) fn read(folder: &Path, world: World) -> Result<Self, Error> {
         let root = Folder::open(folder.to_owned())?;
-        let template_files = Folder::open(folder.join("templates"))?;
         let desk = Desk::open(folder.join("instances"), Order::Due, world.clone())?;
-        let app = match root.read::<AppFile>("app.json")? {
-            Some(file) => App::from(file),
-            None => {
-                let app = App::new(&world);
-                root.write("app.json", &AppFile::from(&app))?;
-                app
-            }
-        };
-        let templates = template_files.read_all::<Template>()?;
         let notices = root.read("notices.json")?.unwrap_or_default();
         let last_task = desk.instances.values().filter_map(highest_task).max().unwrap_or(FIRST_TASK);
         Ok(Self {
+            app: Registered::open(root.clone(), &world)?,
             root,
-            template_files,
             desk,
-            app,
-            templates: templates.into_iter().map(|template| (template.process_code.clone(), template)).collect(),
+            templates: Shelf::open(folder.join("templates"))?,
             notices,
             last_task,
         })
@@ -67,18 +55,9 @@ impl State {
         TaskIds(self.last_task)
     }
 
-    /// Keeps the app as it is now.
-    pub(super) fn put_app(&mut self, app: App) -> Result<(), Error> {
-        self.root.write("app.json", &AppFile::from(&app))?;
-        self.app = app;
-        self.desk.version += 1;
-        Ok(())
-    }
-
     /// Keeps a template.
     pub(super) fn put_template(&mut self, template: Template) -> Result<(), Error> {
-        self.template_files.write(&format!("{}.json", template.process_code), &template)?;
-        self.templates.insert(template.process_code.clone(), template);
+        self.templates.put(template)?;
         self.desk.version += 1;
         Ok(())
     }

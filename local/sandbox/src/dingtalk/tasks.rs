@@ -4,11 +4,13 @@ use serde_json::json;
 
 use super::answer::Refusal;
 use super::directory;
-use super::engine::{By, Obstacle};
-use super::gateway::{Call, Done};
+use super::engine::Obstacle;
+use super::gateway::Call;
 use super::instances::{LONGEST_REMARK, refusal};
 use super::model::{TaskState, Verdict};
 use super::state::State;
+use crate::platform::call::Done;
+use crate::platform::control::By;
 use crate::platform::fields::{length, number, text};
 
 /// Most characters of a remark on a transfer.

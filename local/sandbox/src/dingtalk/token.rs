@@ -5,8 +5,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::answer::{Errcode, Refusal};
-use super::gateway::{Arrived, Done, body};
+use super::gateway::body;
 use super::state::State;
+use crate::platform::Platform as _;
+use crate::platform::call::{Arrived, Done};
 use crate::platform::fields::text;
 
 /// Seconds that a token is good for, as the answers say.

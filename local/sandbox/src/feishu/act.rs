@@ -1,6 +1,6 @@
 //! Acting as a person: what the page does, and tests and scripts may do as well.
 
-use super::engine::{By, Happening, Obstacle, Step};
+use super::engine::{Happening, Obstacle, Step};
 use super::model::{Instance, Status, TaskState};
 use super::state::State;
 use crate::platform::control::{Action, Deed, Position};
@@ -16,7 +16,7 @@ pub(super) fn perform(state: &mut State, id: &str, deed: &Deed) -> Result<Option
 }
 
 fn apply(instance: &mut Instance, deed: &Deed, state: &State) -> Result<Vec<Happening>, Refused> {
-    let by = By { user: &deed.user, remark: deed.remark(), now: state.now() };
+    let by = deed.by(state.now());
     let task = match deed.action {
         Action::Comment | Action::Withdraw => String::new(),
         _ => own_task(instance, &deed.user)?,

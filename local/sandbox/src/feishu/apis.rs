@@ -1,9 +1,10 @@
 //! The calls that the sandbox plays: method, path, permissions, limit, and code.
 
+use crate::platform::call::Done;
 use axum::http::Method;
 
 use super::answer::Refusal;
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::state::State;
 use super::{comments, contacts, definitions, instances, start, tasks};
 

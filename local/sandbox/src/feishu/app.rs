@@ -5,6 +5,7 @@ use countersign::crypto::envelope::random_text;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::platform::app as platform;
 use crate::platform::text::random_name;
 
 /// How long a token lives, in milliseconds.
@@ -14,7 +15,7 @@ const SAME_TOKEN: i64 = 30 * 60_000;
 
 /// The app.
 #[derive(Debug, Clone)]
-pub(super) struct App {
+pub(crate) struct App {
     pub(super) app_id: String,
     pub(super) app_secret: SecretString,
     pub(super) tenant_key: String,
@@ -34,21 +35,6 @@ pub(super) struct Token {
 }
 
 impl App {
-    /// A new app with random credentials in the platform's shapes.
-    pub(super) fn new(world: &World) -> Self {
-        let random = |length| random_text(|bytes| world.entropy.fill(bytes), length);
-        let hex = |length| random_name(world, b"0123456789abcdef", length);
-        Self {
-            app_id: format!("cli_{}", hex(16)),
-            app_secret: random(32),
-            tenant_key: hex(16),
-            tokens: vec![],
-            url: None,
-            encrypt_key: Some(random(24)),
-            verification_token: random(32),
-        }
-    }
-
     /// A token with its remaining seconds: the latest one while it is good for half an hour, else a new one.
     pub(super) fn token(&mut self, world: &World) -> (SecretString, i64) {
         let now = world.now();
@@ -68,9 +54,35 @@ impl App {
     }
 }
 
+impl platform::App for App {
+    type File = AppFile;
+
+    fn new(world: &World) -> Self {
+        let random = |length| random_text(|bytes| world.entropy.fill(bytes), length);
+        let hex = |length| random_name(world, b"0123456789abcdef", length);
+        Self {
+            app_id: format!("cli_{}", hex(16)),
+            app_secret: random(32),
+            tenant_key: hex(16),
+            tokens: vec![],
+            url: None,
+            encrypt_key: Some(random(24)),
+            verification_token: random(32),
+        }
+    }
+
+    fn url(&mut self) -> &mut Option<String> {
+        &mut self.url
+    }
+
+    fn with_tokens_of(self, other: &Self) -> Self {
+        Self { tokens: other.tokens.clone(), ..self }
+    }
+}
+
 /// The app as its file holds it, secrets in the clear: the file is its owner's alone.
 #[derive(Serialize, Deserialize)]
-pub(super) struct AppFile {
+pub(crate) struct AppFile {
     app_id: String,
     app_secret: String,
     tenant_key: String,

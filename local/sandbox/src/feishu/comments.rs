@@ -1,11 +1,13 @@
 //! Comments on an instance: they decide nothing, and no event tells of them.
 
+use crate::platform::call::Done;
+use crate::platform::control::By;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::body;
-use super::engine::{By, Step};
-use super::gateway::{Call, Done};
+use super::engine::Step;
+use super::gateway::Call;
 use super::instances::{find, page, person};
 use super::model::Comment;
 use super::state::State;
@@ -34,7 +36,7 @@ pub(super) fn write(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let by = By { user: user.open_id, remark: Some(text), now: state.now() };
     let (id, happened) = Step::new(&mut instance, by, state.ids()).comment();
     let claim = state.commit(instance, &happened)?;
-    Ok(Done { data: json!({"comment_id": id}), claim })
+    Ok(Done { body: json!({"comment_id": id}), claim })
 }
 
 /// `GET /instances/:instance_id/comments`.
@@ -56,5 +58,5 @@ pub(super) fn remove(state: &mut State, call: &Call) -> Result<Done, Refusal> {
         return Err(Refusal::param("comment_id"));
     }
     let claim = state.commit(instance, &[])?;
-    Ok(Done { data: json!({"comment_id": call.part(1)}), claim })
+    Ok(Done { body: json!({"comment_id": call.part(1)}), claim })
 }

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::answer::Refusal;
 use super::body;
 use super::directory::{self, ACCOUNTS, Account, department_ids};
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::instances::page;
 use super::state::State;
+use crate::platform::call::Done;
 use crate::platform::people::{DEPARTMENTS, Department, ORGANISATION, Person, ROOT};
 use crate::platform::range::{GROUP_DEPARTMENT, GROUP_PERSON};
 

@@ -1,9 +1,10 @@
 //! Approval definitions, and the subscription to their events.
 
+use crate::platform::call::Done;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::gateway::{Call, Done, USER_ID};
+use super::gateway::{Call, USER_ID};
 use super::i18n::{SHORTEST, Texts};
 use super::model::{Definition, NodeDefinition, Rules};
 use super::state::State;

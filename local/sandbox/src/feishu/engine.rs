@@ -2,7 +2,7 @@
 //! keeps the instance and tells the subscribers.
 
 use super::model::{Added, Comment, Instance, Mode, Status, TaskState};
-use crate::platform::control::Position;
+use crate::platform::control::{By, Position};
 
 /// Something that subscribers are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,17 +32,6 @@ pub(super) enum Obstacle {
     Forbidden,
     /// There is nothing to roll back to there.
     NoTarget,
-}
-
-/// Somebody who does something.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct By<'a> {
-    /// Who does it.
-    pub(super) user: &'a str,
-    /// What they write.
-    pub(super) remark: Option<&'a str>,
-    /// When.
-    pub(super) now: i64,
 }
 
 /// Ids of tasks and comments: growing, of 19 digits.

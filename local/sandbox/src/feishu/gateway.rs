@@ -2,12 +2,8 @@
 //!
 //! It checks in the platform's order: path, token, throttling, permission, body, and then the call itself.
 
-use std::time::Duration;
-
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Query, State as Shared};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -15,8 +11,8 @@ use super::answer::{Refusal, log_id};
 use super::apis::{self, Api, Limit};
 use super::directory::{self, Account};
 use super::state::State;
-use super::{BASE, Feishu, token};
-use crate::platform::desk::Claim;
+use super::{Feishu, token};
+use crate::platform::call::{self, Arrived};
 use crate::platform::sending;
 
 /// Needed for `user_id` fields, and to name people by `user_id`.
@@ -36,7 +32,7 @@ pub(super) struct Call {
 impl Call {
     /// The first query value of this name that is not empty.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        call::first(&self.query, name)
     }
 
     /// A part of the path.
@@ -54,42 +50,10 @@ impl Call {
     }
 }
 
-/// What a call did.
-pub(super) struct Done {
-    /// What stands under `data`.
-    pub(super) data: Value,
-    /// Callbacks that it brought about.
-    pub(super) claim: Option<Claim>,
-}
-
-impl From<Value> for Done {
-    fn from(data: Value) -> Self {
-        Self { data, claim: None }
-    }
-}
-
-/// A request as it arrived.
-struct Arrived {
-    method: Method,
-    path: String,
-    query: Vec<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
 /// Every call of the API.
-pub(super) async fn serve(
-    Shared(platform): Shared<Feishu>,
-    method: Method,
-    uri: Uri,
-    Query(query): Query<Vec<(String, String)>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let path = uri.path().strip_prefix(BASE).unwrap_or_default().to_owned();
-    let arrived = Arrived { method, path, query, headers, body };
-    let log_id = log_id(&platform.inner.world);
-    let mut response = match answer(&platform, &arrived) {
+pub(super) fn answer(platform: &Feishu, arrived: &Arrived) -> Response {
+    let log_id = log_id(&platform.world);
+    let mut response = match call(platform, arrived) {
         Ok(body) => Json(body).into_response(),
         Err(refusal) => refusal.into_response(&log_id),
     };
@@ -97,12 +61,10 @@ pub(super) async fn serve(
         response.headers_mut().insert("x-tt-logid", value.clone());
         response.headers_mut().insert("x-request-id", value);
     }
-    let delay = platform.state().desk.faults.delay_ms;
-    tokio::time::sleep(Duration::from_millis(delay)).await;
     response
 }
 
-fn answer(platform: &Feishu, arrived: &Arrived) -> Result<Value, Refusal> {
+fn call(platform: &Feishu, arrived: &Arrived) -> Result<Value, Refusal> {
     let unknown = || Refusal::new(99_991_201, "path not found").status(StatusCode::NOT_FOUND);
     let path = arrived.path.strip_prefix("/open-apis").ok_or_else(unknown)?;
     let mut state = platform.state();
@@ -144,7 +106,7 @@ fn answer(platform: &Feishu, arrived: &Arrived) -> Result<Value, Refusal> {
     if lost {
         return Err(Refusal::new(1_395_001, "timeout").status(StatusCode::GATEWAY_TIMEOUT));
     }
-    Ok(match done.data {
+    Ok(match done.body {
         Value::Object(mut flat) if api.flat => {
             flat.extend([("code".to_owned(), json!(0)), ("msg".to_owned(), json!("ok"))]);
             flat.into()
@@ -158,8 +120,8 @@ fn invalid_token() -> Refusal {
 }
 
 fn check_token(state: &State, arrived: &Arrived) -> Result<(), Refusal> {
-    let header = arrived.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = header.strip_prefix("Bearer ").map(str::trim).filter(|token| !token.is_empty());
+    let token =
+        arrived.header("authorization").strip_prefix("Bearer ").map(str::trim).filter(|token| !token.is_empty());
     match token {
         None => Err(Refusal::new(
             99_991_661,
@@ -208,8 +170,7 @@ fn check_faults(state: &mut State) -> Result<(), Refusal> {
 }
 
 fn user_id_type(state: &State, arrived: &Arrived) -> Result<String, Refusal> {
-    let asked = arrived.query.iter().find(|(name, value)| name == "user_id_type" && !value.is_empty());
-    match asked.map(|(_, value)| value.as_str()) {
+    match arrived.query("user_id_type") {
         None => Ok("open_id".to_owned()),
         Some("user_id") if !state.granted(USER_ID) => Err(Refusal::permission(&[USER_ID], &state.app.app_id)),
         Some(kind @ ("open_id" | "union_id" | "user_id")) => Ok(kind.to_owned()),

@@ -1,10 +1,12 @@
 //! Reading, listing, withdrawing and copying instances.
 
+use crate::platform::call::Done;
+use crate::platform::control::By;
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
-use super::engine::{By, Obstacle, Step};
-use super::gateway::{Call, Done, USER_ID};
+use super::engine::{Obstacle, Step};
+use super::gateway::{Call, USER_ID};
 use super::model::{Instance, Record, Status, Task};
 use super::state::State;
 use super::{body, definitions, directory};
@@ -251,7 +253,7 @@ pub(super) fn cancel(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let by = By { user: user.open_id, remark: None, now: state.now() };
     let happened = Step::new(&mut instance, by, state.ids()).withdraw().map_err(refusal)?;
     let claim = state.commit(instance, &happened)?;
-    Ok(Done { data: json!({}), claim })
+    Ok(Done { body: json!({}), claim })
 }
 
 /// `POST /instances/cc`: copies people on a running or ended instance.
@@ -269,7 +271,7 @@ pub(super) fn copy(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let by = By { user: user.open_id, remark, now: state.now() };
     let happened = Step::new(&mut instance, by, state.ids()).copy_to(people);
     let claim = state.commit(instance, &happened)?;
-    Ok(Done { data: json!({}), claim })
+    Ok(Done { body: json!({}), claim })
 }
 
 /// How the platform puts an obstacle.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::i18n::Texts;
 use crate::platform::control::Position;
 use crate::platform::desk::Kept;
+use crate::platform::files::Filed;
 use crate::platform::outbox::Callback;
 
 /// An approval definition.
@@ -24,6 +25,12 @@ pub(super) struct Definition {
     /// Whether the app has subscribed to its events.
     pub(super) subscribed: bool,
     pub(super) created_at: i64,
+}
+
+impl Filed for Definition {
+    fn key(&self) -> &str {
+        &self.code
+    }
 }
 
 /// What may be done after a decision; the defaults are documented.
@@ -148,11 +155,13 @@ pub(crate) struct Instance {
     pub(super) callbacks: Vec<Callback>,
 }
 
-impl Kept for Instance {
-    fn id(&self) -> &str {
+impl Filed for Instance {
+    fn key(&self) -> &str {
         &self.code
     }
+}
 
+impl Kept for Instance {
     fn age(&self) -> (i64, &str) {
         (self.created_at, &self.serial)
     }

@@ -4,94 +4,103 @@ use serde_json::Value;
 
 use super::directory::name;
 use super::model::{Instance, Mode, Record, Status, Task, TaskState};
-use super::view::title;
+use super::view::{self, title};
 use crate::platform::control::Position;
-use crate::platform::inbox::List;
+use crate::platform::inbox::{List, Shown};
 use crate::platform::sheet::{Abilities, Badge, Entry, Line, Sheet, Step};
 
-/// Whether an instance stands in a list of a person.
-pub(super) fn lists(instance: &Instance, user: &str, list: List) -> bool {
-    let holds = |fits: fn(TaskState) -> bool| {
-        instance.tasks.iter().any(|task| task.user.as_deref() == Some(user) && fits(task.state))
-    };
-    match list {
-        List::Todo => holds(TaskState::open),
-        List::Submitted => instance.initiator == user,
-        List::Handled => holds(|state| !state.open() && state != TaskState::Done),
-        List::Copied => {
-            let copied = |record: &Record| record.kind == "CC" && record.others.iter().any(|other| other == user);
-            instance.timeline.iter().any(copied)
+impl Shown for Instance {
+    fn summary(&self) -> Value {
+        view::summary(self)
+    }
+
+    fn whole(&self) -> Value {
+        view::whole(self)
+    }
+
+    fn lists(&self, user: &str, list: List) -> bool {
+        let holds = |fits: fn(TaskState) -> bool| {
+            self.tasks.iter().any(|task| task.user.as_deref() == Some(user) && fits(task.state))
+        };
+        match list {
+            List::Todo => holds(TaskState::open),
+            List::Submitted => self.initiator == user,
+            List::Handled => holds(|state| !state.open() && state != TaskState::Done),
+            List::Copied => {
+                let copied = |record: &Record| record.kind == "CC" && record.others.iter().any(|other| other == user);
+                self.timeline.iter().any(copied)
+            }
         }
     }
-}
 
-/// How many tasks a person has to decide.
-pub(super) fn open_tasks(instance: &Instance, user: &str) -> usize {
-    let own = instance.tasks.iter().filter(|task| task.user.as_deref() == Some(user));
-    own.filter(|task| task.state == TaskState::Pending).count()
-}
-
-/// Where an instance stands.
-pub(super) fn badge(instance: &Instance) -> Badge {
-    match instance.status {
-        Status::Pending => Badge("wait", "In progress", "审批中"),
-        Status::Approved => Badge("good", "Approved", "已通过"),
-        Status::Rejected => Badge("bad", "Rejected", "已拒绝"),
-        Status::Canceled if instance.reverted => Badge("", "Revoked", "已撤销"),
-        Status::Canceled => Badge("", "Withdrawn", "已撤回"),
+    fn open_tasks(&self, user: &str) -> usize {
+        let own = self.tasks.iter().filter(|task| task.user.as_deref() == Some(user));
+        own.filter(|task| task.state == TaskState::Pending).count()
     }
-}
 
-/// What a person may do with an instance.
-pub(super) fn abilities(instance: &Instance, user: &str) -> Abilities {
-    let own =
-        |state: TaskState| instance.tasks.iter().find(|task| task.user.as_deref() == Some(user) && task.state == state);
-    let running = instance.status == Status::Pending;
-    let task = own(TaskState::Pending).filter(|_| running);
-    let withdraw = match instance.status {
-        _ if instance.initiator != user || instance.forbid_revoke => None,
-        Status::Pending => Some("撤回"),
-        Status::Approved if instance.rules.revert_interval > 0 => Some("通过后撤销"),
-        _ => None,
-    };
-    let targets = match task.and_then(|task| task.node) {
-        None => vec![],
-        Some(current) => {
-            let start = ("START".to_owned(), name(&instance.initiator).to_owned());
-            let passed = instance.nodes.iter().take(current).map(|node| (node.custom_id.clone(), node.name.clone()));
-            std::iter::once(start).chain(passed).collect()
+    fn badge(&self) -> Badge {
+        match self.status {
+            Status::Pending => Badge("wait", "In progress", "审批中"),
+            Status::Approved => Badge("good", "Approved", "已通过"),
+            Status::Rejected => Badge("bad", "Rejected", "已拒绝"),
+            Status::Canceled if self.reverted => Badge("", "Revoked", "已撤销"),
+            Status::Canceled => Badge("", "Withdrawn", "已撤回"),
         }
-    };
-    Abilities {
-        decide: task.is_some(),
-        waits: running && own(TaskState::Paused).is_some(),
-        withdraw,
-        positions: &[("before", "before me 前加签"), ("after", "after me 后加签"), ("parallel", "beside me 并加签")],
-        targets,
-        more: vec![],
     }
-}
 
-/// An instance as the page shows it.
-pub(super) fn sheet(instance: &Instance) -> Sheet {
-    let value = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut records: Vec<Entry> = instance.timeline.iter().map(record).collect();
-    records.extend(instance.comments.iter().map(|comment| Entry {
-        at: comment.at,
-        name: name(&comment.user).to_owned(),
-        what: "commented".to_owned(),
-        others: vec![],
-        remark: Some(comment.text.clone()),
-    }));
-    records.sort_by_key(|record| record.at);
-    Sheet {
-        title: title(instance).to_owned(),
-        number: instance.serial.clone(),
-        applicant: name(&instance.initiator).to_owned(),
-        form: instance.form.iter().map(|one| (one.name.clone(), value(&one.value))).collect(),
-        steps: steps(instance),
-        records,
-        ids: format!("Instance {} · definition {}", instance.code, instance.approval_code),
+    fn abilities(&self, user: &str) -> Abilities {
+        let own =
+            |state: TaskState| self.tasks.iter().find(|task| task.user.as_deref() == Some(user) && task.state == state);
+        let running = self.status == Status::Pending;
+        let task = own(TaskState::Pending).filter(|_| running);
+        let withdraw = match self.status {
+            _ if self.initiator != user || self.forbid_revoke => None,
+            Status::Pending => Some("撤回"),
+            Status::Approved if self.rules.revert_interval > 0 => Some("通过后撤销"),
+            _ => None,
+        };
+        let targets = match task.and_then(|task| task.node) {
+            None => vec![],
+            Some(current) => {
+                let start = ("START".to_owned(), name(&self.initiator).to_owned());
+                let passed = self.nodes.iter().take(current).map(|node| (node.custom_id.clone(), node.name.clone()));
+                std::iter::once(start).chain(passed).collect()
+            }
+        };
+        Abilities {
+            decide: task.is_some(),
+            waits: running && own(TaskState::Paused).is_some(),
+            withdraw,
+            positions: &[
+                ("before", "before me 前加签"),
+                ("after", "after me 后加签"),
+                ("parallel", "beside me 并加签"),
+            ],
+            targets,
+            more: vec![],
+        }
+    }
+
+    fn sheet(&self) -> Sheet {
+        let value = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut records: Vec<Entry> = self.timeline.iter().map(record).collect();
+        records.extend(self.comments.iter().map(|comment| Entry {
+            at: comment.at,
+            name: name(&comment.user).to_owned(),
+            what: "commented".to_owned(),
+            others: vec![],
+            remark: Some(comment.text.clone()),
+        }));
+        records.sort_by_key(|record| record.at);
+        Sheet {
+            title: title(self).to_owned(),
+            number: self.serial.clone(),
+            applicant: name(&self.initiator).to_owned(),
+            form: self.form.iter().map(|one| (one.name.clone(), value(&one.value))).collect(),
+            steps: steps(self),
+            records,
+            ids: format!("Instance {} · definition {}", self.code, self.approval_code),
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cbc::cipher::array::Array;
 use cbc::cipher::{BlockModeEncrypt as _, KeyIvInit as _};
-use countersign::clock::World;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::Feishu;
 use super::app::App;
 use crate::platform::outbox;
 use crate::platform::text::random_name;
@@ -27,13 +27,8 @@ pub(super) const RETRIES: [i64; 4] = [15_000, 300_000, 3_600_000, 21_600_000];
 const BLOCK: usize = 16;
 
 /// Sends one event; both texts are for people.
-pub(super) async fn event(
-    client: &reqwest::Client,
-    world: &World,
-    app: &App,
-    url: &str,
-    event: &str,
-) -> Result<String, String> {
+pub(super) async fn event(host: &Feishu, app: &App, url: &str, event: &str) -> Result<String, String> {
+    let (world, client) = (&host.world, &host.http);
     let mut request = client.post(url).header("content-type", "application/json;charset=utf-8");
     let body = match &app.encrypt_key {
         None => event.to_owned(),
@@ -58,7 +53,8 @@ pub(super) async fn event(
 }
 
 /// The check of a URL that is about to be saved: it has to give the challenge back. It carries no signature.
-pub(super) async fn check(client: &reqwest::Client, world: &World, app: &App, url: &str) -> Result<(), String> {
+pub(super) async fn check(host: &Feishu, app: &App, url: &str) -> Result<(), String> {
+    let (world, client) = (&host.world, &host.http);
     let challenge = random_name(world, b"0123456789abcdef-", 36);
     let token = app.verification_token.expose_secret();
     let question = json!({"challenge": challenge, "token": token, "type": "url_verification"}).to_string();

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use super::answer::{Refusal, UUID_USED};
 use super::definitions;
 use super::directory::{self, Account};
-use super::engine::{By, Step};
-use super::gateway::{Call, Done};
+use super::engine::Step;
+use super::gateway::Call;
 use super::i18n::{PREFIX, Texts};
 use super::model::{Approver, Definition, Instance, Node, NodeDefinition, Status};
 use super::state::State;
 use super::{body, widgets};
+use crate::platform::call::Done;
+use crate::platform::control::By;
 use crate::platform::text::beijing;
 
 /// Longest uuid.
@@ -96,7 +98,7 @@ pub(super) fn start(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let happened = Step::new(&mut instance, by, state.ids()).begin();
     let data = json!({"instance_code": instance.code});
     let claim = state.commit(instance, &happened)?;
-    Ok(Done { data, claim })
+    Ok(Done { body: data, claim })
 }
 
 /// Who asks: `user_id` wins over `open_id`.

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use countersign::clock::World;
 
-use super::app::{App, AppFile};
+use super::app::App;
 use super::engine::{Happening, Ids};
 use super::events;
 use super::model::{Definition, Instance};
+use crate::platform::app::Registered;
 use crate::platform::desk::{Claim, Desk, Order};
-use crate::platform::files::{Error, Folder};
+use crate::platform::files::{Error, Folder, Shelf};
 use crate::platform::text::random_name;
 
 /// The first task id is beyond this: they have 19 digits.
@@ -38,13 +39,11 @@ const GRANTED: &[&str] = &[
 ];
 
 /// The platform's memory.
-pub(super) struct State {
-    root: Folder,
-    definition_files: Folder,
+pub(crate) struct State {
     /// The instances and the faults.
     pub(super) desk: Desk<Instance>,
-    pub(super) app: App,
-    pub(super) definitions: BTreeMap<String, Definition>,
+    pub(super) app: Registered<App>,
+    pub(super) definitions: Shelf<Definition>,
     /// When each API was called in the last minute. Not kept: a new start is a quiet minute.
     pub(super) calls: BTreeMap<String, Vec<i64>>,
     last_id: i64,
@@ -52,26 +51,13 @@ pub(super) struct State {
 
 impl State {
     /// Reads everything back, or begins with an app and nothing else.
-    pub(super) fn open(folder: &Path, world: World) -> Result<Self, Error> {
-        let root = Folder::open(folder.to_owned())?;
-        let definition_files = Folder::open(folder.join("definitions"))?;
-        let app = match root.read::<AppFile>("app.json")? {
-            Some(file) => App::from(file),
-            None => {
-                let app = App::new(&world);
-                root.write("app.json", &AppFile::from(&app))?;
-                app
-            }
-        };
-        let definitions = definition_files.read_all::<Definition>()?;
-        let desk = Desk::open(folder.join("instances"), Order::Strict, world)?;
+    pub(super) fn read(folder: &Path, world: World) -> Result<Self, Error> {
+        let desk = Desk::open(folder.join("instances"), Order::Strict, world.clone())?;
         let last_id = desk.instances.values().map(highest_id).max().unwrap_or_default().max(FIRST_ID);
         Ok(Self {
-            root,
-            definition_files,
+            app: Registered::open(Folder::open(folder.to_owned())?, &world)?,
             desk,
-            app,
-            definitions: definitions.into_iter().map(|definition| (definition.code.clone(), definition)).collect(),
+            definitions: Shelf::open(folder.join("definitions"))?,
             calls: BTreeMap::new(),
             last_id,
         })
@@ -103,18 +89,9 @@ impl State {
         random_name(&self.desk.world, b"0123456789abcdef", length)
     }
 
-    /// Keeps the app as it is now.
-    pub(super) fn put_app(&mut self, app: App) -> Result<(), Error> {
-        self.root.write("app.json", &AppFile::from(&app))?;
-        self.app = app;
-        self.desk.version += 1;
-        Ok(())
-    }
-
     /// Keeps a definition.
     pub(super) fn put_definition(&mut self, definition: Definition) -> Result<(), Error> {
-        self.definition_files.write(&format!("{}.json", definition.code), &definition)?;
-        self.definitions.insert(definition.code.clone(), definition);
+        self.definitions.put(definition)?;
         self.desk.version += 1;
         Ok(())
     }

@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::answer::Refusal;
-use super::engine::{By, Happening, Obstacle, Step};
-use super::gateway::{Call, Done};
+use super::engine::{Happening, Obstacle, Step};
+use super::gateway::Call;
 use super::instances::{named, refusal};
 use super::model::Instance;
 use super::state::State;
 use super::{body, directory};
-use crate::platform::control::Position;
+use crate::platform::call::Done;
+use crate::platform::control::{By, Position};
 
 /// Most nodes that a task is rolled back to.
 const MOST_TARGETS: usize = 100;
@@ -31,7 +32,7 @@ fn perform(state: &mut State, call: &Call, user: &str, instance: Instance, act: 
         obstacle => refusal(obstacle),
     })?;
     let claim = state.commit(instance, &happened)?;
-    Ok(Done { data: json!({}), claim })
+    Ok(Done { body: json!({}), claim })
 }
 
 fn user(call: &Call) -> Result<&'static str, Refusal> {

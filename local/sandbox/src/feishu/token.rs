@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::state::State;
+use crate::platform::Platform as _;
 
 /// The call, and whether its answer names the app's token as well: for an app of one's own it is the same.
 pub(super) fn serve(state: &mut State, body: &Value, app: bool) -> Result<Value, Refusal> {

@@ -6,24 +6,20 @@ use super::faults::Faults;
 use super::page::Esc;
 
 /// What a platform's developer console shows.
-pub(crate) struct Console<'a> {
-    /// Below which its addresses are.
-    pub(crate) base: &'a str,
+pub(crate) struct Console {
     /// Names and values that anybody may see.
-    pub(crate) keys: &'a [(&'a str, &'a str)],
+    pub(crate) keys: Vec<(&'static str, String)>,
     /// Names and values that are folded away.
-    pub(crate) secrets: &'a [(&'a str, &'a str)],
-    /// The address that callbacks go to.
-    pub(crate) url: Option<&'a str>,
+    pub(crate) secrets: Vec<(&'static str, String)>,
     /// What may be entered anew: the field, its name and its Chinese name.
-    pub(crate) entries: &'a [(&'a str, &'a str, &'a str)],
+    pub(crate) entries: &'static [(&'static str, &'static str, &'static str)],
     /// What saving does, as HTML.
-    pub(crate) note: &'a str,
+    pub(crate) note: &'static str,
 }
 
-/// The developer console.
-pub(crate) fn console(console: &Console<'_>) -> String {
-    let list = |keys: &[(&str, &str)]| {
+/// The developer console of the platform whose addresses are below `base`; `url` is where its callbacks go.
+pub(super) fn console(base: &str, url: Option<&str>, console: &Console) -> String {
+    let list = |keys: &[(&str, String)]| {
         keys.iter()
             .map(|(name, value)| format!("<dt>{name}</dt><dd><code>{}</code></dd>", Esc(value)))
             .collect::<String>()
@@ -45,10 +41,9 @@ pub(crate) fn console(console: &Console<'_>) -> String {
          <label>Callback URL <small>请求网址</small><input name=\"callback_url\" data-keep value=\"{url}\" placeholder=\"https://\" autocomplete=\"off\"></label>\
          <div class=\"fields\">{entries}</div><div class=\"row\"><button class=\"main\">Save</button></div>\
          <p class=\"message\" role=\"status\">{note}</p></form></section>",
-        keys = list(console.keys),
-        secrets = list(console.secrets),
-        base = console.base,
-        url = Esc(console.url.unwrap_or_default()),
+        keys = list(&console.keys),
+        secrets = list(&console.secrets),
+        url = Esc(url.unwrap_or_default()),
         note = console.note,
     )
 }

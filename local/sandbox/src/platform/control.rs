@@ -1,52 +1,29 @@
 //! The sandbox's own endpoints of a platform, those below `_/`: acting as a person, faults, and the developer console.
 //! What the page does, tests and scripts may do as well.
 
-use std::future::Future;
 use std::time::Duration;
 
 use axum::extract::{Path, State as Shared};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Platform;
-use super::desk::{Claim, Kept as _};
+use super::app::Configurable;
+use super::desk::Kept as _;
 use super::faults::{Change, Faults};
+use super::host::{Host, Running as _};
 use super::http::{Body, Refused, SameSite};
-use super::people::{Person, department_name};
-use super::sending::{self, Sends};
+use super::inbox::Shown as _;
+use super::people::{Account, department_name};
+use super::sending;
 use super::text::rfc3339;
 
 /// How long the answer of an act waits for its callbacks' first attempt.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it looks whether they are out.
 const LOOK: Duration = Duration::from_millis(10);
-
-/// A platform on which one can act as a person.
-pub(crate) trait Played: Platform + Sends {
-    /// What is entered in its console.
-    type Entry: DeserializeOwned + Send;
-
-    /// Most characters of a remark.
-    const LONGEST_REMARK: usize;
-
-    /// Other ids that the platform knows an account by, with their names.
-    fn other_ids(account: &str) -> Vec<(&'static str, String)>;
-
-    /// An instance as a line of a list.
-    fn summary(instance: &Self::Instance) -> Value;
-
-    /// Everything of an instance but its callbacks.
-    fn whole(instance: &Self::Instance) -> Value;
-
-    /// Does what a person does. A claim that comes back has to be delivered.
-    fn perform(&self, id: &str, deed: &Deed) -> Result<Option<Claim>, Refused>;
-
-    /// Keeps what was entered in the console, after the platform's own check.
-    fn enter(&self, entry: Self::Entry) -> impl Future<Output = Result<(), Refused>> + Send;
-}
 
 /// What a person does. The people are accounts by the time a platform sees them.
 #[derive(Debug, Deserialize)]
@@ -98,10 +75,26 @@ pub(crate) enum Position {
     Parallel,
 }
 
+/// Somebody who does something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct By<'a> {
+    /// Who does it.
+    pub(crate) user: &'a str,
+    /// What they write.
+    pub(crate) remark: Option<&'a str>,
+    /// When.
+    pub(crate) now: i64,
+}
+
 impl Deed {
     /// The remark without spaces around it.
     pub(crate) fn remark(&self) -> Option<&str> {
         self.remark.as_deref().map(str::trim).filter(|remark| !remark.is_empty())
+    }
+
+    /// Who does it, with what remark, at this moment.
+    pub(crate) fn by(&self, now: i64) -> By<'_> {
+        By { user: &self.user, remark: self.remark(), now }
     }
 
     /// The other person of a transfer or an addition.
@@ -114,15 +107,15 @@ impl Deed {
     }
 
     /// Checks what holds on every platform and puts accounts in place of other ways to name a person.
-    fn resolve<P: Played>(mut self, platform: &P) -> Result<Self, Refused> {
-        let people = platform.people();
+    fn resolve<P: Platform>(mut self) -> Result<Self, Refused> {
+        let people = P::people();
         self.user = account::<P>(&people, &self.user)?;
         let names_person = matches!(self.action, Action::Transfer | Action::AddApprover);
         if let Some(to) = self.to.take().filter(|to| !to.is_empty()) {
             self.to = Some(if names_person { account::<P>(&people, &to)? } else { to });
         }
-        if self.remark().is_some_and(|remark| remark.chars().count() > P::LONGEST_REMARK) {
-            return Err(Refused::bad(format!("a remark has at most {} characters", P::LONGEST_REMARK)));
+        if self.remark().is_some_and(|remark| remark.chars().count() > P::MAX_REMARK) {
+            return Err(Refused::bad(format!("a remark has at most {} characters", P::MAX_REMARK)));
         }
         if self.action == Action::Comment && self.remark().is_none() {
             return Err(Refused::bad("a comment needs a `remark`"));
@@ -135,8 +128,8 @@ impl Deed {
 }
 
 /// The account of somebody named by any of their ids, a mobile number or an e-mail address.
-fn account<P: Played>(people: &[(&'static Person, String)], name: &str) -> Result<String, Refused> {
-    let known = |(person, account): &&(&'static Person, String)| {
+fn account<P: Platform>(people: &[Account], name: &str) -> Result<String, Refused> {
+    let known = |(person, account): &&Account| {
         account == name
             || person.mobile == name
             || person.email.eq_ignore_ascii_case(name)
@@ -147,7 +140,7 @@ fn account<P: Played>(people: &[(&'static Person, String)], name: &str) -> Resul
 }
 
 /// Everything below `{base}/_/`.
-pub(crate) fn routes<P: Played>(base: &str) -> Router<P> {
+pub(crate) fn routes<P: Platform>(base: &str) -> Router<Host<P>> {
     Router::new()
         .route(&format!("{base}/_/people"), get(people::<P>))
         .route(&format!("{base}/_/instances"), get(instances::<P>))
@@ -160,8 +153,8 @@ pub(crate) fn routes<P: Played>(base: &str) -> Router<P> {
 }
 
 /// `GET _/people`.
-async fn people<P: Played>(_: SameSite, Shared(platform): Shared<P>) -> Json<Value> {
-    let card = |(person, account): (&'static Person, String)| {
+async fn people<P: Platform>(_: SameSite) -> Json<Value> {
+    let card = |(person, account): Account| {
         let mut card = json!({
             "user": account,
             "name": person.name,
@@ -177,34 +170,35 @@ async fn people<P: Played>(_: SameSite, Shared(platform): Shared<P>) -> Json<Val
         }
         card
     };
-    Json(json!({"items": platform.people().into_iter().map(card).collect::<Vec<_>>()}))
+    Json(json!({"items": P::people().into_iter().map(card).collect::<Vec<_>>()}))
 }
 
 /// `GET _/instances`: newest first.
-async fn instances<P: Played>(_: SameSite, Shared(platform): Shared<P>) -> Json<Value> {
-    let items: Vec<Value> = platform.desk(|desk| desk.newest_first().into_iter().map(P::summary).collect());
+async fn instances<P: Platform>(_: SameSite, Shared(platform): Shared<Host<P>>) -> Json<Value> {
+    let items: Vec<Value> = platform.desk(|desk| desk.newest_first().into_iter().map(P::Instance::summary).collect());
     Json(json!({"items": items}))
 }
 
 /// `GET _/instances/{id}`.
-async fn instance<P: Played>(
+async fn instance<P: Platform>(
     _: SameSite,
-    Shared(platform): Shared<P>,
+    Shared(platform): Shared<Host<P>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refused> {
     whole(&platform, &id)
 }
 
 /// `POST _/instances/{id}/act`. The answer, the instance, comes after the first attempt of every callback.
-async fn act<P: Played>(
+async fn act<P: Platform>(
     _: SameSite,
-    Shared(platform): Shared<P>,
+    Shared(platform): Shared<Host<P>>,
     Path(id): Path<String>,
     Body(deed): Body<Deed>,
 ) -> Result<Json<Value>, Refused> {
     find(&platform, &id)?;
-    let deed = deed.resolve(&platform)?;
-    sending::spawn(&platform, platform.perform(&id, &deed)?);
+    let deed = deed.resolve::<P>()?;
+    let claim = platform.state().perform(&id, &deed)?;
+    sending::spawn(&platform, claim);
     // A slow subscriber does not keep the person waiting: sending goes on by itself.
     let sent = async {
         while platform.desk(|desk| desk.sending(&id)) {
@@ -215,28 +209,28 @@ async fn act<P: Played>(
     whole(&platform, &id)
 }
 
-fn whole<P: Played>(platform: &P, id: &str) -> Result<Json<Value>, Refused> {
+fn whole<P: Platform>(platform: &Host<P>, id: &str) -> Result<Json<Value>, Refused> {
     let instance = find(platform, id)?;
-    let mut value = P::whole(&instance);
+    let mut value = instance.whole();
     value["sending"] = platform.desk(|desk| desk.sending(id)).into();
     value["callbacks"] = instance.callbacks().iter().map(super::outbox::Callback::told).collect();
     Ok(Json(value))
 }
 
-fn find<P: Played>(platform: &P, id: &str) -> Result<P::Instance, Refused> {
+fn find<P: Platform>(platform: &Host<P>, id: &str) -> Result<P::Instance, Refused> {
     let found = platform.desk(|desk| desk.instances.get(id).cloned());
     found.ok_or_else(|| Refused::missing("there is no such instance"))
 }
 
 /// `GET _/faults`.
-async fn faults<P: Played>(_: SameSite, Shared(platform): Shared<P>) -> Json<Faults> {
+async fn faults<P: Platform>(_: SameSite, Shared(platform): Shared<Host<P>>) -> Json<Faults> {
     Json(platform.desk(|desk| desk.faults.clone()))
 }
 
 /// `POST _/faults`: changes the faults that are named.
-async fn set_faults<P: Played>(
+async fn set_faults<P: Platform>(
     _: SameSite,
-    Shared(platform): Shared<P>,
+    Shared(platform): Shared<Host<P>>,
     Body(change): Body<Change>,
 ) -> Result<Json<Faults>, Refused> {
     let changed = platform.desk(|desk| {
@@ -248,7 +242,7 @@ async fn set_faults<P: Played>(
 }
 
 /// `DELETE _/faults`: all is well again.
-async fn clear_faults<P: Played>(_: SameSite, Shared(platform): Shared<P>) -> Json<Faults> {
+async fn clear_faults<P: Platform>(_: SameSite, Shared(platform): Shared<Host<P>>) -> Json<Faults> {
     Json(platform.desk(|desk| {
         desk.faults = Faults::default();
         desk.version += 1;
@@ -257,22 +251,22 @@ async fn clear_faults<P: Played>(_: SameSite, Shared(platform): Shared<P>) -> Js
 }
 
 /// `GET _/app`: settings and secrets as a connection takes them.
-async fn app<P: Played>(_: SameSite, Shared(platform): Shared<P>) -> Json<Value> {
-    Json(platform.app())
+async fn app<P: Platform>(_: SameSite, Shared(platform): Shared<Host<P>>) -> Json<Value> {
+    Json(platform.connection())
 }
 
 /// `PUT _/app`: stores a callback URL that answers the check as it should, and no other.
-async fn enter<P: Played>(
+async fn enter<P: Platform>(
     _: SameSite,
-    Shared(platform): Shared<P>,
-    Body(entry): Body<P::Entry>,
+    Shared(platform): Shared<Host<P>>,
+    Body(entry): Body<<P::App as Configurable>::Entry>,
 ) -> Result<Json<Value>, Refused> {
     platform.enter(entry).await?;
-    Ok(Json(platform.app()))
+    Ok(Json(platform.connection()))
 }
 
 /// `GET _/version`: a number that changes whenever a page would.
-async fn version<P: Played>(_: SameSite, Shared(platform): Shared<P>) -> Json<Value> {
+async fn version<P: Platform>(_: SameSite, Shared(platform): Shared<Host<P>>) -> Json<Value> {
     Json(json!({"version": platform.desk(|desk| desk.version)}))
 }
 

@@ -1,22 +1,17 @@
 //! The instances of a played platform in memory and in files, with their callbacks and the faults. Every change is in its
 //! file before anybody is answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use countersign::clock::World;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::faults::Faults;
-use super::files::{Error, Folder};
+use super::files::{Error, Filed, Shelf};
 use super::outbox::{self, Attempt, Callback, CallbackState};
 
 /// An instance as its file holds it.
-pub(crate) trait Kept: Clone + Serialize + DeserializeOwned + Send + 'static {
-    /// Its id; also the name of its file.
-    fn id(&self) -> &str;
-
+pub(crate) trait Kept: Filed + Clone + Send + 'static {
     /// When it was created, and a text that orders those of one moment.
     fn age(&self) -> (i64, &str);
 
@@ -50,12 +45,11 @@ impl Claim {
 
 /// The instances of a platform.
 pub(crate) struct Desk<I> {
-    files: Folder,
     order: Order,
     /// Clock and random numbers.
     pub(crate) world: World,
     /// Every instance by its id.
-    pub(crate) instances: BTreeMap<String, I>,
+    pub(crate) instances: Shelf<I>,
     /// What the platform is told to do wrong.
     pub(crate) faults: Faults,
     /// Instances that have callbacks still to be sent.
@@ -69,14 +63,11 @@ pub(crate) struct Desk<I> {
 impl<I: Kept> Desk<I> {
     /// Reads the instances back from a folder.
     pub(crate) fn open(folder: PathBuf, order: Order, world: World) -> Result<Self, Error> {
-        let files = Folder::open(folder)?;
-        let instances = files.read_all::<I>()?;
-        let pending =
-            instances.iter().filter(|instance| has_pending(*instance)).map(|instance| instance.id().to_owned());
-        let pending = pending.collect();
-        let instances = instances.into_iter().map(|instance| (instance.id().to_owned(), instance)).collect();
+        let instances = Shelf::<I>::open(folder)?;
+        let pending = instances.values().filter(|instance| has_pending(*instance));
+        let pending = pending.map(|instance| instance.key().to_owned()).collect();
         let (faults, claimed) = (Faults::default(), BTreeSet::new());
-        Ok(Self { files, order, world, instances, faults, pending, claimed, version: 0 })
+        Ok(Self { order, world, instances, faults, pending, claimed, version: 0 })
     }
 
     /// The time.
@@ -86,13 +77,13 @@ impl<I: Kept> Desk<I> {
 
     /// Keeps an instance.
     pub(crate) fn put(&mut self, instance: I) -> Result<(), Error> {
-        self.files.write(&format!("{}.json", instance.id()), &instance)?;
-        if has_pending(&instance) {
-            self.pending.insert(instance.id().to_owned());
+        let (id, pending) = (instance.key().to_owned(), has_pending(&instance));
+        self.instances.put(instance)?;
+        if pending {
+            self.pending.insert(id);
         } else {
-            self.pending.remove(instance.id());
+            self.pending.remove(&id);
         }
-        self.instances.insert(instance.id().to_owned(), instance);
         self.version += 1;
         Ok(())
     }
@@ -107,7 +98,7 @@ impl<I: Kept> Desk<I> {
     ) -> Result<Option<Claim>, Error> {
         let first = u32::try_from(instance.callbacks().len()).unwrap_or(u32::MAX);
         let callbacks = outbox::wrap(told, first, self.now(), subscribed, &mut self.faults);
-        let id = instance.id().to_owned();
+        let id = instance.key().to_owned();
         instance.callbacks_mut().extend(callbacks);
         self.put(instance)?;
         Ok(self.claim(&id))

@@ -1,8 +1,10 @@
 //! State in small JSON files. A file is replaced whole, by rename, so a process that is killed leaves the old or the new
 //! content and never half of one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -86,6 +88,42 @@ impl Folder {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File { path, source }),
             _ => Ok(()),
         }
+    }
+}
+
+/// Something that has a file of its own.
+pub(crate) trait Filed: Serialize + DeserializeOwned {
+    /// Its id; also the name of its file.
+    fn key(&self) -> &str;
+}
+
+/// Things of one kind by their ids, each in a file of its own.
+pub(crate) struct Shelf<T> {
+    files: Folder,
+    things: BTreeMap<String, T>,
+}
+
+impl<T: Filed> Shelf<T> {
+    /// Reads them back from a folder.
+    pub(crate) fn open(folder: PathBuf) -> Result<Self, Error> {
+        let files = Folder::open(folder)?;
+        let things = files.read_all::<T>()?;
+        Ok(Self { files, things: things.into_iter().map(|thing| (thing.key().to_owned(), thing)).collect() })
+    }
+
+    /// Keeps one, in the place of an earlier one of its id.
+    pub(crate) fn put(&mut self, thing: T) -> Result<(), Error> {
+        self.files.write(&format!("{}.json", thing.key()), &thing)?;
+        self.things.insert(thing.key().to_owned(), thing);
+        Ok(())
+    }
+}
+
+impl<T> Deref for Shelf<T> {
+    type Target = BTreeMap<String, T>;
+
+    fn deref(&self) -> &BTreeMap<String, T> {
+        &self.things
     }
 }
 

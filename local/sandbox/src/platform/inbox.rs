@@ -3,12 +3,16 @@
 use axum::extract::{Query, State as Shared};
 use axum::response::Response;
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::Platform;
+use super::app::{App as _, Configurable as _};
 use super::boxes;
-use super::control::Played;
-use super::desk::Kept as _;
+use super::desk::Kept;
+use super::files::Filed as _;
+use super::host::{self, Host};
 use super::page::{Esc, avatar, shell};
-use super::people::Person;
+use super::people::Account;
 use super::sheet::{self, Abilities, Badge, Sheet};
 use super::text::beijing;
 
@@ -28,36 +32,33 @@ pub(crate) enum List {
     Copied,
 }
 
-/// A platform with a page.
-pub(crate) trait Inbox: Played {
-    /// Permissions, as an example in the form of the faults.
-    const PERMISSION: &'static str;
+/// An instance as people and the sandbox's own endpoints see it.
+pub(crate) trait Shown: Kept {
+    /// A line of a list, for the endpoints.
+    fn summary(&self) -> Value;
 
-    /// Whether an instance stands in a list of a person.
-    fn lists(instance: &Self::Instance, account: &str, list: List) -> bool;
+    /// Everything but the callbacks, for the endpoints.
+    fn whole(&self) -> Value;
 
-    /// How many open tasks of an instance a person has.
-    fn open_tasks(instance: &Self::Instance, account: &str) -> usize;
+    /// Whether it stands in a list of a person.
+    fn lists(&self, account: &str, list: List) -> bool;
 
-    /// Where an instance stands.
-    fn badge(instance: &Self::Instance) -> Badge;
+    /// How many open tasks a person has in it.
+    fn open_tasks(&self, account: &str) -> usize;
 
-    /// An instance as the page shows it.
-    fn sheet(instance: &Self::Instance) -> Sheet;
+    /// Where it stands.
+    fn badge(&self) -> Badge;
 
-    /// What a person may do with an instance.
-    fn abilities(instance: &Self::Instance, account: &str) -> Abilities;
+    /// The page's sheet.
+    fn sheet(&self) -> Sheet;
 
-    /// Messages that a person got, as HTML.
-    fn notices(&self, account: &str) -> String;
-
-    /// The developer console, as HTML.
-    fn console(&self) -> String;
+    /// What a person may do with it.
+    fn abilities(&self, account: &str) -> Abilities;
 }
 
-/// What the page shows.
+/// What the page is asked to show.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Shown {
+pub(crate) struct Asked {
     /// Whose inbox.
     #[serde(default, rename = "as")]
     user: String,
@@ -77,11 +78,8 @@ const TABS: [(List, &str, &str, &str); 4] = [
     (List::Copied, "copied", "Copied", "抄送"),
 ];
 
-/// Somebody of the organisation and their account.
-type Account = (&'static Person, String);
-
 /// What is drawn: everybody, whose inbox, the instances newest first, and the list.
-struct View<P: Inbox> {
+struct View<P: Platform> {
     base: String,
     people: Vec<Account>,
     user: Account,
@@ -91,50 +89,55 @@ struct View<P: Inbox> {
 }
 
 /// `GET /sandbox/{platform}`.
-pub(crate) async fn page<P: Inbox>(Shared(platform): Shared<P>, Query(shown): Query<Shown>) -> Response {
-    let base = format!("/sandbox/{}", platform.kind());
+pub(crate) async fn page<P: Platform>(Shared(platform): Shared<Host<P>>, Query(shown): Query<Asked>) -> Response {
+    let base = host::base::<P>();
     let (all, version, faults) = platform.desk(|desk| {
         let all: Vec<P::Instance> = desk.newest_first().into_iter().cloned().collect();
         (all, desk.version, desk.faults.clone())
     });
-    let people = platform.people();
+    let people = P::people();
     let asked = people.iter().find(|(_, account)| *account == shown.user);
     let Some(user) = asked.or_else(|| busiest::<P>(&people, &all)).or(people.first()).cloned() else {
-        return shell(platform.label(), &base, "<main></main>");
+        return shell(P::LABEL, &base, "<main></main>");
     };
     let (list, tab, ..) = TABS.iter().find(|tab| tab.1 == shown.tab).unwrap_or(&TABS[0]);
     let view = View::<P> { base, people, user, all, tab, list: *list };
     let listed = view.listed(view.list);
-    let instance = view.all.iter().find(|one| one.id() == shown.instance).or_else(|| listed.first().copied());
+    let instance = view.all.iter().find(|one| one.key() == shown.instance).or_else(|| listed.first().copied());
+    let notices = platform.state().notices(&view.user.1);
+    let console = console(&view.base, &platform);
     let body = format!(
         "<main><div id=\"live\" data-follow=\"{base}/_/version\" data-version=\"{version}\"><div class=\"inbox\">\
          {people}{list}{detail}</div>{notices}</div><div class=\"boxes\">{console}{faults}</div></main>",
         base = view.base,
         people = view.people(),
         list = view.list(&listed, instance),
-        detail = view.detail(platform.label(), instance),
-        notices = platform.notices(&view.user.1),
-        console = platform.console(),
+        detail = view.detail(P::LABEL, instance),
         faults = boxes::faults(&view.base, &faults, P::PERMISSION),
     );
-    shell(platform.label(), &view.base, &body)
+    shell(P::LABEL, &view.base, &body)
+}
+
+fn console<P: Platform>(base: &str, platform: &Host<P>) -> String {
+    let mut app = platform.app();
+    boxes::console(base, app.url().clone().as_deref(), &app.console(&platform.endpoint))
 }
 
 /// Whoever has something to do comes first.
-fn busiest<'a, P: Inbox>(people: &'a [Account], all: &[P::Instance]) -> Option<&'a Account> {
-    let open = |account: &Account| all.iter().map(|instance| P::open_tasks(instance, &account.1)).sum::<usize>();
+fn busiest<'a, P: Platform>(people: &'a [Account], all: &[P::Instance]) -> Option<&'a Account> {
+    let open = |account: &Account| all.iter().map(|instance| instance.open_tasks(&account.1)).sum::<usize>();
     people.iter().filter(|account| open(account) > 0).max_by_key(|account| open(account))
 }
 
-impl<P: Inbox> View<P> {
+impl<P: Platform> View<P> {
     /// The instances of a list, newest first.
     fn listed(&self, list: List) -> Vec<&P::Instance> {
-        self.all.iter().filter(|instance| P::lists(instance, &self.user.1, list)).take(MOST).collect()
+        self.all.iter().filter(|instance| instance.lists(&self.user.1, list)).take(MOST).collect()
     }
 
     fn people(&self) -> String {
         let line = |(person, account): &Account| {
-            let open: usize = self.all.iter().map(|instance| P::open_tasks(instance, account)).sum();
+            let open: usize = self.all.iter().map(|instance| instance.open_tasks(account)).sum();
             let count = match open {
                 0 => String::new(),
                 open => format!("<span class=\"count\" title=\"open tasks\">{open}</span>"),
@@ -167,16 +170,16 @@ impl<P: Inbox> View<P> {
             .collect();
         let line = |instance: &&P::Instance| {
             let current =
-                if chosen.is_some_and(|chosen| chosen.id() == instance.id()) { " aria-current=\"true\"" } else { "" };
-            let sheet = P::sheet(instance);
+                if chosen.is_some_and(|chosen| chosen.key() == instance.key()) { " aria-current=\"true\"" } else { "" };
+            let sheet = instance.sheet();
             let first = sheet.form.first().map_or(String::new(), |(name, value)| format!("{name}: {value}"));
             let short: String = first.chars().take(120).collect();
-            let Badge(class, word, _) = P::badge(instance);
+            let Badge(class, word, _) = instance.badge();
             format!(
                 "<li><a href=\"{base}?as={id}&amp;tab={tab}&amp;instance={instance}\"{current}><span class=\"head\"><b>{title}</b>\
                  <span class=\"pill {class}\">{word}</span></span><p>{short}</p><time>{time}</time></a></li>",
                 tab = self.tab,
-                instance = Esc(instance.id()),
+                instance = Esc(instance.key()),
                 title = Esc(&sheet.title),
                 short = Esc(&short),
                 time = beijing(instance.age().0, "%m-%d %H:%M"),
@@ -199,8 +202,8 @@ impl<P: Inbox> View<P> {
                  on the {label} connection, and it appears here with its approvers.</p></section>"
             );
         };
-        let abilities = P::abilities(instance, &self.user.1);
-        let act = sheet::act(&self.base, instance.id(), &self.user, &self.people, &abilities);
-        sheet::sheet(instance, &P::sheet(instance), P::badge(instance), &act)
+        let abilities = instance.abilities(&self.user.1);
+        let act = sheet::act(&self.base, instance.key(), &self.user, &self.people, &abilities);
+        sheet::sheet(instance, &instance.sheet(), instance.badge(), &act)
     }
 }

@@ -1,11 +1,15 @@
-//! What the sandbox platforms share: what each offers, the people, files, faults, callbacks on their way out, and pages.
+//! What the sandbox platforms share: what each offers, the host that runs it, the people, files, faults, callbacks on
+//! their way out, and pages.
 
+pub(crate) mod app;
 pub(crate) mod boxes;
+pub(crate) mod call;
 pub(crate) mod control;
 pub(crate) mod desk;
 pub(crate) mod faults;
 pub(crate) mod fields;
 pub(crate) mod files;
+pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
@@ -14,41 +18,94 @@ pub(crate) mod people;
 pub(crate) mod range;
 pub(crate) mod sending;
 pub(crate) mod sheet;
+pub(crate) mod subscription;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod text;
 
 use std::future::Future;
-use std::pin::Pin;
+use std::path::Path;
 
-use axum::Router;
-use serde_json::Value;
+use axum::response::Response;
+use countersign::clock::World;
 
-use self::people::Person;
+use self::app::{Configurable, Registered};
+use self::call::Arrived;
+use self::control::Deed;
+use self::desk::{Claim, Desk};
+use self::files::Error;
+use self::host::Host;
+use self::http::Refused;
+use self::inbox::Shown;
+use self::people::Account;
 
-/// A future that a platform returns.
-pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// A played platform.
-pub(crate) trait Platform: Send + Sync {
+/// What is particular to a platform. It is the platform's memory; a [`Host`] serves it, sends its callbacks and shows
+/// its page.
+pub(crate) trait Platform: Sized + Send + 'static {
     /// Its kind, as a connection names it; everything of it is below `/sandbox/{kind}`.
-    fn kind(&self) -> &'static str;
+    const KIND: &'static str;
 
     /// Its name for people.
-    fn label(&self) -> &'static str;
+    const LABEL: &'static str;
 
-    /// Everything below `/sandbox/{kind}`.
-    fn router(&self) -> Router;
+    /// When a failed callback goes out again, in milliseconds after each failure.
+    const RETRIES: &'static [i64];
 
-    /// The played app as a connection takes it: `{"settings": {…}, "secrets": {…}, "callback_url": …}`.
-    fn app(&self) -> Value;
+    /// Most characters of a remark.
+    const MAX_REMARK: usize;
+
+    /// Permissions, as an example in the form of the faults.
+    const PERMISSION: &'static str;
+
+    /// The played app.
+    type App: Configurable;
+
+    /// A running or ended approval.
+    type Instance: Shown;
+
+    /// Opens the platform with its files in `folder`.
+    fn open(folder: &Path, world: World) -> Result<Self, Error>;
+
+    /// The app.
+    fn registered(&mut self) -> &mut Registered<Self::App>;
+
+    /// The instances and the faults.
+    fn desk(&mut self) -> &mut Desk<Self::Instance>;
 
     /// Everybody, with the account that the platform knows them by; in the order of [`people::PEOPLE`].
-    fn people(&self) -> Vec<(&'static Person, String)>;
+    fn people() -> Vec<Account>;
 
-    /// Enters a callback URL in the platform's console, which checks it before it keeps it. The error is the console's.
-    fn set_callback_url<'a>(&'a self, url: &'a str) -> Doing<'a, Result<(), String>>;
+    /// Other ids that the platform knows an account by, with their names.
+    fn other_ids(_account: &str) -> Vec<(&'static str, String)> {
+        vec![]
+    }
 
-    /// Sends the callbacks that are due.
-    fn deliver_due(&self) -> Doing<'_, ()>;
+    /// Answers a call of the platform's API.
+    fn answer(host: &Host<Self>, arrived: Arrived) -> Response;
+
+    /// Does what a person does. A claim that comes back has to be delivered.
+    fn perform(&mut self, id: &str, deed: &Deed) -> Result<Option<Claim>, Refused>;
+
+    /// Sends one event to the app's URL. Both texts are for people; the error is the platform's.
+    fn push(
+        host: &Host<Self>,
+        app: Self::App,
+        url: &str,
+        event: &str,
+    ) -> impl Future<Output = Result<String, String>> + Send;
+
+    /// The console's check of a URL that is about to be saved. The error is the console's.
+    fn check(host: &Host<Self>, app: &Self::App, url: &str) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Messages that a person got, as HTML.
+    fn notices(&self, _account: &str) -> String {
+        String::new()
+    }
+
+    /// Keeps the app as it is now.
+    fn put_app(&mut self, app: Self::App) -> Result<(), Error> {
+        self.registered().put(app)?;
+        self.desk().version += 1;
+        Ok(())
+    }
 }

@@ -49,6 +49,9 @@ pub struct Person {
     pub admin: bool,
 }
 
+/// A person and the account that a platform knows them by.
+pub(crate) type Account = (&'static Person, String);
+
 /// Everybody.
 pub(crate) const PEOPLE: &[Person] = &[
     Person {

@@ -201,7 +201,7 @@ fn quote(remark: Option<&str>) -> String {
 }
 
 fn callbacks<I: Kept>(instance: &I, ids: &str) -> String {
-    let rows: String = instance.callbacks().iter().map(|callback| row(instance.id(), callback)).collect();
+    let rows: String = instance.callbacks().iter().map(|callback| row(instance.key(), callback)).collect();
     let rows = match instance.callbacks() {
         [] => "<tr><td colspan=\"3\" class=\"soft\">none</td></tr>".to_owned(),
         _ => rows,

@@ -1,10 +1,10 @@
 //! Acting as a person in the client: the only way to decide or take back a form.
 
 use super::directory::administers;
-use super::engine::{By, Obstacle};
+use super::engine::Obstacle;
 use super::model::{Change, Form};
 use super::state::State;
-use crate::platform::control::{Action, Deed, Position};
+use crate::platform::control::{Action, By, Deed, Position};
 use crate::platform::desk::Claim;
 use crate::platform::http::Refused;
 use crate::platform::text::random_name;
@@ -13,7 +13,7 @@ use crate::platform::text::random_name;
 pub(super) fn perform(state: &mut State, id: &str, deed: &Deed) -> Result<Option<Claim>, Refused> {
     let found = state.desk.instances.get(id).cloned();
     let mut form = found.ok_or_else(|| Refused::missing("there is no such instance"))?;
-    let by = By { user: &deed.user, remark: deed.remark(), now: state.now() };
+    let by = deed.by(state.now());
     let comment = format!("67{}", random_name(&state.desk.world, b"0123456789", 17));
     let change = apply(&mut form, deed, by, comment)?;
     Ok(state.commit(form, change)?)

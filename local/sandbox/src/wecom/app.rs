@@ -1,10 +1,12 @@
 //! The played self-built app: its credentials, its access token, and where it receives events.
 
 use countersign::clock::World;
-use countersign::crypto::envelope::{Keys, random_text};
+use countersign::crypto::envelope::random_text;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::platform::app as platform;
+use crate::platform::subscription::Subscription;
 use crate::platform::text::random_name;
 
 /// How long an access token lives, in milliseconds.
@@ -14,12 +16,12 @@ const TOKEN_LENGTH: usize = 214;
 
 /// The app.
 #[derive(Debug, Clone)]
-pub(super) struct App {
+pub(crate) struct App {
     pub(super) corp_id: String,
     pub(super) agent_id: String,
     pub(super) secret: SecretString,
     pub(super) access: Option<Access>,
-    pub(super) receiving: Receiving,
+    pub(super) subscription: Subscription,
 }
 
 /// The access token and until when it is good.
@@ -37,34 +39,7 @@ pub(super) enum Worth {
     Unknown,
 }
 
-/// Where events go and with which keys.
-#[derive(Debug, Clone)]
-pub(super) struct Receiving {
-    pub(super) url: Option<String>,
-    pub(super) token: SecretString,
-    pub(super) aes_key: SecretString,
-}
-
-impl Receiving {
-    /// The keys of its envelopes; `None` when the AES key is not one.
-    pub(super) fn keys(&self) -> Option<Keys> {
-        Keys::new(&self.token, &self.aes_key).ok()
-    }
-}
-
 impl App {
-    /// A new app with random credentials in the platform's shapes.
-    pub(super) fn new(world: &World) -> Self {
-        let random = |length| random_text(|bytes| world.entropy.fill(bytes), length);
-        Self {
-            corp_id: format!("ww{}", random_name(world, b"0123456789abcdef", 16)),
-            agent_id: format!("10000{}", random_name(world, b"123456789", 2)),
-            secret: random(43),
-            access: None,
-            receiving: Receiving { url: None, token: random(24), aes_key: random(43) },
-        }
-    }
-
     /// The access token and the seconds that it is still good for. Asking again gives the same one and does not renew it:
     /// unconfirmed, but commonly reported.
     pub(super) fn token(&mut self, world: &World) -> (SecretString, i64) {
@@ -91,9 +66,32 @@ impl App {
     }
 }
 
+impl platform::App for App {
+    type File = AppFile;
+
+    fn new(world: &World) -> Self {
+        let random = |length| random_text(|bytes| world.entropy.fill(bytes), length);
+        Self {
+            corp_id: format!("ww{}", random_name(world, b"0123456789abcdef", 16)),
+            agent_id: format!("10000{}", random_name(world, b"123456789", 2)),
+            secret: random(43),
+            access: None,
+            subscription: Subscription::new(world),
+        }
+    }
+
+    fn url(&mut self) -> &mut Option<String> {
+        &mut self.subscription.url
+    }
+
+    fn with_tokens_of(self, other: &Self) -> Self {
+        Self { access: other.access.clone(), ..self }
+    }
+}
+
 /// The app as its file holds it, secrets in the clear: the file is its owner's alone.
 #[derive(Serialize, Deserialize)]
-pub(super) struct AppFile {
+pub(crate) struct AppFile {
     corp_id: String,
     agent_id: String,
     secret: String,
@@ -112,9 +110,9 @@ impl From<&App> for AppFile {
             secret: app.secret.expose_secret().to_owned(),
             access_token: app.access.as_ref().map(|access| access.token.expose_secret().to_owned()),
             access_token_expires_at: app.access.as_ref().map_or(0, |access| access.expires_at),
-            callback_url: app.receiving.url.clone(),
-            token: app.receiving.token.expose_secret().to_owned(),
-            aes_key: app.receiving.aes_key.expose_secret().to_owned(),
+            callback_url: app.subscription.url.clone(),
+            token: app.subscription.token.expose_secret().to_owned(),
+            aes_key: app.subscription.aes_key.expose_secret().to_owned(),
         }
     }
 }
@@ -127,7 +125,11 @@ impl From<AppFile> for App {
             agent_id: file.agent_id,
             secret: file.secret.into(),
             access: file.access_token.map(|token| Access { token: token.into(), expires_at }),
-            receiving: Receiving { url: file.callback_url, token: file.token.into(), aes_key: file.aes_key.into() },
+            subscription: Subscription {
+                url: file.callback_url,
+                token: file.token.into(),
+                aes_key: file.aes_key.into(),
+            },
         }
     }
 }

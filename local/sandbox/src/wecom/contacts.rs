@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::directory::{self, ACCOUNTS, Account};
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::state::State;
+use crate::platform::call::Done;
 use crate::platform::range::{GROUP_DEPARTMENT, GROUP_PERSON};
 
 /// Bytes of a mobile number.

@@ -2,6 +2,7 @@
 //! and tells the subscribers. All of it happens in the client: the platform has no call for it.
 
 use super::model::{Asked, Change, Comment, Form, Kind, Mark, Record, Relation, Status};
+use crate::platform::control::By;
 
 /// Why somebody cannot do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,17 +23,6 @@ pub(super) enum Obstacle {
     NotApproved,
     /// Deleted forms take nothing any more.
     Deleted,
-}
-
-/// Somebody who does something.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct By<'a> {
-    /// Who does it.
-    pub(super) user: &'a str,
-    /// What they write.
-    pub(super) remark: Option<&'a str>,
-    /// When.
-    pub(super) now: i64,
 }
 
 /// Where somebody is asked: node and place in it.

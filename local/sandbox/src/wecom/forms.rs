@@ -1,9 +1,10 @@
 //! Reading forms: the numbers of many, and everything of one.
 
+use crate::platform::call::Done;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::model::{Asked, Comment, Form, Kind, Mark, Node, Relation};
 use super::state::State;
 

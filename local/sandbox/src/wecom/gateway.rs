@@ -3,20 +3,18 @@
 //! It checks in this order: path, token, address, rate, permission, body, and then the call itself.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, State as Shared};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::answer::Refusal;
 use super::app::Worth;
 use super::state::State;
-use super::{BASE, WeCom, contacts, forms, start, templates, token};
-use crate::platform::desk::Claim;
+use super::{WeCom, contacts, forms, start, templates, token};
+use crate::platform::call::{self, Arrived, Done};
 use crate::platform::fields;
 use crate::platform::sending;
 
@@ -34,7 +32,7 @@ pub(super) struct Call {
 impl Call {
     /// The first query value of this name that is not empty.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        call::first(&self.query, name)
     }
 
     /// A text of the body that has to be there. Another type is not read.
@@ -52,26 +50,6 @@ impl Call {
             Value::Null => Ok(None),
             value => fields::integer(value).map(Some).ok_or_else(Refusal::mistyped),
         }
-    }
-}
-
-/// What a call did.
-#[derive(Debug)]
-pub(super) struct Done {
-    body: Value,
-    claim: Option<Claim>,
-}
-
-impl From<Value> for Done {
-    fn from(body: Value) -> Self {
-        Self { body, claim: None }
-    }
-}
-
-impl Done {
-    /// An answer and the callbacks that the call brought about.
-    pub(super) fn telling(body: Value, claim: Option<Claim>) -> Self {
-        Self { body, claim }
     }
 }
 
@@ -119,27 +97,17 @@ const APIS: &[Api] = &[
 ];
 
 /// Every call.
-pub(super) async fn serve(
-    Shared(platform): Shared<WeCom>,
-    method: Method,
-    uri: Uri,
-    Query(query): Query<Vec<(String, String)>>,
-    body: Bytes,
-) -> Response {
-    let path = uri.path().strip_prefix(BASE).unwrap_or_default();
-    let response = match path.strip_prefix("/cgi-bin/") {
+pub(super) fn answer(platform: &WeCom, arrived: Arrived) -> Response {
+    match arrived.path.strip_prefix("/cgi-bin/") {
         Some("gettoken") => {
             let mut state = platform.state();
-            let done = token::get(&mut state, &Call { query, body: Value::Null });
+            let done = token::get(&mut state, &Call { query: arrived.query, body: Value::Null });
             drop(state);
-            platform.answer(done)
+            finish(platform, done)
         }
-        Some(name) => run(&platform, name, &method, query, &body),
+        Some(name) => run(platform, name, &arrived.method, arrived.query.clone(), &arrived.body),
         None => unknown(),
-    };
-    let delay = platform.state().desk.faults.delay_ms;
-    tokio::time::sleep(Duration::from_millis(delay)).await;
-    response
+    }
 }
 
 /// What an address answers that is no call. Unconfirmed.
@@ -161,7 +129,7 @@ fn run(platform: &WeCom, name: &str, method: &Method, query: Vec<(String, String
     let changes = matches!(name, "oa/applyevent" | "oa/approval/create_template" | "oa/approval/update_template");
     let lost = changes && done.is_ok() && state.desk.faults.loses_answer();
     drop(state);
-    let answer = platform.answer(done);
+    let answer = finish(platform, done);
     if lost { StatusCode::GATEWAY_TIMEOUT.into_response() } else { answer }
 }
 
@@ -218,20 +186,18 @@ fn escapes(bytes: &[u8]) -> bool {
     false
 }
 
-impl WeCom {
-    /// Answers a call, and has its callbacks sent meanwhile: they may well arrive before the answer.
-    fn answer(&self, done: Result<Done, Refusal>) -> Response {
-        match done {
-            Ok(Done { mut body, claim }) => {
-                sending::spawn(self, claim);
-                body["errcode"] = 0.into();
-                body["errmsg"] = "ok".into();
-                Json(body).into_response()
-            }
-            Err(refusal) => {
-                let code = refusal.code.to_string();
-                ([("error-code", code)], Json(refusal.body(&self.inner.world, FROM))).into_response()
-            }
+/// Answers a call, and has its callbacks sent meanwhile: they may well arrive before the answer.
+fn finish(platform: &WeCom, done: Result<Done, Refusal>) -> Response {
+    match done {
+        Ok(Done { mut body, claim }) => {
+            sending::spawn(platform, claim);
+            body["errcode"] = 0.into();
+            body["errmsg"] = "ok".into();
+            Json(body).into_response()
+        }
+        Err(refusal) => {
+            let code = refusal.code.to_string();
+            ([("error-code", code)], Json(refusal.body(&platform.world, FROM))).into_response()
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::platform::desk::Kept;
+use crate::platform::files::Filed;
 use crate::platform::outbox::Callback;
 
 /// A text in a language, as the platform writes names.
@@ -19,6 +20,12 @@ pub(super) struct Template {
     pub(super) id: String,
     pub(super) names: Vec<Text>,
     pub(super) controls: Vec<Control>,
+}
+
+impl Filed for Template {
+    fn key(&self) -> &str {
+        &self.id
+    }
 }
 
 impl Template {
@@ -65,11 +72,13 @@ pub(crate) struct Form {
     pub(super) callbacks: Vec<Callback>,
 }
 
-impl Kept for Form {
-    fn id(&self) -> &str {
+impl Filed for Form {
+    fn key(&self) -> &str {
         &self.sp_no
     }
+}
 
+impl Kept for Form {
     fn age(&self) -> (i64, &str) {
         (self.created_at, &self.sp_no)
     }

@@ -5,84 +5,89 @@ use serde_json::Value;
 use super::directory::{administers, name};
 use super::events::label;
 use super::model::{Asked, Change, Content, Form, Kind, Mark, Node, Record, Relation, Status};
-use super::view::{acted, open};
-use crate::platform::inbox::List;
+use super::view::{self, acted, open};
+use crate::platform::inbox::{List, Shown};
 use crate::platform::sheet::{Abilities, Badge, Entry, Line, Sheet, Step};
 
-/// Whether a form stands in a list of a person.
-pub(super) fn lists(form: &Form, user: &str, list: List) -> bool {
-    let among = |copied: bool, fits: fn(&Asked) -> bool| {
-        let nodes = form.nodes.iter().filter(|node| (node.kind == Kind::Copied) == copied);
-        nodes.flat_map(|node| &node.people).any(|asked| asked.user == user && fits(asked))
-    };
-    match list {
-        List::Todo => form
-            .current()
-            .is_some_and(|node| form.nodes[node].people.iter().any(|one| one.user == user && one.mark == Mark::Open)),
-        List::Submitted => form.applicant == user,
-        List::Handled => among(false, |asked| acted(asked.mark)),
-        List::Copied => among(true, |_| true),
+impl Shown for Form {
+    fn summary(&self) -> Value {
+        view::summary(self)
     }
-}
 
-/// How many tasks a person has to do now.
-pub(super) fn open_tasks(form: &Form, user: &str) -> usize {
-    open(form).filter(|asked| asked.user == user).count()
-}
+    fn whole(&self) -> Value {
+        view::whole(self)
+    }
 
-/// Where a form stands.
-pub(super) fn badge(form: &Form) -> Badge {
-    match form.status {
-        Status::Running => Badge("wait", "In progress", "审批中"),
-        Status::Approved => Badge("good", "Approved", "已通过"),
-        Status::Rejected => Badge("bad", "Rejected", "已驳回"),
-        Status::Withdrawn => Badge("", "Withdrawn", "已撤销"),
-        Status::WithdrawnAfterApproval => Badge("bad", "Withdrawn after approval", "通过后撤销"),
-        Status::Deleted => Badge("", "Deleted", "已删除"),
-        Status::Paid => Badge("good", "Paid", "已支付"),
+    fn lists(&self, user: &str, list: List) -> bool {
+        let among = |copied: bool, fits: fn(&Asked) -> bool| {
+            let nodes = self.nodes.iter().filter(|node| (node.kind == Kind::Copied) == copied);
+            nodes.flat_map(|node| &node.people).any(|asked| asked.user == user && fits(asked))
+        };
+        match list {
+            List::Todo => self.current().is_some_and(|node| {
+                self.nodes[node].people.iter().any(|one| one.user == user && one.mark == Mark::Open)
+            }),
+            List::Submitted => self.applicant == user,
+            List::Handled => among(false, |asked| acted(asked.mark)),
+            List::Copied => among(true, |_| true),
+        }
     }
-}
 
-/// What a person may do with a form.
-pub(super) fn abilities(form: &Form, user: &str) -> Abilities {
-    let (running, applicant) = (form.status == Status::Running, form.applicant == user);
-    let turn = open_tasks(form, user) > 0;
-    let current = form.current().unwrap_or_default();
-    let earlier = form.nodes.iter().enumerate().take(current).filter(|(_, node)| node.kind != Kind::Copied);
-    let mut more = vec![];
-    if running && applicant {
-        more.push(("urge", "Urge", "催办"));
+    fn open_tasks(&self, user: &str) -> usize {
+        open(self).filter(|asked| asked.user == user).count()
     }
-    if administers(user) && form.status == Status::Approved {
-        more.push(("pay", "Note as paid", "标记已支付"));
-    }
-    if administers(user) && form.status != Status::Deleted {
-        more.push(("delete", "Delete", "删除"));
-    }
-    Abilities {
-        decide: turn,
-        waits: !turn && lists(form, user, List::Todo),
-        withdraw: match form.status {
-            Status::Running if applicant => Some("撤销"),
-            Status::Approved if applicant => Some("通过后撤销"),
-            _ => None,
-        },
-        positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
-        targets: earlier.map(|(index, _)| ((index + 1).to_string(), format!("node {}", index + 1))).collect(),
-        more,
-    }
-}
 
-/// A form as the page shows it.
-pub(super) fn sheet(form: &Form) -> Sheet {
-    Sheet {
-        title: form.sp_name.clone(),
-        number: form.sp_no.clone(),
-        applicant: name(&form.applicant).to_owned(),
-        form: form.contents.iter().map(content).collect(),
-        steps: steps(form),
-        records: form.records.iter().map(record).collect(),
-        ids: format!("Form {} · template {}", form.sp_no, form.template_id),
+    fn badge(&self) -> Badge {
+        match self.status {
+            Status::Running => Badge("wait", "In progress", "审批中"),
+            Status::Approved => Badge("good", "Approved", "已通过"),
+            Status::Rejected => Badge("bad", "Rejected", "已驳回"),
+            Status::Withdrawn => Badge("", "Withdrawn", "已撤销"),
+            Status::WithdrawnAfterApproval => Badge("bad", "Withdrawn after approval", "通过后撤销"),
+            Status::Deleted => Badge("", "Deleted", "已删除"),
+            Status::Paid => Badge("good", "Paid", "已支付"),
+        }
+    }
+
+    fn abilities(&self, user: &str) -> Abilities {
+        let (running, applicant) = (self.status == Status::Running, self.applicant == user);
+        let turn = self.open_tasks(user) > 0;
+        let current = self.current().unwrap_or_default();
+        let earlier = self.nodes.iter().enumerate().take(current).filter(|(_, node)| node.kind != Kind::Copied);
+        let mut more = vec![];
+        if running && applicant {
+            more.push(("urge", "Urge", "催办"));
+        }
+        if administers(user) && self.status == Status::Approved {
+            more.push(("pay", "Note as paid", "标记已支付"));
+        }
+        if administers(user) && self.status != Status::Deleted {
+            more.push(("delete", "Delete", "删除"));
+        }
+        Abilities {
+            decide: turn,
+            waits: !turn && self.lists(user, List::Todo),
+            withdraw: match self.status {
+                Status::Running if applicant => Some("撤销"),
+                Status::Approved if applicant => Some("通过后撤销"),
+                _ => None,
+            },
+            positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
+            targets: earlier.map(|(index, _)| ((index + 1).to_string(), format!("node {}", index + 1))).collect(),
+            more,
+        }
+    }
+
+    fn sheet(&self) -> Sheet {
+        Sheet {
+            title: self.sp_name.clone(),
+            number: self.sp_no.clone(),
+            applicant: name(&self.applicant).to_owned(),
+            form: self.contents.iter().map(content).collect(),
+            steps: steps(self),
+            records: self.records.iter().map(record).collect(),
+            ids: format!("Form {} · template {}", self.sp_no, self.template_id),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign::clock::World;
 use countersign::crypto::envelope::Keys;
 
+use super::WeCom;
 use super::app::App;
 use super::events::cdata;
 use crate::platform::outbox;
@@ -48,13 +49,14 @@ fn seal(keys: &Keys, world: &World, app: &App, message: &str) -> String {
 }
 
 /// The check: a GET whose answer is the decrypted text and nothing else. The error is what the console shows.
-pub(super) async fn check(client: &reqwest::Client, world: &World, app: &App, url: &str) -> Result<(), String> {
-    let keys = app.receiving.keys().ok_or("EncodingAESKey 不合法")?;
+pub(super) async fn check(host: &WeCom, app: &App, url: &str) -> Result<(), String> {
+    let keys = app.subscription.keys().ok_or("EncodingAESKey 不合法")?;
+    let world = &host.world;
     let echo = random_name(world, b"123456789", 19);
     let encrypt = seal(&keys, world, app, &echo);
     let mut address = Signed::new(world, url)?.address(&keys, &encrypt);
     address.query_pairs_mut().append_pair("echostr", &encrypt);
-    let answer = outbox::send(client.get(address), CHECK_DEADLINE).await;
+    let answer = outbox::send(host.http.get(address), CHECK_DEADLINE).await;
     let answer = answer.map_err(|error| format!("{REFUSED}: {error}"))?;
     match answer.status {
         200 if answer.body == echo.as_bytes() => Ok(()),
@@ -64,16 +66,10 @@ pub(super) async fn check(client: &reqwest::Client, world: &World, app: &App, ur
 }
 
 /// Sends one event. Anything but a 200 in time is a failure; the answer's body is not read.
-pub(super) async fn push(
-    client: &reqwest::Client,
-    world: &World,
-    app: &App,
-    url: &str,
-    event: &str,
-) -> Result<String, String> {
-    let keys = app.receiving.keys().ok_or("EncodingAESKey 不合法")?;
-    let encrypt = seal(&keys, world, app, event);
-    let address = Signed::new(world, url)?.address(&keys, &encrypt);
+pub(super) async fn push(host: &WeCom, app: &App, url: &str, event: &str) -> Result<String, String> {
+    let keys = app.subscription.keys().ok_or("EncodingAESKey 不合法")?;
+    let encrypt = seal(&keys, &host.world, app, event);
+    let address = Signed::new(&host.world, url)?.address(&keys, &encrypt);
     // The order of the elements is not fixed; seen in captures is this one.
     let body = format!(
         "<xml><ToUserName>{}</ToUserName><Encrypt>{}</Encrypt><AgentID>{}</AgentID></xml>",
@@ -81,7 +77,7 @@ pub(super) async fn push(
         cdata(&encrypt),
         cdata(&app.agent_id),
     );
-    let request = client.post(address).header("content-type", "text/xml").body(body);
+    let request = host.http.post(address).header("content-type", "text/xml").body(body);
     match outbox::send(request, DEADLINE).await?.status {
         200 => Ok("HTTP 200".to_owned()),
         status => Err(format!("HTTP {status}")),

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::directory::{self, Account};
-use super::engine::By;
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::model::{Asked, Form, Kind, Mark, Node, Relation, Status};
 use super::state::State;
 use super::values;
+use crate::platform::call::Done;
+use crate::platform::control::By;
 use crate::platform::fields::length;
 
 /// Most lines of a summary, and most characters of a line.
@@ -49,7 +50,7 @@ pub(super) fn start(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let change = form.begin(By { user: creator.userid, remark: None, now: state.now() });
     let number = form.sp_no.clone();
     let claim = state.commit(form, change)?;
-    Ok(Done::telling(json!({"sp_no": number}), claim))
+    Ok(Done { body: json!({"sp_no": number}), claim })
 }
 
 /// The department that the applicant submits for: their own, also where it is left out or 0.

@@ -1,27 +1,25 @@
 //! All that the platform knows, in memory and in files. Every change is in its file before anybody is answered.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use countersign::clock::World;
 
-use super::app::{App, AppFile};
+use super::app::App;
 use super::directory;
 use super::events;
 use super::guard::Guard;
 use super::model::{Change, Form, Template};
+use crate::platform::app::Registered;
 use crate::platform::desk::{Claim, Desk, Order};
-use crate::platform::files::{Error, Folder};
+use crate::platform::files::{Error, Folder, Shelf};
 use crate::platform::text::beijing;
 
 /// The platform's memory.
-pub(super) struct State {
-    root: Folder,
-    template_files: Folder,
+pub(crate) struct State {
     /// The forms and the faults.
     pub(super) desk: Desk<Form>,
-    pub(super) app: App,
-    pub(super) templates: BTreeMap<String, Template>,
+    pub(super) app: Registered<App>,
+    pub(super) templates: Shelf<Template>,
     /// Wrong secrets.
     pub(super) wrong_secrets: Guard,
     /// Mobile numbers and e-mail addresses of nobody.
@@ -30,25 +28,11 @@ pub(super) struct State {
 
 impl State {
     /// Reads everything back, or begins with an app and nothing else.
-    pub(super) fn open(folder: &Path, world: World) -> Result<Self, Error> {
-        let root = Folder::open(folder.to_owned())?;
-        let template_files = Folder::open(folder.join("templates"))?;
-        let desk = Desk::open(folder.join("forms"), Order::Due, world.clone())?;
-        let app = match root.read::<AppFile>("app.json")? {
-            Some(file) => App::from(file),
-            None => {
-                let app = App::new(&world);
-                root.write("app.json", &AppFile::from(&app))?;
-                app
-            }
-        };
-        let templates = template_files.read_all::<Template>()?;
+    pub(super) fn read(folder: &Path, world: World) -> Result<Self, Error> {
         Ok(Self {
-            root,
-            template_files,
-            desk,
-            app,
-            templates: templates.into_iter().map(|template| (template.id.clone(), template)).collect(),
+            app: Registered::open(Folder::open(folder.to_owned())?, &world)?,
+            desk: Desk::open(folder.join("forms"), Order::Due, world)?,
+            templates: Shelf::open(folder.join("templates"))?,
             wrong_secrets: Guard::of_secrets(),
             misses: Guard::of_misses(),
         })
@@ -76,18 +60,9 @@ impl State {
         shown && !self.desk.faults.missing_scopes.iter().any(hidden)
     }
 
-    /// Keeps the app as it is now.
-    pub(super) fn put_app(&mut self, app: App) -> Result<(), Error> {
-        self.root.write("app.json", &AppFile::from(&app))?;
-        self.app = app;
-        self.desk.version += 1;
-        Ok(())
-    }
-
     /// Keeps a template.
     pub(super) fn put_template(&mut self, template: Template) -> Result<(), Error> {
-        self.template_files.write(&format!("{}.json", template.id), &template)?;
-        self.templates.insert(template.id.clone(), template);
+        self.templates.put(template)?;
         self.desk.version += 1;
         Ok(())
     }
@@ -102,6 +77,6 @@ impl State {
     /// Keeps a form together with the callback of what happened to it. A claim that comes back has to be delivered.
     pub(super) fn commit(&mut self, form: Form, change: Change) -> Result<Option<Claim>, Error> {
         let told = events::event(&form, &self.app.corp_id, change, self.now()).into_iter().collect();
-        self.desk.commit(form, told, self.app.receiving.url.is_some())
+        self.desk.commit(form, told, self.app.subscription.url.is_some())
     }
 }

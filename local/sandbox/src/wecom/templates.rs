@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::controls;
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::model::{Control, Template, Text};
 use super::state::State;
+use crate::platform::call::Done;
 use crate::platform::fields::length;
 use crate::platform::text::random_name;
 

@@ -1,10 +1,12 @@
 //! `gettoken`. It reads the query alone, whatever the verb, and succeeds from an address that is not trusted.
 
+use crate::platform::Platform as _;
+use crate::platform::call::Done;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::answer::Refusal;
-use super::gateway::{Call, Done};
+use super::gateway::Call;
 use super::state::State;
 
 /// `GET /cgi-bin/gettoken`.
