@@ -6,6 +6,7 @@
 
 mod dingtalk;
 mod feishu;
+mod index;
 mod platform;
 mod receiver;
 mod wecom;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::{Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::get;
 use countersign::clock::World;
 use serde_json::Value;
@@ -80,7 +81,7 @@ impl Sandbox {
     /// Everything below `/sandbox`.
     pub fn router(&self) -> Router {
         let own = Router::new()
-            .route("/sandbox", get(index))
+            .route("/sandbox", get(index::page))
             .route("/sandbox/", get(async || Redirect::permanent("/sandbox")))
             .merge(platform::page::assets())
             .merge(self.receiver.router());
@@ -155,10 +156,4 @@ impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Sandbox")
     }
-}
-
-/// `GET /sandbox`.
-async fn index() -> Response {
-    let body = include_str!("index.html");
-    platform::page::shell("Sandbox", "", body)
 }

@@ -33,6 +33,7 @@ use std::path::Path;
 
 use axum::response::Response;
 use countersign::clock::World;
+use maud::Markup;
 
 use self::app::App;
 use self::model::Instance;
@@ -97,7 +98,7 @@ impl Platform for State {
         push::push(host, app, url, console::CHECK).await.map(drop)
     }
 
-    fn notices(&self, account: &str) -> String {
+    fn notices(&self, account: &str) -> Markup {
         notices::notices(self, account)
     }
 }

@@ -1,5 +1,6 @@
 //! Work notices, as the page shows them.
 
+use maud::Markup;
 use serde_json::Value;
 
 use super::model::Notice;
@@ -11,7 +12,7 @@ use crate::platform::text::beijing;
 const MOST_NOTICES: usize = 10;
 
 /// The latest work notices of a person.
-pub(super) fn notices(state: &State, user: &str) -> String {
+pub(super) fn notices(state: &State, user: &str) -> Markup {
     let own = state.notices.iter().rev().filter(|notice| notice.users.iter().any(|one| one == user));
     let messages: Vec<(String, String)> = own.take(MOST_NOTICES).map(message).collect();
     boxes::messages(("Work notices", "工作通知"), &messages)

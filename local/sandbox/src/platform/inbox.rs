@@ -2,6 +2,7 @@
 
 use axum::extract::{Query, State as Shared};
 use axum::response::Response;
+use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use super::boxes;
 use super::desk::Kept;
 use super::files::Filed as _;
 use super::host::{self, Host};
-use super::page::{Esc, avatar, shell};
+use super::page::{avatar, shell};
 use super::people::Account;
 use super::sheet::{self, Abilities, Badge, Sheet};
 use super::text::beijing;
@@ -98,27 +99,26 @@ pub(crate) async fn page<P: Platform>(Shared(platform): Shared<Host<P>>, Query(s
     let people = P::people();
     let asked = people.iter().find(|(_, account)| *account == shown.user);
     let Some(user) = asked.or_else(|| busiest::<P>(&people, &all)).or(people.first()).cloned() else {
-        return shell(P::LABEL, &base, "<main></main>");
+        return shell(P::LABEL, &base, &html! { main {} });
     };
     let (list, tab, ..) = TABS.iter().find(|tab| tab.1 == shown.tab).unwrap_or(&TABS[0]);
     let view = View::<P> { base, people, user, all, tab, list: *list };
     let listed = view.listed(view.list);
     let instance = view.all.iter().find(|one| one.key() == shown.instance).or_else(|| listed.first().copied());
     let notices = platform.state().notices(&view.user.1);
-    let console = console(&view.base, &platform);
-    let body = format!(
-        "<main><div id=\"live\" data-follow=\"{base}/_/version\" data-version=\"{version}\"><div class=\"inbox\">\
-         {people}{list}{detail}</div>{notices}</div><div class=\"boxes\">{console}{faults}</div></main>",
-        base = view.base,
-        people = view.people(),
-        list = view.list(&listed, instance),
-        detail = view.detail(P::LABEL, instance),
-        faults = boxes::faults(&view.base, &faults, P::PERMISSION),
-    );
+    let body = html! {
+        main {
+            div #live data-follow={ (view.base) "/_/version" } data-version=(version) {
+                div.inbox { (view.people()) (view.list(&listed, instance)) (view.detail(instance)) }
+                (notices)
+            }
+            div.boxes { (console(&view.base, &platform)) (boxes::faults(&view.base, &faults, P::PERMISSION)) }
+        }
+    };
     shell(P::LABEL, &view.base, &body)
 }
 
-fn console<P: Platform>(base: &str, platform: &Host<P>) -> String {
+fn console<P: Platform>(base: &str, platform: &Host<P>) -> Markup {
     let mut app = platform.app();
     boxes::console(base, app.url().clone().as_deref(), &app.console(&platform.endpoint))
 }
@@ -135,72 +135,77 @@ impl<P: Platform> View<P> {
         self.all.iter().filter(|instance| instance.lists(&self.user.1, list)).take(MOST).collect()
     }
 
-    fn people(&self) -> String {
-        let line = |(person, account): &Account| {
-            let open: usize = self.all.iter().map(|instance| instance.open_tasks(account)).sum();
-            let count = match open {
-                0 => String::new(),
-                open => format!("<span class=\"count\" title=\"open tasks\">{open}</span>"),
-            };
-            format!(
-                "<li><a href=\"{base}?as={id}\"{current}>{avatar}<span class=\"who\"><b>{name}</b>\
-                 <small>{pinyin} · {title}</small></span>{count}</a></li>",
-                base = self.base,
-                id = Esc(account),
-                current = if *account == self.user.1 { " aria-current=\"true\"" } else { "" },
-                avatar = avatar(person.name),
-                name = Esc(person.name),
-                pinyin = Esc(person.pinyin),
-                title = Esc(person.job_title),
-            )
-        };
-        let lines: String = self.people.iter().map(line).collect();
-        format!("<nav class=\"card people\" aria-label=\"People\"><h2>Act as</h2><ul>{lines}</ul></nav>")
+    fn people(&self) -> Markup {
+        html! {
+            nav.card.people aria-label="People" {
+                h2 { "Act as" }
+                ul {
+                    @for (person, account) in &self.people {
+                        @let open: usize = self.all.iter().map(|instance| instance.open_tasks(account)).sum();
+                        li {
+                            a href={ (self.base) "?as=" (account) } aria-current=[(*account == self.user.1).then_some("true")] {
+                                (avatar(person.name))
+                                span.who { b { (person.name) } small { (person.pinyin) " · " (person.job_title) } }
+                                @if open > 0 { span.count title="open tasks" { (open) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
-    fn list(&self, listed: &[&P::Instance], chosen: Option<&P::Instance>) -> String {
-        let (base, id) = (&self.base, Esc(&self.user.1));
-        let tabs: String = TABS
-            .iter()
-            .map(|(list, name, english, chinese)| {
-                let current = if *list == self.list { " aria-current=\"true\"" } else { "" };
-                let count = self.listed(*list).len();
-                format!("<a href=\"{base}?as={id}&amp;tab={name}\"{current} title=\"{chinese}\">{english} <small>{count}</small></a>")
-            })
-            .collect();
-        let line = |instance: &&P::Instance| {
-            let current =
-                if chosen.is_some_and(|chosen| chosen.key() == instance.key()) { " aria-current=\"true\"" } else { "" };
-            let sheet = instance.sheet();
-            let first = sheet.form.first().map_or(String::new(), |(name, value)| format!("{name}: {value}"));
-            let short: String = first.chars().take(120).collect();
-            let Badge(class, word, _) = instance.badge();
-            format!(
-                "<li><a href=\"{base}?as={id}&amp;tab={tab}&amp;instance={instance}\"{current}><span class=\"head\"><b>{title}</b>\
-                 <span class=\"pill {class}\">{word}</span></span><p>{short}</p><time>{time}</time></a></li>",
-                tab = self.tab,
-                instance = Esc(instance.key()),
-                title = Esc(&sheet.title),
-                short = Esc(&short),
-                time = beijing(instance.age().0, "%m-%d %H:%M"),
-            )
-        };
-        let lines: String = listed.iter().map(line).collect();
-        let lines = match listed {
-            [] => "<p class=\"empty\">Nothing here.</p>".to_owned(),
-            _ => format!("<ul>{lines}</ul>"),
-        };
-        format!(
-            "<section class=\"card list\" aria-label=\"Approvals\"><div class=\"tabs\">{tabs}</div>{lines}</section>"
-        )
+    fn list(&self, listed: &[&P::Instance], chosen: Option<&P::Instance>) -> Markup {
+        html! {
+            section.card.list aria-label="Approvals" {
+                div.tabs {
+                    @for (list, name, english, chinese) in TABS {
+                        a href={ (self.base) "?as=" (self.user.1) "&tab=" (name) }
+                            aria-current=[(list == self.list).then_some("true")] title=(chinese) {
+                            (english) " " small { (self.listed(list).len()) }
+                        }
+                    }
+                }
+                @if listed.is_empty() {
+                    p.empty { "Nothing here." }
+                } @else {
+                    ul {
+                        @for instance in listed {
+                            (self.line(instance, chosen.is_some_and(|chosen| chosen.key() == instance.key())))
+                        }
+                    }
+                }
+            }
+        }
     }
 
-    fn detail(&self, label: &str, instance: Option<&P::Instance>) -> String {
+    fn line(&self, instance: &P::Instance, chosen: bool) -> Markup {
+        let sheet = instance.sheet();
+        let first = sheet.form.first().map_or(String::new(), |(name, value)| format!("{name}: {value}"));
+        let short: String = first.chars().take(120).collect();
+        let Badge(class, word, _) = instance.badge();
+        html! {
+            li {
+                a href={ (self.base) "?as=" (self.user.1) "&tab=" (self.tab) "&instance=" (instance.key()) }
+                    aria-current=[chosen.then_some("true")] {
+                    span.head { b { (sheet.title) } span class={ "pill " (class) } { (word) } }
+                    p { (short) }
+                    time { (beijing(instance.age().0, "%m-%d %H:%M")) }
+                }
+            }
+        }
+    }
+
+    fn detail(&self, instance: Option<&P::Instance>) -> Markup {
         let Some(instance) = instance else {
-            return format!(
-                "<section class=\"card detail\"><p class=\"empty\">Nothing to show. Submit an approval to Countersign, with a flow \
-                 on the {label} connection, and it appears here with its approvers.</p></section>"
-            );
+            return html! {
+                section.card.detail {
+                    p.empty {
+                        "Nothing to show. Submit an approval to Countersign, with a flow on the " (P::LABEL)
+                        " connection, and it appears here with its approvers."
+                    }
+                }
+            };
         };
         let abilities = instance.abilities(&self.user.1);
         let act = sheet::act(&self.base, instance.key(), &self.user, &self.people, &abilities);

@@ -28,6 +28,7 @@ use std::path::Path;
 
 use axum::response::Response;
 use countersign::clock::World;
+use maud::Markup;
 
 use self::app::{Configurable, Registered};
 use self::call::Arrived;
@@ -97,9 +98,9 @@ pub(crate) trait Platform: Sized + Send + 'static {
     /// The console's check of a URL that is about to be saved. The error is the console's.
     fn check(host: &Host<Self>, app: &Self::App, url: &str) -> impl Future<Output = Result<(), String>> + Send;
 
-    /// Messages that a person got, as HTML.
-    fn notices(&self, _account: &str) -> String {
-        String::new()
+    /// Messages that a person got.
+    fn notices(&self, _account: &str) -> Markup {
+        Markup::default()
     }
 
     /// Keeps the app as it is now.

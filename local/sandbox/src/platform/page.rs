@@ -1,12 +1,11 @@
-//! Pages: plain HTML, one style sheet and one script, nothing from elsewhere. Whatever came from outside goes through
-//! [`Esc`].
-
-use std::fmt;
+//! Pages: plain HTML, one style sheet and one script, nothing from elsewhere. They are templates of `maud`, which escapes
+//! whatever is put into them.
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use maud::{DOCTYPE, Markup, html};
 
 /// What browsers may load and run on a page of the sandbox: its own files and nothing inline.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
@@ -15,51 +14,49 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The pages: their paths and their names, as HTML.
-const PAGES: &[(&str, &str)] = &[
-    ("/sandbox/dingtalk", "DingTalk <small>钉钉</small>"),
-    ("/sandbox/feishu", "Feishu <small>飞书</small>"),
-    ("/sandbox/wecom", "WeCom <small>企业微信</small>"),
-    ("/sandbox/receiver", "Receiver"),
+/// The pages: their paths, their names and their Chinese names.
+const PAGES: &[(&str, &str, &str)] = &[
+    ("/sandbox/dingtalk", "DingTalk", "钉钉"),
+    ("/sandbox/feishu", "Feishu", "飞书"),
+    ("/sandbox/wecom", "WeCom", "企业微信"),
+    ("/sandbox/receiver", "Receiver", ""),
 ];
 
-/// A text, escaped for HTML text and quoted attributes.
-pub(crate) struct Esc<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Esc<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                other => fmt::Write::write_char(f, other)?,
-            }
-        }
-        Ok(())
-    }
+/// A name and its Chinese name beside it.
+pub(crate) fn both(english: &str, chinese: &str) -> Markup {
+    html! { (english) " " small { (chinese) } }
 }
 
-/// A whole page. `active` is the path of the navigation's entry; `body` is HTML.
-pub(crate) fn shell(title: &str, active: &str, body: &str) -> Response {
-    let entry = |path: &str, text: &str| {
-        let current = if path == active { " aria-current=\"page\"" } else { "" };
-        format!("<a href=\"{path}\"{current}>{text}</a>")
+/// A whole page. `active` is the path of the navigation's entry.
+pub(crate) fn shell(title: &str, active: &str, body: &Markup) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Countersign sandbox" }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href="/sandbox/_/page.css";
+                script src="/sandbox/_/page.js" defer {}
+            }
+            body {
+                header.top {
+                    a.brand href="/sandbox" { "Countersign " b { "sandbox" } }
+                    nav aria-label="Sandbox" {
+                        @for (path, name, chinese) in PAGES {
+                            a href=(path) aria-current=[(*path == active).then_some("page")] {
+                                @if chinese.is_empty() { (name) } @else { (both(name, chinese)) }
+                            }
+                        }
+                    }
+                    span.note { "Played locally: nothing here reaches the real platforms." }
+                }
+                (body)
+            }
+        }
     };
-    let html = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title} · Countersign sandbox</title>\
-         <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/sandbox/_/page.css\">\
-         <script src=\"/sandbox/_/page.js\" defer></script></head><body>\
-         <header class=\"top\"><a class=\"brand\" href=\"/sandbox\">Countersign <b>sandbox</b></a>\
-         <nav aria-label=\"Sandbox\">{nav}</nav>\
-         <span class=\"note\">Played locally: nothing here reaches the real platforms.</span></header>{body}</body></html>",
-        title = Esc(title),
-        nav = PAGES.iter().map(|(path, text)| entry(path, text)).collect::<String>(),
-    );
-    let mut response = Html(html).into_response();
+    let mut response = Html(page.into_string()).into_response();
     let headers = response.headers_mut();
     headers.insert("content-security-policy", HeaderValue::from_static(POLICY));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
@@ -83,11 +80,11 @@ pub(crate) fn assets() -> Router {
 }
 
 /// A round picture of a name: its last two characters on a colour that stays the person's.
-pub(crate) fn avatar(name: &str) -> String {
+pub(crate) fn avatar(name: &str) -> Markup {
     let count = name.chars().count();
     let short: String = name.chars().skip(count.saturating_sub(2)).collect();
     let colour = name.chars().fold(0_u32, |sum, character| sum.wrapping_mul(2).wrapping_add(character.into())) % 8;
-    format!("<span class=\"avatar c{colour}\" aria-hidden=\"true\">{}</span>", Esc(&short))
+    html! { span class={ "avatar c" (colour) } aria-hidden="true" { (short) } }
 }
 
 #[cfg(test)]
@@ -96,7 +93,9 @@ mod tests {
 
     #[test]
     fn nothing_of_a_text_becomes_markup() {
-        let text = Esc("<b a=\"1\" b='2'>&amp;</b>").to_string();
-        assert_eq!(text, "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;amp;&lt;/b&gt;");
+        let text = "<b a=\"1\" b='2'>&amp;</b>";
+        let escaped = "&lt;b a=&quot;1&quot; b='2'&gt;&amp;amp;&lt;/b&gt;";
+        assert_eq!(html! { (text) }.into_string(), escaped);
+        assert_eq!(html! { i title=(text) {} }.into_string(), format!("<i title=\"{escaped}\"></i>"));
     }
 }

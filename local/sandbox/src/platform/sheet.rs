@@ -1,9 +1,11 @@
 //! One instance on the page: its form, what the person may do, its flow and history, and the callbacks it brought about.
 
+use maud::{Markup, html};
+
 use super::desk::Kept;
 use super::outbox::{Callback, CallbackState};
-use super::page::{Esc, avatar};
-use super::people::Person;
+use super::page::{avatar, both};
+use super::people::Account;
 use super::text::beijing;
 
 /// Date and time, in Beijing.
@@ -78,143 +80,155 @@ pub(crate) struct Abilities {
 }
 
 /// The instance; `act` is the form of [`act`].
-pub(super) fn sheet<I: Kept>(instance: &I, sheet: &Sheet, badge: Badge, act: &str) -> String {
+pub(super) fn sheet<I: Kept>(instance: &I, sheet: &Sheet, badge: Badge, act: &Markup) -> Markup {
     let Badge(class, word, chinese) = badge;
-    let form: String =
-        sheet.form.iter().map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>", Esc(name), Esc(value))).collect();
-    format!(
-        "<section class=\"card detail\" aria-label=\"Approval\"><header>{avatar}<div><h1>{title}</h1>\
-         <small>No. {number} · {time} Beijing time</small></div><span class=\"stamp {class}\">{word} <small>{chinese}</small></span></header>\
-         <h3>Form</h3><dl class=\"form\">{form}</dl>{act}<h3>Flow</h3><ol class=\"flow\">{flow}</ol>\
-         <h3>History</h3><ol class=\"history\">{history}</ol>{callbacks}</section>",
-        avatar = avatar(&sheet.applicant),
-        title = Esc(&sheet.title),
-        number = Esc(&sheet.number),
-        time = beijing(instance.age().0, MOMENT),
-        flow = sheet.steps.iter().map(step).collect::<String>(),
-        history = sheet.records.iter().map(entry).collect::<String>(),
-        callbacks = callbacks(instance, &sheet.ids),
-    )
+    html! {
+        section.card.detail aria-label="Approval" {
+            header {
+                (avatar(&sheet.applicant))
+                div {
+                    h1 { (sheet.title) }
+                    small { "No. " (sheet.number) " · " (beijing(instance.age().0, MOMENT)) " Beijing time" }
+                }
+                span class={ "stamp " (class) } { (both(word, chinese)) }
+            }
+            h3 { "Form" }
+            dl.form {
+                @for (name, value) in &sheet.form { dt { (name) } dd { (value) } }
+            }
+            (act)
+            h3 { "Flow" }
+            ol.flow {
+                @for step in &sheet.steps {
+                    li class=(step.class) {
+                        span.step { (both(step.heading.0, step.heading.1)) }
+                        @for each in &step.lines { (line(each)) }
+                    }
+                }
+            }
+            h3 { "History" }
+            ol.history {
+                @for entry in &sheet.records {
+                    li {
+                        time { (beijing(entry.at, MOMENT)) }
+                        div {
+                            (entry.name) " " (entry.what) " " (entry.others.join("、"))
+                            (quote(entry.remark.as_deref()))
+                        }
+                    }
+                }
+            }
+            (callbacks(instance, &sheet.ids))
+        }
+    }
+}
+
+/// A button that does something with the instance; of the form's fields it sends `user`, `remark` and `more`.
+fn button(action: &str, (english, chinese): (&str, &str), class: &str, more: &str) -> Markup {
+    html! {
+        button class=(class) name="action" value=(action) data-fields={ "user remark" (more) } { (both(english, chinese)) }
+    }
+}
+
+/// A choice: its name and what can be chosen, as values and texts.
+fn select<'a>(name: &str, label: &str, options: impl Iterator<Item = (&'a str, &'a str)>) -> Markup {
+    html! {
+        label {
+            (label)
+            select name=(name) {
+                @for (value, text) in options { option value=(value) { (text) } }
+            }
+        }
+    }
 }
 
 /// The form with which a person acts.
-pub(super) fn act(
-    base: &str,
-    instance: &str,
-    user: &(&'static Person, String),
-    people: &[(&'static Person, String)],
-    can: &Abilities,
-) -> String {
-    let button = |action: &str, english: &str, chinese: &str, class: &str, more: &str| {
-        format!(
-            "<button class=\"{class}\" name=\"action\" value=\"{action}\" data-fields=\"user remark{more}\">{english} <small>{chinese}</small></button>"
-        )
+pub(super) fn act(base: &str, instance: &str, user: &Account, people: &[Account], can: &Abilities) -> Markup {
+    let form = |inner: &Markup| {
+        html! {
+            form.act data-api={ (base) "/_/instances/" (instance) "/act" } data-stay=(instance) {
+                input type="hidden" name="user" value=(user.1);
+                (inner)
+                p.message role="status" {}
+            }
+        }
     };
-    let mut buttons = String::new();
-    if can.decide {
-        buttons.push_str(&button("approve", "Approve", "同意", "main", ""));
-        buttons.push_str(&button("reject", "Reject", "拒绝", "danger", ""));
-    }
-    buttons.push_str(&button("comment", "Comment", "评论", "", ""));
-    if let Some(chinese) = can.withdraw {
-        buttons.push_str(&button("withdraw", "Withdraw", chinese, "", ""));
-    }
-    for (action, english, chinese) in &can.more {
-        buttons.push_str(&button(action, english, chinese, "", ""));
-    }
-    let options = |options: &mut dyn Iterator<Item = (&str, &str)>| {
-        options
-            .map(|(value, text)| format!("<option value=\"{}\">{}</option>", Esc(value), Esc(text)))
-            .collect::<String>()
+    let main = html! {
+        @if can.waits { p.soft { "This task waits for the approver who was added before it." } }
+        label { "Remark of " (user.0.name) textarea name="remark" maxlength="1024" {} }
+        div.row {
+            @if can.decide {
+                (button("approve", ("Approve", "同意"), "main", ""))
+                (button("reject", ("Reject", "拒绝"), "danger", ""))
+            }
+            (button("comment", ("Comment", "评论"), "", ""))
+            @if let Some(chinese) = can.withdraw { (button("withdraw", ("Withdraw", chinese), "", "")) }
+            @for (action, english, chinese) in &can.more { (button(action, (english, chinese), "", "")) }
+        }
+        @if can.decide { (others(user, people, can)) }
     };
-    let mut rows = String::new();
-    if can.decide {
-        let mut others =
-            people.iter().filter(|one| one.1 != user.1).map(|(person, account)| (account.as_str(), person.name));
-        let others = options(&mut others);
-        let positions = options(&mut can.positions.iter().copied());
-        let transfer = button("transfer", "Transfer", "转交", "", " to");
-        let (decides, add) = match can.positions {
-            [] => (String::new(), String::new()),
-            _ => (
-                format!("<label>Decides<select name=\"position\">{positions}</select></label>"),
-                button("add_approver", "Add approver", "加签", "", " to position"),
-            ),
-        };
-        rows.push_str(&format!(
-            "<div class=\"row\"><label>Another person<select name=\"to\">{others}</select></label>{decides}{transfer}{add}</div>"
-        ));
+    let targets = can.targets.iter().map(|(value, text)| (value.as_str(), text.as_str()));
+    let back = html! {
+        div.row { (select("to", "Back to", targets)) (button("roll_back", ("Roll back", "退回"), "", " to")) }
+    };
+    html! {
+        (form(&main))
+        @if can.decide && !can.targets.is_empty() { (form(&back)) }
     }
-    let form = |inner: String| {
-        format!(
-            "<form class=\"act\" data-api=\"{base}/_/instances/{id}/act\" data-stay=\"{id}\"><input type=\"hidden\" name=\"user\" value=\"{user}\">\
-             {inner}<p class=\"message\" role=\"status\"></p></form>",
-            id = Esc(instance),
-            user = Esc(&user.1),
-        )
-    };
-    let back = if can.decide && !can.targets.is_empty() {
-        let targets = options(&mut can.targets.iter().map(|(value, text)| (value.as_str(), text.as_str())));
-        let back = button("roll_back", "Roll back", "退回", "", " to");
-        form(format!("<div class=\"row\"><label>Back to<select name=\"to\">{targets}</select></label>{back}</div>"))
-    } else {
-        String::new()
-    };
-    let waits = "<p class=\"soft\">This task waits for the approver who was added before it.</p>";
-    let main = form(format!(
-        "{waits}<label>Remark of {name}<textarea name=\"remark\" maxlength=\"1024\"></textarea></label>\
-         <div class=\"row\">{buttons}</div>{rows}",
-        waits = if can.waits { waits } else { "" },
-        name = Esc(user.0.name),
-    ));
-    main + &back
 }
 
-fn step(step: &Step) -> String {
-    let lines: String = step.lines.iter().map(line).collect();
-    let (english, chinese) = step.heading;
-    format!("<li class=\"{}\"><span class=\"step\">{english} <small>{chinese}</small></span>{lines}</li>", step.class)
+/// What the person who decides can do with another one.
+fn others(user: &Account, people: &[Account], can: &Abilities) -> Markup {
+    let others = people.iter().filter(|one| one.1 != user.1).map(|(person, account)| (account.as_str(), person.name));
+    html! {
+        div.row {
+            (select("to", "Another person", others))
+            @if !can.positions.is_empty() { (select("position", "Decides", can.positions.iter().copied())) }
+            (button("transfer", ("Transfer", "转交"), "", " to"))
+            @if !can.positions.is_empty() {
+                (button("add_approver", ("Add approver", "加签"), "", " to position"))
+            }
+        }
+    }
 }
 
-fn line(line: &Line) -> String {
+fn line(line: &Line) -> Markup {
     let Line { name, class, word, remark, at } = line;
-    let pill =
-        if word.is_empty() { String::new() } else { format!(" <span class=\"pill {class}\">{}</span>", Esc(word)) };
-    let remark = quote(remark.as_deref());
-    let time = at.map_or(String::new(), |at| beijing(at, "%m-%d %H:%M"));
-    format!("<div class=\"task\">{}<div>{}{pill}{remark}</div><time>{time}</time></div>", avatar(name), Esc(name))
+    html! {
+        div.task {
+            (avatar(name))
+            div {
+                (name)
+                @if !word.is_empty() { " " span class={ "pill " (class) } { (word) } }
+                (quote(remark.as_deref()))
+            }
+            time { @if let Some(at) = at { (beijing(*at, "%m-%d %H:%M")) } }
+        }
+    }
 }
 
-fn entry(entry: &Entry) -> String {
-    format!(
-        "<li><time>{}</time><div>{} {} {}{}</div></li>",
-        beijing(entry.at, MOMENT),
-        Esc(&entry.name),
-        Esc(&entry.what),
-        Esc(&entry.others.join("、")),
-        quote(entry.remark.as_deref()),
-    )
+fn quote(remark: Option<&str>) -> Markup {
+    html! { @if let Some(text) = remark { blockquote { (text) } } }
 }
 
-fn quote(remark: Option<&str>) -> String {
-    remark.map_or(String::new(), |text| format!("<blockquote>{}</blockquote>", Esc(text)))
+fn callbacks<I: Kept>(instance: &I, ids: &str) -> Markup {
+    let callbacks = instance.callbacks();
+    html! {
+        h3 { (both("Callbacks sent", "事件推送")) }
+        div.scroll {
+            table {
+                thead { tr { th scope="col" { "Event" } th scope="col" { "State" } th scope="col" { "Answers" } } }
+                tbody {
+                    @if callbacks.is_empty() { tr { td.soft colspan="3" { "none" } } }
+                    @for callback in callbacks { (row(instance.key(), callback)) }
+                }
+            }
+        }
+        small { (ids) }
+    }
 }
 
-fn callbacks<I: Kept>(instance: &I, ids: &str) -> String {
-    let rows: String = instance.callbacks().iter().map(|callback| row(instance.key(), callback)).collect();
-    let rows = match instance.callbacks() {
-        [] => "<tr><td colspan=\"3\" class=\"soft\">none</td></tr>".to_owned(),
-        _ => rows,
-    };
-    format!(
-        "<h3>Callbacks sent <small>事件推送</small></h3><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Event</th>\
-         <th scope=\"col\">State</th><th scope=\"col\">Answers</th></tr></thead><tbody>{rows}</tbody></table></div>\
-         <small>{}</small>",
-        Esc(ids)
-    )
-}
-
-fn row(instance: &str, callback: &Callback) -> String {
+fn row(instance: &str, callback: &Callback) -> Markup {
     let (class, word) = match callback.state {
         CallbackState::Pending if callback.attempts.is_empty() => ("wait", "to be sent"),
         CallbackState::Pending => ("wait", "sent again later"),
@@ -224,24 +238,25 @@ fn row(instance: &str, callback: &Callback) -> String {
         CallbackState::Dropped => ("bad", "lost on purpose"),
         CallbackState::Unsubscribed => ("", "not subscribed"),
     };
-    let attempts: String = callback
-        .attempts
-        .iter()
-        .map(|attempt| {
-            let copy = if attempt.copy { " (extra copy)" } else { "" };
-            let at = beijing(attempt.at, "%H:%M:%S");
-            format!("<div>{at}{copy} {} <span class=\"soft\">{} ms</span></div>", Esc(&attempt.detail), attempt.took_ms)
-        })
-        .collect();
-    let event = pretty(&callback.event);
-    format!(
-        "<tr><td><details id=\"c-{id}-{number}\"><summary><code>{label}</code></summary><pre>{event}</pre></details></td>\
-         <td><span class=\"pill {class}\">{word}</span></td><td>{attempts}</td></tr>",
-        id = Esc(instance),
-        number = callback.number,
-        label = Esc(&callback.label),
-        event = Esc(&event),
-    )
+    html! {
+        tr {
+            td {
+                details id={ "c-" (instance) "-" (callback.number) } {
+                    summary { code { (callback.label) } }
+                    pre { (pretty(&callback.event)) }
+                }
+            }
+            td { span class={ "pill " (class) } { (word) } }
+            td {
+                @for attempt in &callback.attempts {
+                    div {
+                        (beijing(attempt.at, "%H:%M:%S")) @if attempt.copy { " (extra copy)" } " " (attempt.detail) " "
+                        span.soft { (attempt.took_ms) " ms" }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// An event's JSON text, set out for reading; any other text as it is.
