@@ -12,6 +12,7 @@ mod flows;
 mod hosts;
 mod members;
 mod organizations;
+mod public_address;
 mod requests;
 mod sources;
 mod tls;

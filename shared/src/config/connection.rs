@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::address;
 use super::hosts::{Destination, addresses, destinations};
@@ -70,6 +71,14 @@ impl Connection {
     #[must_use]
     pub fn quota(&self) -> Option<u64> {
         self.monthly_quota.or_else(|| by_kind(&self.kind)?.monthly_quota())
+    }
+
+    /// Where its platform is called: the first of its addresses.
+    #[must_use]
+    pub fn address(&self) -> Option<Url> {
+        let provider = by_kind(&self.kind)?;
+        let mut all = addresses(provider.fields(), &self.settings, |name| provider.usual_address(name));
+        Url::parse(all.next()?.1).ok()
     }
 
     /// Where its secrets go; nowhere on a platform that this version does not know.

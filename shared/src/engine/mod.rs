@@ -15,6 +15,7 @@ pub mod organizations;
 pub mod pace;
 pub mod people;
 pub mod poll;
+pub mod public_address;
 pub mod rules;
 pub mod start;
 pub mod submit;

@@ -264,6 +264,10 @@ async fn a_connection_is_tested_and_its_directory_taken_over() {
         let path = format!("/v1/connections/{}", api.connection().await);
         let tested = api.call("POST", &format!("{path}/test"), &Value::Null).await;
         assert_eq!((tested.status, &tested.json["ok"]), (200, &json!(true)), "{}: {}", api.kind, tested.text);
+        let checks = tested.json["checks"].as_array().unwrap();
+        let name = checks.iter().find(|check| check["name"] == "organization").map(|check| &check["detail"]);
+        // WeCom has no call for it.
+        assert_eq!(name, (api.kind != "wecom").then_some(&json!("云杉科技")), "{}: {}", api.kind, tested.text);
         let synced = api.call("POST", &format!("{path}/members/sync"), &Value::Null).await;
         assert_eq!(
             (synced.status, &synced.json["found"], &synced.json["created"]),
@@ -273,6 +277,19 @@ async fn a_connection_is_tested_and_its_directory_taken_over() {
             synced.text
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_corp_id_of_nobody_fails_the_test_of_the_connection() {
+    let local = Local::start().await;
+    let path = format!("/v1/connections/{}", local.connection().await);
+    assert_eq!(local.call("PATCH", &path, &json!({"settings": {"corp_id": "ding-nobody"}})).await.status, 200);
+    let tested = local.call("POST", &format!("{path}/test"), &Value::Null).await.json;
+    let failed: Vec<&Value> =
+        tested["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false).collect();
+    assert_eq!(failed.len(), 1, "{tested}");
+    assert_eq!(failed[0]["name"], "organization");
+    assert!(failed[0]["fix"].as_str().unwrap().contains("CorpId"), "{tested}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

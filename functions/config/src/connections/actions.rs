@@ -6,6 +6,7 @@ use countersign::config::flow::MOST_NODES;
 use countersign::config::{Connection, SealedSecret};
 use countersign::crypto::envelope::random_text;
 use countersign::engine::pace::Month;
+use countersign::engine::public_address;
 use countersign::engine::template::create_template;
 use countersign::http::{Admin, App, Id, IfMatch, OptionalJson, Problem, Tagged, time};
 use countersign::ids::ConnectionId;
@@ -32,13 +33,16 @@ pub(super) async fn test(
 ) -> Result<axum::Json<Value>, Problem> {
     let connection = app.store.get::<Connection>(&caller.org, id.as_str()).await?.value;
     let account = connection.account(&app.data_key).await?;
-    let line = app.line(id.as_str());
-    let checks = connection.provider()?.test_connection(&account, &line.calls()).await;
+    let (line, provider) = (app.line(id.as_str()), connection.provider()?);
+    let calls = line.calls();
+    let (mut checks, address) =
+        tokio::join!(provider.test_connection(&account, &calls), public_address::check(&app, &connection));
     app.flush_usage().await;
-    let ok = checks.iter().all(|check| check.ok);
-    if ok {
+    if checks.iter().all(|check| check.ok) {
         app.end_exhausted(id.as_str()).await;
     }
+    checks.extend(address);
+    let ok = checks.iter().all(|check| check.ok);
     Ok(axum::Json(json!({ "ok": ok, "checks": checks })))
 }
 

@@ -11,6 +11,7 @@ use super::answer::{Refusal, request_id};
 use super::state::State;
 use super::{DingTalk, forms, instances, legacy, start, tasks, token};
 use crate::platform::call::{self, Arrived, Done};
+use crate::platform::people;
 use crate::platform::sending;
 
 /// The header that carries the access token.
@@ -61,6 +62,9 @@ const APIS: &[Api] = &[
     Api(Method::GET, "/processes/todoTasks/numbers", INSTANCE_READ, tasks::todo),
 ];
 
+/// The call that tells the organisation's name, and its permission.
+const ORGANISATION: (&str, &str) = ("/v1.0/contact/organizations/authInfos", "Contact.Org.Read");
+
 /// Every call of both APIs.
 pub(super) fn answer(platform: &DingTalk, arrived: &Arrived) -> Response {
     if !arrived.path.starts_with("/v1.0/") {
@@ -93,6 +97,11 @@ fn new_api(platform: &DingTalk, arrived: &Arrived) -> Result<Done, Refusal> {
         let text = "Specified api is not found, please check your url and method.";
         Refusal::with(StatusCode::NOT_FOUND, "InvalidAction.NotFound", text)
     };
+    if arrived.method == Method::GET && arrived.path == ORGANISATION.0 {
+        check_token(&state, arrived)?;
+        check_faults(&mut state, ORGANISATION.1)?;
+        return organisation(&state, arrived);
+    }
     let path = arrived.path.strip_prefix("/v1.0/workflow").ok_or_else(unknown)?;
     let premium = path.starts_with("/premium/");
     let api = APIS.iter().find(|api| api.0 == arrived.method && api.1 == path);
@@ -114,6 +123,16 @@ fn new_api(platform: &DingTalk, arrived: &Arrived) -> Result<Done, Refusal> {
         return Err(lost);
     }
     Ok(done)
+}
+
+/// Its certification alone: one that is not certified tells no more. Other organisations are nobody's business; how the platform
+/// refuses them is unconfirmed.
+fn organisation(state: &State, arrived: &Arrived) -> Result<Done, Refusal> {
+    let corp = arrived.query("targetCorpId").ok_or_else(|| Refusal::mandatory("targetCorpId"))?;
+    if corp != state.app.corp_id {
+        return Err(Refusal::bad("invalidParameter", "不合法的corpId"));
+    }
+    Ok(serde_json::json!({"orgName": people::ORGANISATION, "authLevel": 0}).into())
 }
 
 fn check_token(state: &State, arrived: &Arrived) -> Result<(), Refusal> {

@@ -4,12 +4,13 @@
 //! before it looks at what is asked for is what the probes rest on (unconfirmed): a refusal that is not about
 //! permissions shows that the permission is there.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::Api;
 use super::errors::grant;
 use super::template;
 use crate::providers::failure::{Failure, Kind};
+use crate::providers::lenient::text;
 use crate::providers::{ANY_LAYOUT, Account, Calls, Check, Error};
 
 /// An instance id and a mobile number that nobody has.
@@ -33,6 +34,10 @@ pub(super) async fn run(account: &Account, calls: &Calls<'_>) -> Vec<Check> {
         instance_read(&api).await,
         instance_write(&api).await,
         member_by_mobile(&api).await,
+        department_read(&api).await,
+        department_members(&api).await,
+        member_read(&api).await,
+        organization(&api).await,
     ]
 }
 
@@ -40,17 +45,15 @@ async fn template_read(api: &Api<'_>) -> Check {
     probe(api, "template_read", "Workflow.Form.Read", template::page(api, "1", 0).await.map(drop))
 }
 
-/// Writing templates has no harmless probe; reading ours shows at least that one could be made.
+/// Writing is tried with a form that has no name and changes a template that there is not: nothing comes of it.
 async fn template_write(api: &Api<'_>, account: &Account) -> Check {
     const NAME: &str = "template_write";
-    const SCOPE: &str = "Workflow.Form.Write";
-    let Some(code) = account.template(ANY_LAYOUT) else {
-        let page = api.settings.grant_page(SCOPE);
-        let detail = format!("not tried, since it would make a template; it needs {SCOPE} ({page})");
-        return Check { name: NAME, ok: true, detail, fix: String::new() };
-    };
+    let nothing = json!({"processCode": NO_INSTANCE, "formComponents": []});
+    let written = api.post("/v1.0/workflow/forms", &nothing).await.map(drop);
+    let written = probe(api, NAME, "Workflow.Form.Write", written);
+    let Some(code) = account.template(ANY_LAYOUT).filter(|_| written.ok) else { return written };
     match template::text_controls(api, code).await {
-        Ok(_) => Check::passed(NAME, "our template is there"),
+        Ok(_) => Check::passed(NAME, "Workflow.Form.Write is granted, and our template is there"),
         Err(failure) => {
             let error = api.error(failure);
             let fix = match &error {
@@ -77,6 +80,69 @@ async fn member_by_mobile(api: &Api<'_>) -> Check {
     let result = super::members::by_mobile(api, NO_MOBILE).await.map(drop);
     probe(api, "member_by_mobile", "qyapi_get_member_by_mobile", result)
 }
+
+/// The department at the top, with all of the organisation below it.
+const ROOT: i64 = 1;
+
+async fn department_read(api: &Api<'_>) -> Check {
+    let result = api.query_old("/topapi/v2/department/listsub", &json!({"dept_id": ROOT})).await;
+    probe(api, "department_read", "qyapi_get_department_list", seen(result))
+}
+
+async fn department_members(api: &Api<'_>) -> Check {
+    let result = api.query_old("/topapi/v2/user/list", &json!({"dept_id": ROOT, "cursor": 0, "size": 1})).await;
+    probe(api, "department_members", "qyapi_get_department_member", seen(result))
+}
+
+async fn member_read(api: &Api<'_>) -> Check {
+    let result = api.query_old("/topapi/v2/user/get", &json!({"userid": NO_INSTANCE})).await;
+    probe(api, "member_read", "qyapi_get_member", seen(result))
+}
+
+/// What is outside of the app's scope of contacts is refused for that, and not for a permission.
+fn seen(result: Result<Value, Failure>) -> Result<(), Failure> {
+    match result {
+        Err(Failure::Refused(refusal)) if refusal.kind == Kind::ContactScope => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// The organisation's name, by which one sees that `corp_id` is the right one. That DingTalk refuses the id of another
+/// organisation is unconfirmed.
+async fn organization(api: &Api<'_>) -> Check {
+    const NAME: &str = "organization";
+    const SCOPE: &str = "Contact.Org.Read";
+    let passed_with = |detail: String, fix: String| Check { name: NAME, ok: true, detail, fix };
+    let Some(corp) = api.settings.corp_id else {
+        let fix = "Set `corp_id`: it stands on the front page of the developer console";
+        return passed_with("its name is not known: `corp_id` is not set".to_owned(), fix.to_owned());
+    };
+    match api.get("/v1.0/contact/organizations/authInfos", &[("targetCorpId", corp)]).await {
+        Ok(answer) => match text(&answer["orgName"]).or_else(|| text(&answer["result"]["orgName"])) {
+            Some(name) => Check::passed(NAME, name),
+            None => Check::passed(NAME, "DingTalk does not tell its name"),
+        },
+        Err(Failure::Refused(refusal)) if refusal.kind == Kind::Permission => {
+            passed_with(format!("its name is not known: {SCOPE} is not granted"), grant(&api.settings, &[SCOPE]))
+        }
+        // A private deployment may not have the call.
+        Err(Failure::Refused(refusal)) if refusal.code == NO_SUCH_CALL || refusal.code.starts_with("http_") => {
+            Check::passed(NAME, "this DingTalk has no call for its name")
+        }
+        Err(Failure::Refused(refusal)) if matches!(refusal.kind, Kind::NotFound | Kind::Refused) => {
+            let fix = "Copy the CorpId of the organisation that the app belongs to from the front page of the developer console";
+            Check::failed(NAME, &api.error(Failure::Refused(refusal)), fix)
+        }
+        Err(failure) => {
+            let error = api.error(failure);
+            let fix = mend(api, &error, SCOPE);
+            Check::failed(NAME, &error, fix)
+        }
+    }
+}
+
+/// The gateway's code for a path that it does not know.
+const NO_SUCH_CALL: &str = "InvalidAction.NotFound";
 
 /// A probe's result: passed where DingTalk did what was asked, or refused it for another reason than permissions.
 fn probe(api: &Api<'_>, name: &'static str, scope: &str, result: Result<(), Failure>) -> Check {

@@ -422,6 +422,54 @@ async fn a_connection_test_names_each_missing_permission() {
     assert!(!mobile.ok && mobile.fix.ends_with("%23qyapi_get_member_by_mobile"), "{mobile:?}");
 }
 
+/// The permissions of the directory are tried, writing templates also where ours is there, and whose the connection is is told.
+#[tokio::test]
+async fn a_connection_test_tries_the_directory_and_names_the_organisation() {
+    const ORGANISATION: &str = "GET /v1.0/contact/organizations/authInfos";
+    let denied = |scope: &str| {
+        json!({"code": "Forbidden.AccessDenied.AccessTokenPermissionDenied", "message": "no",
+            "accessdenieddetail": {"requiredScopes": [scope]}})
+    };
+    let no = json!({"errcode": 88, "sub_code": "60011", "sub_msg": "应用尚未开通所需的权限"});
+    let outside = json!({"errcode": 50004, "errmsg": "请求的部门id不在授权范围内"});
+    let platform = Platform::new().await;
+    platform
+        .says("POST /v1.0/workflow/forms", 403, denied("Workflow.Form.Write"))
+        .says("POST /topapi/v2/department/listsub", 200, &outside)
+        .says("POST /topapi/v2/user/list", 200, &no)
+        .says("POST /topapi/v2/user/get", 200, &no)
+        .says(ORGANISATION, 200, json!({"orgName": "云山科技", "authLevel": 0}));
+    let checks = DingTalk.test_connection(&platform.account, &platform.calls()).await;
+    let write = check(&checks, "template_write");
+    assert!(
+        !write.ok && write.fix.ends_with("%23Workflow.Form.Write"),
+        "our template is there all the same: {write:?}"
+    );
+    assert!(check(&checks, "department_read").ok, "its scope of contacts is another matter");
+    for (name, scope) in [("department_members", "department_member"), ("member_read", "member")] {
+        let check = check(&checks, name);
+        assert!(!check.ok && check.fix.ends_with(&format!("%23qyapi_get_{scope}")), "{check:?}");
+    }
+    assert_eq!(check(&checks, "organization").detail, "云山科技");
+    assert!(platform.seen("POST /v1.0/workflow/forms")[0].body.get("name").is_none(), "nothing can be made by it");
+
+    for (status, answer, ok, fix) in [
+        (403, denied("Contact.Org.Read"), true, "Contact.Org.Read"),
+        (400, json!({"code": "invalidParameter", "message": "不合法的corpId"}), false, "CorpId"),
+        (404, json!({"code": "InvalidAction.NotFound", "message": "no"}), true, ""),
+    ] {
+        let platform = Platform::new().await;
+        platform.says(ORGANISATION, status, &answer);
+        let checks = DingTalk.test_connection(&platform.account, &platform.calls()).await;
+        let told = check(&checks, "organization");
+        assert!(told.ok == ok && told.fix.contains(fix) && told.fix.is_empty() == fix.is_empty(), "{told:?}");
+    }
+    let mut nameless = Platform::new().await;
+    nameless.account.settings.remove("corp_id");
+    let checks = DingTalk.test_connection(&nameless.account, &nameless.calls()).await;
+    assert!(check(&checks, "organization").fix.contains("`corp_id`") && nameless.seen(ORGANISATION).is_empty());
+}
+
 #[tokio::test]
 async fn a_connection_test_with_wrong_credentials_says_so_and_stops() {
     let platform = Platform::new().await;

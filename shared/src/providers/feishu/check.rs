@@ -4,12 +4,13 @@
 //! anything else): a refusal for another reason shows that the scope is there. What no call tells is in the
 //! setting-up instructions: whether the events are added in the console, and whether the app's version is released.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{Api, BY_OPEN_ID};
 use super::errors::grant;
 use super::template;
 use crate::providers::failure::{Failure, Kind};
+use crate::providers::lenient::text;
 use crate::providers::{Account, Calls, Check, Error, Warning};
 
 /// A code that no definition and no instance has.
@@ -46,6 +47,9 @@ pub(super) async fn run(account: &Account, calls: &Calls<'_>) -> Vec<Check> {
         instance_write(&api).await,
         member_lookup(&api).await,
         directory(&api).await,
+        departments(&api).await,
+        department_members(&api).await,
+        organization(&api).await,
     ]
 }
 
@@ -145,6 +149,55 @@ async fn directory(api: &Api<'_>) -> Check {
     let query = [BY_OPEN_ID, ("page_size", "1")];
     let result = api.get("/contact/v3/scopes", &query).await.map(drop);
     probe(api, "directory", &["contact:contact.base:readonly"], result)
+}
+
+/// The department at the top.
+const ROOT: &str = "0";
+
+async fn departments(api: &Api<'_>) -> Check {
+    let result = api.get(&format!("/contact/v3/departments/{ROOT}/children"), &[("page_size", "1")]).await;
+    let scopes = ["contact:contact.base:readonly", "contact:department.organize:readonly"];
+    probe(api, "departments", &scopes, seen(result))
+}
+
+async fn department_members(api: &Api<'_>) -> Check {
+    let query = [BY_OPEN_ID, ("department_id", ROOT), ("page_size", "1")];
+    let result = api.get("/contact/v3/users/find_by_department", &query).await;
+    probe(api, "department_members", &["contact:contact.base:readonly"], seen(result))
+}
+
+/// What is outside of the app's contact range is refused for that, and not for a scope.
+fn seen(result: Result<Value, Failure>) -> Result<(), Failure> {
+    match result {
+        Err(Failure::Refused(refusal)) if refusal.kind == Kind::ContactScope => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// The tenant's name, by which one sees whose it is. The app works without, so nothing here is a failure but no answer.
+async fn organization(api: &Api<'_>) -> Check {
+    const NAME: &str = "organization";
+    const SCOPE: &str = "tenant:tenant:readonly";
+    match api.get("/tenant/v2/tenant/query", &[]).await {
+        Ok(answer) => match text(&answer["tenant"]["name"]) {
+            Some(name) => Check::passed(NAME, name),
+            None => Check::passed(NAME, "Feishu does not tell its name"),
+        },
+        Err(Failure::Refused(refusal)) if refusal.kind == Kind::Permission => Check {
+            name: NAME,
+            ok: true,
+            detail: format!("its name is not known: {SCOPE} is not granted"),
+            fix: grant(&api.settings, &[SCOPE]),
+        },
+        Err(Failure::Refused(refusal)) if matches!(refusal.kind, Kind::NotFound | Kind::Refused) => {
+            Check::passed(NAME, format!("Feishu does not tell its name: {} ({})", refusal.message, refusal.code))
+        }
+        Err(failure) => {
+            let error = api.error(failure);
+            let fix = mend(api, &error, &[SCOPE]);
+            Check::failed(NAME, &error, fix)
+        }
+    }
 }
 
 /// A probe's result: passed where Feishu did what was asked, or refused it for another reason than scopes.

@@ -525,6 +525,30 @@ async fn a_connection_test_names_each_missing_scope() {
 }
 
 #[tokio::test]
+async fn a_connection_test_tries_the_directory_and_names_the_organisation() {
+    const TENANT: &str = "GET /open-apis/tenant/v2/tenant/query";
+    let denied = |scope: &str| {
+        json!({"code": 99_991_672, "msg": "Access denied.", "error": {
+            "permission_violations": [{"type": "action_scope_required", "subject": scope}]}})
+    };
+    let platform = Platform::new().await;
+    platform
+        .says("GET /open-apis/contact/v3/departments/0/children", 403, refusal(40_004))
+        .says("GET /open-apis/contact/v3/users/find_by_department", 400, denied("contact:contact.base:readonly"))
+        .says(TENANT, 200, ok(&json!({"tenant": {"name": "云山科技"}})));
+    let checks = platform.test().await;
+    assert!(check(&checks, "departments").ok, "its contact range is another matter");
+    let people = check(&checks, "department_members");
+    assert!(!people.ok && people.fix.contains("contact%3Acontact.base%3Areadonly"), "{people:?}");
+    assert_eq!(check(&checks, "organization").detail, "云山科技");
+    let unnamed = Platform::new().await;
+    unnamed.says(TENANT, 400, denied("tenant:tenant:readonly"));
+    let checks = unnamed.test().await;
+    let organization = check(&checks, "organization");
+    assert!(organization.ok && organization.fix.contains("tenant%3Atenant%3Areadonly"), "{organization:?}");
+}
+
+#[tokio::test]
 async fn a_connection_test_with_wrong_credentials_says_so_and_stops() {
     let platform = Platform::new().await;
     platform.says(TOKEN, 200, json!({"code": 10_015, "msg": "app secret invalid"}));

@@ -26,13 +26,14 @@ pub(super) async fn run(account: &Account, calls: &Calls<'_>) -> Vec<Check> {
                    connection; wrong ones are not tried again by themselves";
         return vec![Check::failed("credentials", &api.error(failure), fix)];
     }
-    vec![
+    let mut checks = vec![
         Check::passed("credentials", "WeCom gave an access token"),
         application(&api).await,
         approvals(&api).await,
         our_template(&api, account).await,
-        contacts(&api).await,
-    ]
+    ];
+    checks.extend(contacts(&api).await);
+    checks
 }
 
 /// That the secret is this application's, that it is switched on, and that our address is trusted.
@@ -75,12 +76,22 @@ async fn our_template(api: &Api<'_>, account: &Account) -> Check {
     }
 }
 
-async fn contacts(api: &Api<'_>) -> Check {
-    const NAME: &str = "contacts";
-    match members::departments(api, None).await {
-        Ok(departments) => Check::passed(NAME, format!("the app sees {} departments", departments.len())),
-        Err(failure) => told(api, NAME, failure),
+/// That the app sees departments, and people in the first of them.
+async fn contacts(api: &Api<'_>) -> Vec<Check> {
+    const DEPARTMENTS: &str = "contacts";
+    const PEOPLE: &str = "department_members";
+    let departments = match members::departments(api, None).await {
+        Ok(departments) => departments,
+        Err(failure) => return vec![told(api, DEPARTMENTS, failure)],
+    };
+    let mut checks = vec![Check::passed(DEPARTMENTS, format!("the app sees {} departments", departments.len()))];
+    if let Some(first) = departments.first() {
+        checks.push(match members::people_of(api, &first.to_string()).await {
+            Ok(people) => Check::passed(PEOPLE, format!("the app sees people in department {first}: {}", people.len())),
+            Err(failure) => told(api, PEOPLE, failure),
+        });
     }
+    checks
 }
 
 fn told(api: &Api<'_>, name: &'static str, failure: Failure) -> Check {

@@ -89,7 +89,7 @@ pub(super) async fn departments(api: &Api<'_>, department: Option<&str>) -> Resu
 
 /// The direct members of a department. Details, where the app may read them, hold mobile and e-mail for older apps; else
 /// there are ids and names.
-async fn people_of(api: &Api<'_>, department: &str) -> Result<Vec<DirectoryEntry>, Failure> {
+pub(super) async fn people_of(api: &Api<'_>, department: &str) -> Result<Vec<DirectoryEntry>, Failure> {
     let query = [("department_id", department)];
     let answer = match api.get("/cgi-bin/user/list", &query).await {
         // Too many for one answer, or not allowed.

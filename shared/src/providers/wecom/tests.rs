@@ -556,11 +556,25 @@ async fn a_connection_test_passes() {
         .answers(APP, json!({"errcode": 0, "agentid": 1_000_012, "close": 0}))
         .answers(LIST, json!({"errcode": 0, "sp_no_list": []}))
         .answers(TEMPLATE, template(json!([control("Text", "Text-5", "来源编号 Reference", 1)])))
-        .answers(DEPARTMENTS, json!({"department_id": [{"id": 1}]}));
+        .answers(DEPARTMENTS, json!({"department_id": [{"id": 7}]}))
+        .answers("GET /cgi-bin/user/list", json!({"userlist": [{"userid": "a", "name": "A"}]}));
     let checks = WeCom.test_connection(&platform.account, &platform.calls()).await;
     let names: Vec<_> = checks.iter().map(|check| check.name).collect();
-    assert_eq!(names, ["credentials", "trusted_ip", "approval", "template", "contacts"]);
+    assert_eq!(names, ["credentials", "trusted_ip", "approval", "template", "contacts", "department_members"]);
     assert!(checks.iter().all(|check| check.ok && check.fix.is_empty()), "{checks:?}");
+    assert!(checks[5].detail.contains("people in department 7: 1"), "{checks:?}");
+}
+
+#[tokio::test]
+async fn a_connection_test_tries_the_people_of_a_department() {
+    let platform = Platform::new().await;
+    platform
+        .answers(DEPARTMENTS, json!({"department_id": [{"id": 7}]}))
+        .answers("GET /cgi-bin/user/list", refusal(48002))
+        .answers("GET /cgi-bin/user/simplelist", refusal(60011));
+    let checks = WeCom.test_connection(&platform.account, &platform.calls()).await;
+    let people = check(&checks, "department_members");
+    assert!(check(&checks, "contacts").ok && !people.ok && people.fix.contains("可见范围"), "{people:?}");
 }
 
 #[tokio::test]
