@@ -34,6 +34,7 @@ mod store_approvals;
 mod store_base;
 mod store_budgets;
 mod store_resources;
+mod stored;
 mod sweep;
 mod template;
 mod tenants;
