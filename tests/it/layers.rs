@@ -29,7 +29,7 @@ const MAY_USE_AWS: &[&str] =
 /// What the sandbox may use of the shared crate: the arithmetic of the envelopes, clock and randomness, and the HTTP client's cryptography.
 const SANDBOX_MAY_USE: &[&str] = &["clock::", "crypto::envelope::", "crypto::tls::"];
 
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(super) fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -43,14 +43,14 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The code of a file: without comments and without its tests.
-fn code(path: &Path) -> String {
+pub(super) fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let (code, _) = text.split_once("#[cfg(test)]\nmod tests {").unwrap_or((&text, ""));
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
-fn shared() -> PathBuf {
+pub(super) fn shared() -> PathBuf {
     root().join("shared/src")
 }
 

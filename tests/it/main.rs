@@ -6,6 +6,7 @@ fn root() -> std::path::PathBuf {
 }
 
 mod callbacks;
+mod circles;
 mod config;
 mod crash;
 mod data_key;

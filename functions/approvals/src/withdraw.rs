@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use countersign::approval::Person;
 use countersign::delivery::Document;
-use countersign::engine::start::failure;
-use countersign::engine::withdraw::{Outcome, withdraw as withdraw_on_platform};
+use countersign::engine::failure;
+use countersign::engine::withdraw::{EndOutcome, withdraw as withdraw_on_platform};
 use countersign::http::{App, FieldErrors, Id, Json, Problem, Submitter};
 use countersign::ids::ApprovalId;
 use countersign::providers;
@@ -42,19 +42,19 @@ pub(crate) async fn withdraw(
     answer(outcome?)
 }
 
-fn answer(outcome: Outcome) -> Result<Response, Problem> {
+fn answer(outcome: EndOutcome) -> Result<Response, Problem> {
     match outcome {
-        Outcome::Withdrawn { record, note } => Ok(approval(StatusCode::OK, &record, note)),
-        Outcome::Later(record) => Ok(approval(StatusCode::ACCEPTED, &record, None)),
-        Outcome::Ended(record) => {
+        EndOutcome::Done { record, note } => Ok(approval(StatusCode::OK, &record, note)),
+        EndOutcome::Later(record) => Ok(approval(StatusCode::ACCEPTED, &record, None)),
+        EndOutcome::Ended(record) => {
             let detail = "the approval has ended";
             Err(Problem::conflict("already_ended", detail).with("approval", json!(Document::from(&*record))))
         }
-        Outcome::Refused(_, error @ providers::Error::Unsupported { .. }) => {
+        EndOutcome::Refused(_, error @ providers::Error::Unsupported { .. }) => {
             let detail = format!("{error}; `force` withdraws it here without telling the platform");
             Err(Problem::conflict("provider_cannot", detail))
         }
-        Outcome::Refused(_, error) => {
+        EndOutcome::Refused(_, error) => {
             let failure = failure(&error);
             let detail = format!("{}; `force` withdraws it here all the same", failure.message);
             let problem = Problem::conflict("provider_refused", detail);

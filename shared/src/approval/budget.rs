@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use super::data::Approval;
 use super::event::{Comment, TaskEnd};
 use super::facts::Facts;
-use super::state::Approval;
 
 /// Most bytes of all remarks and comments of one approval. An item of the table holds 400 KB: the rest is for tasks and plan.
 const MAX_TEXTS: usize = 200 * 1024;

@@ -1,61 +1,10 @@
 //! The deadline of an approval: until when it waits for people, and what happens then.
 
-use serde::{Deserialize, Serialize};
-
+use super::data::{Approval, Closed, Closure};
 use super::event::Outcome;
-use super::state::{Approval, Closed, Closure};
 
 /// A platform that is read tells whole minutes only: so much earlier than it was may a time be (milliseconds).
 const IMPRECISION: i64 = 60_000;
-
-/// What happens when a deadline has passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDeadline {
-    /// The approval expires.
-    #[default]
-    Expire,
-    /// It is rejected.
-    Reject,
-    /// It stays open, and its source is told.
-    Escalate,
-}
-
-impl OnDeadline {
-    fn is_expire(&self) -> bool {
-        *self == Self::Expire
-    }
-}
-
-/// Until when an approval waits for people. It is written when the approval is made, so a change of the flow does not move it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deadline {
-    /// When it passes (milliseconds).
-    pub at: i64,
-    /// What happens then.
-    #[serde(rename = "on", default, skip_serializing_if = "OnDeadline::is_expire")]
-    pub then: OnDeadline,
-    /// When it was seen to have passed (milliseconds). From then on the approval is being ended, or has been escalated.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub passed_at: Option<i64>,
-}
-
-impl Deadline {
-    /// A deadline that is to come.
-    #[must_use]
-    pub const fn new(at: i64, then: OnDeadline) -> Self {
-        Self { at, then, passed_at: None }
-    }
-
-    /// How it ends an approval; `None` for one that leaves it open.
-    const fn end(&self) -> Option<Closed> {
-        match self.then {
-            OnDeadline::Expire => Some(Closed::Expired),
-            OnDeadline::Reject => Some(Closed::Rejected),
-            OnDeadline::Escalate => None,
-        }
-    }
-}
 
 impl Approval {
     /// When the deadline is to be dealt with: of an open approval, and only once.
@@ -120,7 +69,9 @@ fn remark(note: Option<String>) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::approval::{Action, DecidedBy, Event, Mode, Node, Person, Stage, Status, Withdrawal};
+    use crate::approval::{
+        Action, Deadline, DecidedBy, Event, Mode, Node, OnDeadline, Person, Stage, Status, Withdrawal,
+    };
 
     const AT: i64 = 1_790_000_000_000;
     const HOUR: i64 = 3_600_000;

@@ -1,8 +1,8 @@
 //! What holds between an approval before a change and after it.
 
+use super::data::{Approval, Closed};
 use super::event::Outcome;
 use super::facts::Facts;
-use super::state::{Approval, Closed};
 
 impl Approval {
     /// Whether this may be what a change made of `before`: an end stays an end, but for a revocation after an approval; an

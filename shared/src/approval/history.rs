@@ -5,12 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::budget::cut;
-use super::deadline::OnDeadline;
+use super::data::{Approval, Closed, OnDeadline, Person, Stage};
 use super::ends::MINUTE;
 use super::event::{Outcome, TaskFact, TaskOutcome};
 use super::learned::key;
 use super::place::Placed;
-use super::state::{Approval, Closed, Person, Stage, Verdict};
+use super::verdict::Verdict;
 
 /// So many bytes of a comment are never cut.
 const SURE: usize = 16;

@@ -1,10 +1,9 @@
 //! Instances that are open on a platform although nobody waits for them any more: each is owed a cancel until it is done, refused
 //! or given up.
 
-use serde::{Deserialize, Serialize};
-
 use super::budget::cut;
-use super::state::{Approval, Closed, Stage, Verdict};
+use super::data::{Approval, Closed, Leftover, LeftoverEnd, Stage};
+use super::verdict::Verdict;
 
 /// Most of them that an approval keeps; those that came to an end make room.
 const MAX_LEFTOVERS: usize = 10;
@@ -13,41 +12,6 @@ const MAX_WHY: usize = 500;
 /// Shortest and longest wait before the next try, in milliseconds. DingTalk takes nothing back in the first 15 seconds.
 const MIN_WAIT: i64 = 16_000;
 const MAX_WAIT: i64 = 6 * 60 * 60 * 1000;
-
-/// What became of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeftoverEnd {
-    /// It is open no more.
-    Done,
-    /// The platform cannot take it back, or will not.
-    Refused,
-    /// It was tried for too long.
-    GivenUp,
-}
-
-/// An instance that is owed a cancel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leftover {
-    /// Index of its stage.
-    #[serde(rename = "s")]
-    pub stage: usize,
-    /// The platform's id of it; `None` where a start was under way that may have made one: it is to be looked for.
-    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    /// Since when it is owed (milliseconds).
-    #[serde(rename = "at")]
-    pub since: i64,
-    /// When it is tried next (milliseconds); means nothing once it has an end.
-    #[serde(rename = "nx")]
-    pub next_at: i64,
-    /// What became of it.
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<LeftoverEnd>,
-    /// Why it is still open, by the last try.
-    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
 
 impl Leftover {
     fn is(&self, stage: usize, instance: Option<&str>) -> bool {
@@ -132,10 +96,10 @@ impl Approval {
         true
     }
 
-    /// The instance that is owed a cancel, if this one is.
+    /// The instance that is owed a cancel, if this one is; without one, the start that may have made one.
     #[must_use]
-    pub fn leftover(&self, stage: usize, instance: &str) -> Option<&Leftover> {
-        self.leftovers.iter().find(|left| left.is(stage, Some(instance)) && left.end.is_none())
+    pub fn leftover(&self, stage: usize, instance: Option<&str>) -> Option<&Leftover> {
+        self.open_leftovers().find(|left| left.is(stage, instance))
     }
 
     /// Goes on owing what the same approval owed before it was planned anew, where a stage runs on the same connection.
@@ -147,10 +111,15 @@ impl Approval {
         self.leftovers = before.leftovers.iter().filter(same).cloned().collect();
     }
 
+    /// What is still owed a cancel.
+    pub(super) fn open_leftovers(&self) -> impl Iterator<Item = &Leftover> {
+        self.leftovers.iter().filter(|left| left.end.is_none())
+    }
+
     /// When a cancel is to be tried next (milliseconds).
-    #[must_use]
-    pub fn next_cancel(&self) -> Option<i64> {
-        self.leftovers.iter().filter(|left| left.end.is_none()).map(|left| left.next_at).min()
+    #[cfg(test)]
+    fn next_cancel(&self) -> Option<i64> {
+        self.open_leftovers().map(|left| left.next_at).min()
     }
 
     /// What is to be taken back at `now` (milliseconds). The next try of each is put off, the longer the older it is.

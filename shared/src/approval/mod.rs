@@ -6,12 +6,16 @@
 //!
 //! Three things are kept beside the facts. The *closure* is sticky: once an approval has ended, nothing but a
 //! revocation changes that, since the decision may have been delivered. The *intents* (a start under way, a withdrawal
-//! that was asked for, what is left open on a platform) let an interrupted step be taken up again. What was *learned* when is the order of the history.
+//! that was asked for, what is left open on a platform) say what is wanted. What was *learned* when is the order of the history.
+//!
+//! What all of it owes to a platform is worked out of it too ([`effects()`]): an interrupted step is owed until it is done.
 
 mod account;
 mod budget;
+mod data;
 mod deadline;
 mod deviation;
+mod effects;
 mod ends;
 mod event;
 mod facts;
@@ -23,6 +27,7 @@ mod node;
 mod people;
 mod place;
 mod state;
+mod verdict;
 mod view;
 
 #[cfg(test)]
@@ -30,13 +35,14 @@ mod tests;
 
 pub use account::AccountIds;
 pub(crate) use budget::cut;
-pub use deadline::{Deadline, OnDeadline};
+pub use data::{
+    Approval, Closed, Closure, Deadline, DecidedBy, Leftover, LeftoverEnd, Node, OnDeadline, Person, Stage, Withdrawal,
+};
 pub use deviation::Deviation;
+pub use effects::{Effect, Owed, Purpose, effects};
 pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
 pub use facts::Facts;
 pub use history::{Action, Entry};
 pub use learned::Learned;
-pub use leftovers::{Leftover, LeftoverEnd};
 pub use node::NodeStatus;
-pub use state::{Approval, Closed, Closure, DecidedBy, Node, Person, Stage, Withdrawal};
 pub use view::{NodeView, StageStatus, StageView, Status, TaskStatus, TaskView, View};

@@ -1,8 +1,7 @@
 //! When a node has passed.
 
-use super::event::{Mode, Outcome, TaskEnd, TaskOutcome};
-use super::place::{Placed, Seat};
-use super::state::Stage;
+use super::data::Person;
+use super::event::{Mode, TaskEnd, TaskFact, TaskOutcome};
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -18,6 +17,37 @@ pub enum NodeStatus {
     Rejected,
     /// The approval ended without it.
     Skipped,
+}
+
+/// A task with its id.
+pub(super) type Task<'a> = (&'a str, &'a TaskFact);
+
+/// One say in a node: a planned approver's, or that of somebody who was added. A transfer hands the seat on.
+#[derive(Debug, Clone)]
+pub(super) struct Seat<'a> {
+    /// The planned approver; `None` for somebody who was added.
+    pub(super) planned: Option<&'a Person>,
+    /// The tasks of the seat, each the successor of the one before; empty while the platform has told of none.
+    pub(super) tasks: Vec<Task<'a>>,
+    /// Whether the node of the last task is known and not guessed.
+    pub(super) sure: bool,
+}
+
+impl<'a> Seat<'a> {
+    /// The task that counts: the last one.
+    pub(super) fn last(&self) -> Option<&'a TaskFact> {
+        self.tasks.last().map(|(_, fact)| *fact)
+    }
+
+    /// Whether it was handed on to somebody that we do not know yet.
+    pub(super) fn lost(&self) -> bool {
+        self.last().and_then(|fact| fact.end.as_ref()).is_some_and(|end| end.outcome == TaskOutcome::Transferred)
+    }
+
+    /// How the seat's last task ended.
+    fn end(&self) -> Option<&'a TaskEnd> {
+        self.last().and_then(|fact| fact.end.as_ref())
+    }
 }
 
 /// What a node has come to by its own seats, where its seats decide (`alone`): the built-in approvals, and an outside OA
@@ -66,7 +96,7 @@ fn first_decision<'a>(
 }
 
 /// When a node whose seats decide had passed by its own seats (milliseconds).
-fn passed_at(mode: Mode, seats: &[Seat<'_>]) -> Option<i64> {
+pub(super) fn passed_at(mode: Mode, seats: &[Seat<'_>]) -> Option<i64> {
     let ends = seats.iter().filter_map(Seat::end).filter(|end| end.outcome == TaskOutcome::Approved);
     let mut times: Vec<i64> = ends.map(|end| end.at).collect();
     times.sort_unstable();
@@ -74,31 +104,5 @@ fn passed_at(mode: Mode, seats: &[Seat<'_>]) -> Option<i64> {
         Mode::Any => times.first().copied(),
         Mode::All | Mode::Sequential => times.last().copied(),
         Mode::AtLeast(needed) => times.get(usize::from(needed.max(1)) - 1).or(times.last()).copied(),
-    }
-}
-
-impl Stage {
-    /// When it was approved (milliseconds): by the platform's word, else by its nodes.
-    pub(super) fn approved_at(&self) -> Option<i64> {
-        let by_nodes = || {
-            let placed = Placed::of(self);
-            let nodes = placed.nodes.iter().zip(&self.nodes);
-            nodes.filter_map(|(seats, node)| passed_at(node.mode, seats)).max()
-        };
-        self.facts.ended(Outcome::Approved).or_else(by_nodes)
-    }
-
-    /// When it was rejected (milliseconds): by the platform's word, else by the first task that was.
-    pub(super) fn rejected_at(&self) -> Option<i64> {
-        let ends = || self.facts.tasks.values().filter_map(|fact| fact.end.as_ref());
-        let rejections = || ends().filter(|end| end.outcome == TaskOutcome::Rejected).map(|end| end.at).min();
-        self.facts.ended(Outcome::Rejected).or_else(rejections)
-    }
-}
-
-impl<'a> Seat<'a> {
-    /// How the seat's last task ended.
-    fn end(&self) -> Option<&'a TaskEnd> {
-        self.last().and_then(|fact| fact.end.as_ref())
     }
 }

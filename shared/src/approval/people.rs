@@ -3,8 +3,8 @@
 //! Platforms tell of accounts. Which member has an account is looked up elsewhere and kept in the stage, so that it is looked up
 //! once.
 
+use super::data::{Person, Stage};
 use super::event::TaskFact;
-use super::state::{Person, Stage};
 
 impl Stage {
     /// Accounts of which it is not known whether they are a member's: those that the platform has told of. With `planned` those

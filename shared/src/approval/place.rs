@@ -6,39 +6,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::data::{DecidedBy, Node, Person, Stage};
 use super::ends::MINUTE;
-use super::event::{Outcome, Rollback, TaskFact, TaskOutcome};
-use super::node::{NodeStatus, decide};
-use super::state::{DecidedBy, Person, Stage};
+use super::event::{Mode, Outcome, Rollback, TaskFact, TaskOutcome};
+use super::node::{NodeStatus, Seat, Task, decide};
 
 /// Nodes beyond this index are not believed.
 const LAST_NODE: u8 = 63;
-
-/// A task with its id.
-pub(super) type Task<'a> = (&'a str, &'a TaskFact);
-
-/// One say in a node: a planned approver's, or that of somebody who was added. A transfer hands the seat on.
-#[derive(Debug, Clone)]
-pub(super) struct Seat<'a> {
-    /// The planned approver; `None` for somebody who was added.
-    pub(super) planned: Option<&'a Person>,
-    /// The tasks of the seat, each the successor of the one before; empty while the platform has told of none.
-    pub(super) tasks: Vec<Task<'a>>,
-    /// Whether the node of the last task is known and not guessed.
-    pub(super) sure: bool,
-}
-
-impl<'a> Seat<'a> {
-    /// The task that counts: the last one.
-    pub(super) fn last(&self) -> Option<&'a TaskFact> {
-        self.tasks.last().map(|(_, fact)| *fact)
-    }
-
-    /// Whether it was handed on to somebody that we do not know yet.
-    fn lost(&self) -> bool {
-        self.last().and_then(|fact| fact.end.as_ref()).is_some_and(|end| end.outcome == TaskOutcome::Transferred)
-    }
-}
 
 /// A stage's tasks, placed.
 #[derive(Debug)]
@@ -97,7 +71,7 @@ impl<'a> Placed<'a> {
         let mut open_before = false;
         let mut statuses = Vec::with_capacity(self.nodes.len());
         for (index, seats) in self.nodes.iter().enumerate() {
-            let mode = self.stage.nodes.get(index).map_or(super::Mode::Any, |node| node.mode);
+            let mode = self.stage.nodes.get(index).map_or(Mode::Any, |node| node.mode);
             let status = if reached.is_some_and(|reached| index < reached) {
                 // A later node has begun, which it does only when this one has passed.
                 NodeStatus::Approved
@@ -193,7 +167,7 @@ fn spread_told(stage: &Stage) -> ByNode<'_> {
 
 /// The nodes in which a person is a planned approver, in order.
 fn planned_nodes<'a>(stage: &'a Stage, account: &'a str) -> impl Iterator<Item = u8> + 'a {
-    let listed = |node: &super::Node| node.approvers.iter().any(|person| stage.is_account(person, account));
+    let listed = |node: &Node| node.approvers.iter().any(|person| stage.is_account(person, account));
     stage
         .nodes
         .iter()

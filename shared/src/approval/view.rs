@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::data::{Approval, Closed, Person, Stage};
 use super::deviation::Deviation;
 use super::event::{Mode, Outcome, TaskFact, TaskOutcome};
 use super::history::{Action, Entry, history};
-use super::node::NodeStatus;
-use super::place::{Placed, Seat};
-use super::state::{Approval, Closed, Person, Stage, Verdict};
+use super::node::{NodeStatus, Seat};
+use super::place::Placed;
+use super::verdict::Verdict;
 
 /// Where an approval stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

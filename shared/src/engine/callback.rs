@@ -163,9 +163,9 @@ mod tests {
         assert_eq!(record.state.stages[0].instance.as_deref(), Some("own"));
         assert!(!apply(&mut record, 0, "other", &ended, 9), "it has ended, so it is owed nothing");
         assert!(apply(&mut record, 0, "third", &[Event::Started { at: 8 }], 9));
-        assert!(record.state.leftover(0, "third").is_some());
+        assert!(record.state.leftover(0, Some("third")).is_some());
         assert!(apply(&mut record, 0, "third", &ended, 9));
-        assert!(record.state.leftover(0, "third").is_none() && !apply(&mut record, 0, "third", &ended, 9));
+        assert!(record.state.leftover(0, Some("third")).is_none() && !apply(&mut record, 0, "third", &ended, 9));
         assert_eq!(record.state.status(), Status::Pending);
         assert!(!apply(&mut record, 7, "own", &ended, 9), "no such stage");
         assert!(apply(&mut record, 0, "own", &ended, 9));

@@ -6,22 +6,19 @@ use std::time::Duration;
 
 use super::Error;
 use super::deliver::{Target, create, first_attempts, wake};
-use super::due::{next_look, read_soon};
+use super::effects::{carry_out, read};
 use super::people;
-use super::start::start_or_put_off;
 use super::transition::transition;
-use super::withdraw::{self, Patience};
-use crate::approval::Event;
-use crate::config::{Connection, Source};
+use crate::approval::{Effect, Owed, Purpose};
+use crate::config::Source;
 use crate::delivery::{Told, ToldBefore, told, told_after};
 use crate::http::App;
-use crate::providers;
 use crate::sources::{self, News};
 use crate::store::approvals::Record;
 use crate::store::{Error as StoreError, Item, Key, keys};
 
 /// How often, and with what pauses, an end that was told without who decided waits for that to be told.
-const MOST_LOOKS: u32 = 3;
+const MAX_LOOKS: u32 = 3;
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Deliveries of an approval that are read at once.
 const ROWS: u16 = 100;
@@ -87,6 +84,21 @@ impl Change {
         };
         Some(Ok(Self { old, new }))
     }
+
+    /// Whether this change is what something is owed for, and nobody is at it.
+    fn wakes(&self, owed: &Owed) -> bool {
+        let before = self.old.known().map(|old| &old.state);
+        match &owed.effect {
+            Effect::Start { .. } => owed.not_before.is_none(),
+            // Its instance has become known. Else whoever wanted the end is at it.
+            Effect::Cancel { stage, instance, purpose: Purpose::End } => {
+                let known = before.and_then(|state| state.stages.get(*stage)?.instance.as_ref());
+                known != Some(instance)
+            }
+            Effect::Read { wanted: true, .. } => before.is_none_or(|state| !state.owed().contains(owed)),
+            Effect::Read { .. } | Effect::Find { .. } | Effect::Cancel { .. } => false,
+        }
+    }
 }
 
 /// Does what follows from a change.
@@ -109,27 +121,12 @@ pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
     }
 }
 
-/// What is to be done on the platform: all of it is due in the table too.
+/// What is to be done on the platform, where it is not left to its time: all of it is due in the table too.
 async fn go_on(app: &App, change: &Change) -> Result<(), Error> {
-    let Change { new, .. } = change;
-    let waiting = new.state.stage_to_start();
-    if waiting.is_some_and(|stage| new.state.stages[stage].lease_until.is_none()) {
-        start_or_put_off(app, new).await?;
-    }
-    // Its stage has got an instance, or another stage's turn has come.
-    let has_moved = match &change.old {
-        Before::New => false,
-        Before::Known(old) => old.state.stage_without_instance() != new.state.stage_without_instance(),
-        Before::Unreadable => true,
-    };
-    if new.state.withdrawal.is_some() && has_moved {
-        withdraw::carry_out(app, new.clone(), Patience::Some).await?;
-    }
-    if let Some(stage) = new.state.stage_to_read() {
-        let Reading::Failed = read(app, new, stage, true).await? else { return Ok(()) };
-        let (now, waited) = (app.world.now(), 0);
-        transition(app, &new.id, |record| record.state.stage_to_read().is_some() && read_soon(record, now, waited))
-            .await?;
+    for owed in change.new.state.owed() {
+        if change.wakes(&owed) {
+            carry_out(app, &change.new, &owed.effect).await?;
+        }
     }
     Ok(())
 }
@@ -263,7 +260,7 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
         return Ok(None);
     }
     let mut now = app.store.approval(&change.new.id).await?;
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..MAX_LOOKS {
         if !now.state.view().lacks_deciders() {
             break;
         }
@@ -277,67 +274,4 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
     }
     people::recognise(app, &mut [&mut now], false).await?;
     Ok(Some(now))
-}
-
-/// What became of a reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
-    /// What it told is merged.
-    Merged,
-    /// The platform did not answer, or not what was asked.
-    Failed,
-    /// The platform was not asked: it cannot be, or the quota does not allow it.
-    NotAsked,
-}
-
-/// Reads an instance and merges what it tells. `wanted` says that the state machine asks for it.
-///
-/// # Errors
-/// The table's own.
-pub async fn read(app: &App, record: &Record, stage: usize, wanted: bool) -> Result<Reading, Error> {
-    let Some(found) = record.state.stages.get(stage) else { return Ok(Reading::NotAsked) };
-    let Some(instance) = found.instance.clone() else { return Ok(Reading::NotAsked) };
-    let connection = match app.store.get::<Connection>(&record.org, &found.connection).await {
-        Ok(stored) => stored.value,
-        Err(StoreError::NotFound) => return Ok(Reading::NotAsked),
-        Err(error) => return Err(error.into()),
-    };
-    let Some(provider) = providers::by_kind(&connection.kind) else { return Ok(Reading::NotAsked) };
-    let pace = app.pace(&connection, app.world.now()).await?;
-    if !pace.reads(wanted) {
-        return Ok(Reading::NotAsked);
-    }
-    let account = match app.account_to_call(&connection).await {
-        Ok(account) => account,
-        Err(Error::Provider(error)) => {
-            tracing::warn!(approval.id = %record.id, stage, %error, "the instance could not be read");
-            return Ok(Reading::Failed);
-        }
-        Err(error) => return Err(error),
-    };
-    match provider.fetch(&account, &instance, &app.line(&account.connection).calls()).await {
-        Ok(snapshot) => {
-            app.note_answered(&account.connection, app.world.now()).await;
-            let done = found.facts.read_wanted.map(|at| Event::ReadDone { at });
-            let learned = |record: &mut Record| {
-                let events = std::iter::once(snapshot.clone()).chain(done.clone());
-                let was_wanted = record.state.stage_to_read().is_some();
-                let changed = events.fold(false, |changed, event| record.state.apply(stage, event) | changed);
-                if changed && was_wanted && record.state.stage_to_read().is_none() {
-                    // It is read: the next reading is an ordinary one.
-                    record.due_at = next_look(&record.state, app.world.now(), pace);
-                }
-                changed
-            };
-            transition(app, &record.id, learned).await?;
-            Ok(Reading::Merged)
-        }
-        // An external OA cannot be asked: it has only its own word.
-        Err(providers::Error::Unsupported { .. }) => Ok(Reading::NotAsked),
-        Err(error) => {
-            tracing::warn!(approval.id = %record.id, stage, %error, "the instance could not be read");
-            app.note_exhausted(&account.connection, &error).await;
-            Ok(Reading::Failed)
-        }
-    }
 }

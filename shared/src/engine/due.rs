@@ -1,109 +1,104 @@
-//! When the sweep is to look at an approval next.
+//! When the sweep is to look at an approval next: the earliest of everything that is due of it. It is worked out with every write.
 
+use super::backoff::Backoff;
 use super::pace::Pace;
-use crate::approval::Approval;
-use crate::store::approvals::Record;
+use crate::approval::{Approval, Effect, Owed, Purpose};
 
-/// Shortest and longest time between two readings of an instance, in milliseconds. Readings find what a lost callback would
-/// have told; they count against the platform's monthly quota, so an approval of three days is read a dozen times.
-const READ_AFTER: i64 = 10 * 60 * 1000;
-const READ_AT_LEAST: i64 = 12 * 60 * 60 * 1000;
-/// A withdrawal that the platform does not take yet is tried again after so long, at first and at last (milliseconds). DingTalk
-/// takes none in the first 15 seconds of an instance.
-const WITHDRAW_AFTER: i64 = 16_000;
-const WITHDRAW_AT_LEAST: i64 = 15 * 60 * 1000;
-/// The same of a reading that the state machine asks for and that failed. It is never later than the next ordinary one.
-const WANTED_AFTER: i64 = 60_000;
+/// Readings find what a lost callback would have told; they count against the platform's monthly quota, so an approval of three days
+/// is read a dozen times.
+const READ: Backoff = Backoff { min: 10 * 60 * 1000, max: 12 * 60 * 60 * 1000 };
+/// A reading that the state machine asks for and that failed. It is never later than the next ordinary one.
+const READ_WANTED: Backoff = Backoff { min: 60_000, max: 12 * 60 * 60 * 1000 };
+/// An end that the platform does not take yet. DingTalk takes none in the first 15 seconds of an instance.
+const END: Backoff = Backoff { min: 16_000, max: 15 * 60 * 1000 };
+/// A start that nobody has taken: dispatch does mostly, and if it does not, the sweep (milliseconds).
+const UNTAKEN: i64 = 60_000;
 /// For so long an instance that has ended is read for what an event could not tell (milliseconds).
-const LATE_AT_MOST: i64 = 24 * 60 * 60 * 1000;
+const MAX_LATE: i64 = 24 * 60 * 60 * 1000;
 /// Over so long the readings are spread that a new month lets begin again (milliseconds).
 const SPREAD: i64 = 30 * 60 * 1000;
 
-/// When the sweep is to look at an approval next, worked out at `now`: the earliest of everything that is due of it. `None` once
-/// it has ended. What is due is pushed on by this before it is done, so that a failure does not repeat it at once; all that
-/// may fail again and again is done more and more rarely.
+/// When a new approval is due.
 #[must_use]
-pub fn next_look(state: &Approval, now: i64, pace: Pace) -> Option<i64> {
-    if state.closed.is_some() {
-        return late_reading(state, now);
-    }
-    let own = if let Some((since, _)) = state.ending() {
-        now + (now - since).clamp(WITHDRAW_AFTER, WITHDRAW_AT_LEAST)
-    } else if let Some(stage) = state.stage_to_start() {
-        // Nobody is at it: dispatch will be, and if it is not, the sweep.
-        state.stages[stage].lease_until.unwrap_or(now + WANTED_AFTER)
-    } else if let Some(asked) = &state.withdrawal {
-        let again = now + (now - asked.at).clamp(WITHDRAW_AFTER, WITHDRAW_AT_LEAST);
-        // Whoever is at the start knows first whether there is anything to take back.
-        let held = state.stage_under_way().and_then(|stage| state.stages[stage].lease_until);
-        held.filter(|until| *until > now).unwrap_or(again)
-    } else {
-        next_reading(state.submitted_at, now, pace)
-    };
-    Some(state.deadline_to_come().map_or(own, |deadline| own.min(deadline)))
+pub(super) fn first(state: &Approval, now: i64) -> Option<i64> {
+    let owed = state.owed();
+    earliest(state, owed.iter().filter_map(|owed| first_try(owed, now)))
 }
 
-/// What holds of every record that is written: what stood in the way of something is forgotten once that is owed no more; one that has
-/// ended is due for nothing more, unless an event asked for a reading; one that left an instance open on a platform is due when that
-/// is to be taken back.
-pub(super) fn settle(record: &mut Record) {
-    let state = &record.state;
-    let owes = state.stage_without_instance().is_some() || state.withdrawal.is_some() || state.ending().is_some();
-    record.trouble = record.trouble.take().filter(|_| owes);
-    let others = record.due_at.filter(|_| state.closed.is_none() || state.stage_to_read().is_some());
-    record.due_at = others.into_iter().chain(state.next_cancel()).min();
+/// When an approval is due after a change at `now` (milliseconds), which was due at `due_at` and owed `before`. What it owed before and
+/// still owes keeps its time; what it owes now makes it due.
+pub(super) fn after_change(due_at: Option<i64>, before: &[Owed], state: &Approval, now: i64) -> Option<i64> {
+    let owed = state.owed();
+    let kept = due_at.filter(|_| owed.iter().any(|owed| before.contains(owed)));
+    let new = owed.iter().filter(|owed| !before.contains(owed));
+    earliest(state, new.filter_map(|owed| first_try(owed, now)).chain(kept))
 }
 
-/// What an approval owes to a platform while nobody is at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Owed {
-    /// The stage that is to be started.
-    start: Option<usize>,
-    /// The stage whose instance is to be read.
-    reading: Option<usize>,
-    /// The stage whose instance is to be taken back.
-    taking_back: Option<usize>,
+/// When it is due after what it owes is tried at `now` (milliseconds): all that may fail again and again is done more and more rarely.
+/// This is written before the try, so that a failure does not repeat it at once. `pace` is that of ordinary readings.
+pub(super) fn after_try(state: &Approval, now: i64, pace: Pace) -> Option<i64> {
+    let owed = state.owed();
+    earliest(state, owed.iter().filter_map(|owed| next_try(owed, state, now, pace))).map(|at| at.max(now + 1))
 }
 
-impl Owed {
-    /// What a state owes.
-    pub(super) fn of(state: &Approval) -> Self {
-        let start = state.stage_to_start().filter(|stage| state.stages[*stage].lease_until.is_none());
-        let ends = state.closed.is_none() && (state.withdrawal.is_some() || state.ending().is_some());
-        let current = state.current_stage().filter(|stage| ends && state.stages[*stage].instance.is_some());
-        Self { start, reading: state.stage_to_read(), taking_back: current }
-    }
-
-    /// Makes a record due soon where it owes something that it did not owe before: `self` is what it owed. Dispatch mostly deals
-    /// with it at once; where it does not, the sweep does, and not only at the next reading.
-    pub(super) fn make_due(self, record: &mut Record, now: i64) {
-        let after = Self::of(&record.state);
-        let is_new = |after: Option<usize>, before: Option<usize>| after.is_some() && after != before;
-        if is_new(after.start, self.start)
-            || is_new(after.reading, self.reading)
-            || is_new(after.taking_back, self.taking_back)
-        {
-            let at = now + WANTED_AFTER;
-            record.due_at = Some(record.due_at.map_or(at, |due| due.min(at)));
+/// When it is due after its instance was read, or cannot be: a reading that was wanted has done what it could, and the next is an
+/// ordinary one.
+pub(super) fn after_reading(state: &Approval, now: i64, pace: Pace) -> Option<i64> {
+    let mut owed = state.owed();
+    if state.closed.is_none() {
+        for owed in &mut owed {
+            if let Effect::Read { wanted, .. } = &mut owed.effect {
+                *wanted = false;
+            }
         }
     }
+    earliest(state, owed.iter().filter_map(|owed| next_try(owed, state, now, pace)))
 }
 
-/// After the end only a reading is due that an event asked for and that failed so far: it tells what was said. It is given up a day
-/// after the event.
-fn late_reading(state: &Approval, now: i64) -> Option<i64> {
-    let stage = state.stage_to_read()?;
-    let age = now - state.stages[stage].facts.read_wanted?;
-    (age < LATE_AT_MOST).then(|| now + age.clamp(WANTED_AFTER, READ_AT_LEAST))
+fn earliest(state: &Approval, owed: impl Iterator<Item = i64>) -> Option<i64> {
+    owed.chain(state.deadline_to_come()).min()
+}
+
+/// When something that is owed since just now is tried, where nobody does it at once.
+fn first_try(owed: &Owed, now: i64) -> Option<i64> {
+    let at = match owed.effect {
+        Effect::Start { .. } => owed.not_before.unwrap_or(now + UNTAKEN),
+        Effect::Find { purpose: Purpose::End, .. } | Effect::Cancel { purpose: Purpose::End, .. } => {
+            next_end(owed, now)
+        }
+        Effect::Find { .. } | Effect::Cancel { .. } => return owed.not_before,
+        Effect::Read { wanted: true, .. } => now + READ_WANTED.min,
+        Effect::Read { wanted: false, .. } => now + READ.min,
+    };
+    Some(at)
+}
+
+/// When something that is owed is tried again, if it is tried at `now`.
+fn next_try(owed: &Owed, state: &Approval, now: i64, pace: Pace) -> Option<i64> {
+    match owed.effect {
+        // Whoever reads it does so after the end of what is to be ended.
+        Effect::Read { .. } if state.to_end_since().is_some() => None,
+        Effect::Read { wanted: true, .. } if state.closed.is_some() && now - owed.since >= MAX_LATE => None,
+        Effect::Read { wanted: true, .. } if state.closed.is_some() => Some(READ_WANTED.next(owed.since, now)),
+        Effect::Read { wanted, .. } => {
+            let ordinary = next_reading(state.submitted_at, now, pace);
+            Some(if wanted { ordinary.min(READ_WANTED.next(owed.since, now)) } else { ordinary })
+        }
+        _ => first_try(owed, now),
+    }
+}
+
+/// Whoever is at the start knows first whether there is anything to take back.
+fn next_end(owed: &Owed, now: i64) -> i64 {
+    owed.not_before.filter(|until| *until > now).unwrap_or_else(|| END.next(owed.since, now))
 }
 
 /// The older an approval, the more rarely its instance is read: each time at twice its age, within bounds.
 fn next_reading(submitted_at: i64, now: i64, pace: Pace) -> i64 {
-    let age = now - submitted_at;
-    if age < READ_AFTER {
-        return submitted_at + READ_AFTER;
+    if is_new(submitted_at, now) {
+        return submitted_at + READ.min;
     }
-    let ordinary = age.clamp(READ_AFTER, READ_AT_LEAST);
+    let ordinary = READ.wait(now - submitted_at);
     match pace {
         Pace::Full => now + ordinary,
         Pace::Half | Pace::Wanted => now + 2 * ordinary,
@@ -111,21 +106,10 @@ fn next_reading(submitted_at: i64, now: i64, pace: Pace) -> i64 {
     }
 }
 
-/// Whether it is too early to read: there is nothing to find yet.
+/// Whether it is too early to read what was submitted then (milliseconds): there is nothing to find yet.
 #[must_use]
-pub(super) fn is_new(state: &Approval, now: i64) -> bool {
-    now - state.submitted_at < READ_AFTER
-}
-
-/// Brings the next look forward, because a reading that is wanted has failed: after `waited` (milliseconds) it is tried again when
-/// that has passed once more. `false` when something is due before.
-pub(super) fn read_soon(record: &mut Record, now: i64, waited: i64) -> bool {
-    let at = now + waited.clamp(WANTED_AFTER, READ_AT_LEAST);
-    let sooner = record.due_at.is_none_or(|due| at < due);
-    if sooner {
-        record.due_at = Some(at);
-    }
-    sooner
+pub(super) fn is_new(submitted_at: i64, now: i64) -> bool {
+    now - submitted_at < READ.min
 }
 
 #[cfg(test)]
@@ -153,7 +137,11 @@ mod tests {
     }
 
     fn look(state: &Approval, now: i64) -> i64 {
-        next_look(state, now, Pace::Full).unwrap()
+        after_try(state, now, Pace::Full).unwrap()
+    }
+
+    fn ask(state: &mut Approval, at: i64, force: bool) {
+        assert!(state.ask_withdrawal(Withdrawal { at, by: Person::default(), reason: None, force }));
     }
 
     #[test]
@@ -163,14 +151,15 @@ mod tests {
         state.apply(0, Event::Finished { outcome: Outcome::Rejected, at: AT });
         assert_eq!(look(&state, AT), AT + MINUTE);
         assert_eq!(look(&state, AT + HOUR), AT + 2 * HOUR);
-        assert_eq!(next_look(&state, AT + 25 * HOUR, Pace::Full), None);
+        assert_eq!(after_reading(&state, AT + HOUR, Pace::Full), Some(AT + 2 * HOUR), "it is wanted still");
+        assert_eq!(after_try(&state, AT + 25 * HOUR, Pace::Full), None);
         state.apply(0, Event::ReadDone { at: AT });
-        assert_eq!(next_look(&state, AT + HOUR, Pace::Full), None);
+        assert_eq!(after_try(&state, AT + HOUR, Pace::Full), None);
     }
 
     #[test]
     fn a_start_is_looked_at_when_its_lease_runs_out() {
-        assert_eq!(look(&submitted(), AT), AT + MINUTE);
+        assert_eq!(first(&submitted(), AT), Some(AT + MINUTE));
         let mut second = running();
         second.apply(0, Event::Finished { outcome: Outcome::Approved, at: AT });
         assert_eq!(look(&second, AT + HOUR), AT + HOUR + MINUTE, "nobody holds a lease");
@@ -178,31 +167,40 @@ mod tests {
 
     #[test]
     fn an_instance_is_read_more_and_more_rarely() {
-        let state = running();
-        let mut looks = vec![AT + MINUTE];
-        while looks.len() < 12 {
+        let (before, state) = (submitted(), running());
+        let mut looks = vec![after_change(Some(AT + MINUTE), &before.owed(), &state, AT).unwrap()];
+        while looks.len() < 11 {
             looks.push(look(&state, looks[looks.len() - 1]));
         }
         let minutes: Vec<i64> = looks.iter().map(|at| (at - AT) / MINUTE).collect();
-        assert_eq!(minutes, [1, 10, 20, 40, 80, 160, 320, 640, 1280, 2000, 2720, 3440]);
+        assert_eq!(minutes, [10, 20, 40, 80, 160, 320, 640, 1280, 2000, 2720, 3440]);
+    }
+
+    #[test]
+    fn a_reading_that_is_wanted_and_failed_is_repeated_soon_and_one_that_was_made_is_not() {
+        let mut state = running();
+        state.apply(0, Event::ReadWanted { at: AT + 5 * HOUR });
+        let now = AT + 5 * HOUR + 2 * MINUTE;
+        assert_eq!(look(&state, now), now + 2 * MINUTE);
+        assert_eq!(after_reading(&state, now, Pace::Full), Some(now + 5 * HOUR + 2 * MINUTE));
     }
 
     #[test]
     fn a_quota_that_is_nearly_spent_makes_readings_rare_and_a_spent_one_ends_them() {
         let (state, now) = (running(), AT + HOUR);
-        assert_eq!(next_look(&state, now, Pace::Half), Some(now + 2 * HOUR));
-        assert_eq!(next_look(&state, now, Pace::Wanted), Some(now + 2 * HOUR));
+        assert_eq!(after_try(&state, now, Pace::Half), Some(now + 2 * HOUR));
+        assert_eq!(after_try(&state, now, Pace::Wanted), Some(now + 2 * HOUR));
         let until = now + 240 * HOUR;
-        let then = next_look(&state, now, Pace::Stopped { until }).unwrap();
+        let then = after_try(&state, now, Pace::Stopped { until }).unwrap();
         assert!((until..until + SPREAD).contains(&then), "after the month's end, not all in one second");
-        let at_once = next_look(&state, now, Pace::Stopped { until: now }).unwrap();
+        let at_once = after_try(&state, now, Pace::Stopped { until: now }).unwrap();
         assert!(at_once >= now + HOUR, "never sooner than otherwise");
     }
 
     #[test]
     fn a_withdrawal_is_repeated_more_and_more_rarely() {
         let mut state = running();
-        state.ask_withdrawal(Withdrawal { at: AT + HOUR, by: Person::default(), reason: None, force: false });
+        ask(&mut state, AT + HOUR, false);
         assert_eq!(look(&state, AT + HOUR), AT + HOUR + 16_000);
         assert_eq!(look(&state, AT + HOUR + 32_000), AT + HOUR + 64_000);
         assert_eq!(look(&state, AT + 9 * HOUR), AT + 9 * HOUR + 15 * MINUTE);
@@ -211,7 +209,7 @@ mod tests {
     #[test]
     fn a_withdrawal_waits_for_whoever_is_at_the_start() {
         let mut state = submitted();
-        state.ask_withdrawal(Withdrawal { at: AT, by: Person::default(), reason: None, force: true });
+        ask(&mut state, AT, true);
         assert_eq!(look(&state, AT + 5_000), AT + MINUTE);
         assert_eq!(look(&state, AT + MINUTE), AT + 2 * MINUTE, "nobody is at it any more");
     }
@@ -220,13 +218,13 @@ mod tests {
     fn the_deadline_is_never_missed() {
         for then in [OnDeadline::Expire, OnDeadline::Reject, OnDeadline::Escalate] {
             let mut states = [submitted(), running(), running()];
-            states[2].ask_withdrawal(Withdrawal { at: AT, by: Person::default(), reason: None, force: false });
+            ask(&mut states[2], AT, false);
             for state in &mut states {
                 state.deadline = Some(Deadline::new(AT + HOUR, then));
                 for pace in [Pace::Full, Pace::Half, Pace::Wanted, Pace::Stopped { until: AT + 999 * HOUR }] {
                     let mut now = AT;
                     while now < AT + HOUR {
-                        let next = next_look(state, now, pace).unwrap();
+                        let next = after_try(state, now, pace).unwrap();
                         assert!(next <= AT + HOUR, "{state:?} at {now}");
                         // A lease that ran out is taken again before the next look.
                         now = next.max(now + MINUTE);
@@ -247,41 +245,44 @@ mod tests {
         assert_eq!(look(&state, AT + HOUR + 3 * MINUTE), AT + HOUR + 6 * MINUTE);
     }
 
-    fn record(state: Approval, due_at: i64) -> Record {
-        Record { due_at: Some(due_at), state, ..crate::delivery::events::testing::record() }
-    }
-
     #[test]
-    fn the_write_that_owes_something_makes_it_due() {
+    fn the_write_that_owes_something_makes_it_due_and_what_was_owed_keeps_its_time() {
         let changes: [fn(&mut Approval); 4] = [
             |state| _ = state.apply(0, Event::Finished { outcome: Outcome::Approved, at: AT }),
-            |state| _ = state.apply(0, Event::ReadWanted { at: AT }),
-            |state| {
-                let by = Person::default();
-                _ = state.ask_withdrawal(Withdrawal { at: AT, by, reason: None, force: false });
-            },
+            |state| _ = state.apply(0, Event::ReadWanted { at: AT + HOUR }),
+            |state| ask(state, AT + HOUR, false),
             |state| _ = state.pass_deadline(AT + HOUR),
         ];
         for change in changes {
             let mut state = running();
             state.deadline = Some(Deadline::new(AT + HOUR, OnDeadline::Expire));
-            let mut record = record(state, AT + 12 * HOUR);
-            let owed = Owed::of(&record.state);
-            change(&mut record.state);
-            owed.make_due(&mut record, AT + HOUR);
-            assert_eq!(record.due_at, Some(AT + HOUR + MINUTE), "{:?}", record.state);
-            // What is owed already keeps the time that it was put off to.
-            record.due_at = Some(AT + 9 * HOUR);
-            Owed::of(&record.state).make_due(&mut record, AT + 2 * HOUR);
-            assert_eq!(record.due_at, Some(AT + 9 * HOUR));
+            let before = state.owed();
+            change(&mut state);
+            let now = AT + HOUR - 1;
+            let due = after_change(Some(AT + 12 * HOUR), &before, &state, now).unwrap();
+            assert!(due <= now + MINUTE, "{state:?}");
+            state.deadline = None;
+            let again = after_change(Some(AT + 9 * HOUR), &state.owed(), &state, AT + 2 * HOUR);
+            assert_eq!(again, Some(AT + 9 * HOUR).filter(|_| !state.owed().is_empty()));
         }
+    }
+
+    #[test]
+    fn what_is_said_to_an_approval_whose_reading_was_put_off_is_read_soon() {
+        let mut state = running();
+        state.apply(0, Event::ReadWanted { at: AT });
+        let before = state.owed();
+        state.apply(0, Event::ReadWanted { at: AT + HOUR });
+        assert_eq!(after_change(Some(AT + 9 * HOUR), &before, &state, AT + HOUR), Some(AT + HOUR + MINUTE));
     }
 
     #[test]
     fn nothing_is_due_of_what_has_ended() {
         let mut state = running();
         state.deadline = Some(Deadline::new(AT + HOUR, OnDeadline::Expire));
+        let before = state.owed();
         state.close(Closure { how: Closed::Failed, at: Some(AT), by: None, remark: None });
-        assert_eq!(next_look(&state, AT, Pace::Full), None);
+        assert_eq!(after_try(&state, AT, Pace::Full), None);
+        assert_eq!(after_change(Some(AT + HOUR), &before, &state, AT), None);
     }
 }

@@ -2,19 +2,40 @@
 
 use std::time::Duration;
 
-use super::due::{Owed, settle};
+use super::due;
+use super::pace::Pace;
+use crate::approval::Owed;
 use crate::http::App;
 use crate::ids::ApprovalId;
+use crate::store::Error;
 use crate::store::approvals::{Lost, Record};
-use crate::store::{Error, Store};
 
 /// How often a lost race is taken up again before the caller is told to come again.
-const MOST_TRIES: u32 = 20;
+const MAX_TRIES: u32 = 20;
 /// How much time each of those who may write the same approval at once is given, in milliseconds: about what a read and a
 /// write take.
 const TURN: u64 = 16;
 /// Longest time over which they are spread, in milliseconds.
-const LONGEST: u64 = 1_000;
+const MAX_SPREAD: u64 = 1_000;
+
+/// What a change is to be written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// For nothing: it changed nothing.
+    No,
+    /// For what has changed. What the approval owes now and did not owe before makes it due.
+    Changed,
+    /// For what it owes to be tried: each gets its next time, readings at this pace.
+    Tried(Pace),
+    /// For an instance that was read, or cannot be: the next reading is an ordinary one, at this pace.
+    Read(Pace),
+}
+
+impl From<bool> for Write {
+    fn from(changed: bool) -> Self {
+        if changed { Self::Changed } else { Self::No }
+    }
+}
 
 /// What a transition came to.
 #[derive(Debug)]
@@ -25,16 +46,16 @@ pub struct Transition {
     pub changed: bool,
 }
 
-/// Reads an approval and changes it with `change`, which says whether there is anything to write. What the change makes the approval
-/// owe to a platform is made due by the same write, so that it is not lost with whoever is woken by it. Of two transitions at the
-/// same time one is written first, and the other is worked out again on what that left.
+/// Reads an approval and changes it with `change`, which says what there is to write. What the change makes the approval owe to a
+/// platform is made due by the same write, so that it is not lost with whoever is woken by it; what is to be ended and runs nowhere
+/// is ended by it. Of two transitions at the same time one is written first, and the other is worked out again on what that left.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Throttled`] after too many lost races; the table's own.
-pub async fn transition(
+pub async fn transition<W: Into<Write>>(
     app: &App,
     id: &ApprovalId,
-    change: impl FnMut(&mut Record) -> bool,
+    change: impl FnMut(&mut Record) -> W,
 ) -> Result<Transition, Error> {
     let record = app.store.approval(id).await?;
     continue_from(app, record, change).await
@@ -44,22 +65,21 @@ pub async fn transition(
 ///
 /// # Errors
 /// As [`transition`].
-pub async fn continue_from(
+pub async fn continue_from<W: Into<Write>>(
     app: &App,
     mut record: Record,
-    mut change: impl FnMut(&mut Record) -> bool,
+    mut change: impl FnMut(&mut Record) -> W,
 ) -> Result<Transition, Error> {
-    for attempt in 0..MOST_TRIES {
-        let (before, owed) = (record.updated_at, Owed::of(&record.state));
+    for attempt in 0..MAX_TRIES {
+        let before = Before { updated_at: record.updated_at, due_at: record.due_at, owed: record.state.owed() };
         #[cfg(debug_assertions)]
         let was = record.clone();
-        if !change(&mut record) {
+        let what = change(&mut record).into();
+        if what == Write::No {
             return Ok(Transition { record, changed: false });
         }
-        let now = app.world.now();
-        record.updated_at = now.max(before);
-        owed.make_due(&mut record, now);
-        match write(&app.store, &mut record, now).await {
+        settle(&mut record, &before, what, app.world.now());
+        match app.store.update_approval(&mut record).await {
             Ok(()) => {
                 #[cfg(debug_assertions)]
                 check(&was, &record);
@@ -84,11 +104,28 @@ fn check(was: &Record, is: &Record) {
     );
 }
 
-/// Writes a changed record, with all that it owes.
-async fn write(store: &Store, record: &mut Record, now: i64) -> Result<(), Lost> {
-    record.state.owe_cancels(now);
-    settle(record);
-    store.update_approval(record).await
+/// What a transition began with.
+struct Before {
+    updated_at: i64,
+    due_at: Option<i64>,
+    owed: Vec<Owed>,
+}
+
+/// Makes a changed record one that may be written at `now` (milliseconds): what is to be ended and runs nowhere has ended, what an end
+/// left open is owed, what stood in the way of something is forgotten once that is owed no more, and it is due when it is to be.
+fn settle(record: &mut Record, before: &Before, what: Write, now: i64) {
+    record.updated_at = now.max(before.updated_at);
+    let state = &mut record.state;
+    state.end_what_runs_nowhere(now);
+    state.owe_cancels(now);
+    let state = &record.state;
+    let is_owed = state.stage_without_instance().is_some() || state.to_end_since().is_some();
+    record.trouble = record.trouble.take().filter(|_| is_owed);
+    record.due_at = match what {
+        Write::Tried(pace) => due::after_try(state, now, pace),
+        Write::Read(pace) => due::after_reading(state, now, pace),
+        Write::No | Write::Changed => due::after_change(before.due_at, &before.owed, state, now),
+    };
 }
 
 /// What to go on from after a lost race. One who lost to one other goes on at once from what the other left. Where many may
@@ -99,7 +136,7 @@ async fn take_turns(app: &App, left: Record, attempt: u32) -> Result<Record, Err
     if attempt == 0 && others <= 3 {
         return Ok(left);
     }
-    let room = others.max(2).saturating_mul(TURN).saturating_mul(u64::from(attempt) + 1).min(LONGEST);
+    let room = others.max(2).saturating_mul(TURN).saturating_mul(u64::from(attempt) + 1).min(MAX_SPREAD);
     let random = u64::from(u16::from_be_bytes(app.world.random()));
     tokio::time::sleep(Duration::from_millis(room * random / u64::from(u16::MAX))).await;
     app.store.approval(&left.id).await

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use countersign::approval::Person;
 use countersign::engine::submit::{Asked, Submitted, submit};
-use countersign::engine::withdraw::{Outcome, withdraw};
+use countersign::engine::withdraw::{EndOutcome, withdraw};
 use countersign::http::{App, Problem};
 use countersign::ids::ApprovalId;
 use countersign::providers;
@@ -254,21 +254,21 @@ async fn withdraw_form(app: &App, call: &Call, path: &str) -> Result<Response, R
     let outcome = withdraw(app, &record.id, by, revoke.reason, revoke.force).await;
     app.flush_usage().await;
     match outcome.map_err(|error| Refusal::of(&error.into()))? {
-        Outcome::Withdrawn { record, note } => Ok(accepted(call, Some(&record.id), note.as_deref())),
-        Outcome::Later(record) => Ok(accepted(
+        EndOutcome::Done { record, note } => Ok(accepted(call, Some(&record.id), note.as_deref())),
+        EndOutcome::Later(record) => Ok(accepted(
             call,
             Some(&record.id),
             Some("the platform takes it only later: it is tried again until it does"),
         )),
-        Outcome::Ended(record) => {
+        EndOutcome::Ended(record) => {
             let message = format!("the approval has ended: {}", status(&record));
             Ok(accepted(call, Some(&record.id), Some(&message)))
         }
-        Outcome::Refused(_, error @ providers::Error::Unsupported { .. }) => {
+        EndOutcome::Refused(_, error @ providers::Error::Unsupported { .. }) => {
             let message = format!("{error}; a forced revoke closes it here without telling the platform");
             Err(Refusal::new(StatusCode::CONFLICT, "provider_cannot", message))
         }
-        Outcome::Refused(_, error) => {
+        EndOutcome::Refused(_, error) => {
             let message = format!("{error}; a forced revoke closes it here all the same");
             Err(Refusal::new(StatusCode::CONFLICT, "provider_refused", message))
         }

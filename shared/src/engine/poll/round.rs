@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::forms::{Wanted, enter};
-use super::{ATTEMPTS, is_polled};
+use super::watch::{ATTEMPTS, is_polled};
 use crate::config::Source;
 use crate::engine::Error;
 use crate::engine::submit::Submitted;

@@ -8,6 +8,7 @@ mod look_ups;
 mod nodes;
 mod people;
 mod plan;
+mod submission;
 mod way;
 
 use base64::Engine;
@@ -15,11 +16,11 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::due::next_look;
-use super::pace::Pace;
-use super::start::{self, LEASE, Outcome};
+use super::due;
+use super::effects::{LEASE, StartOutcome, start_held};
+use super::failure;
 use crate::approval::{Approval, Closed};
-use crate::config::{Source, Workspace};
+use crate::config::Source;
 use crate::http::{App, Caller, Problem};
 use crate::ids::{ApprovalId, SourceId};
 use crate::store;
@@ -29,21 +30,10 @@ use crate::store::requests::{Request, StoredRequest};
 pub use body::{Applicant, Body};
 use people::{Missing, People};
 use plan::{Plan, plan};
+pub use submission::Submission;
+use submission::workspace;
 use way::Way;
 pub use way::{By, Tried, TriedWay, try_rules};
-
-/// One submit: a source asks for something.
-pub struct Submission<'a> {
-    app: &'a App,
-    source: Source,
-    id: ApprovalId,
-    /// Where the id comes from a key, so that the approval may be there already: the id that it had before ids were made with the data
-    /// key.
-    earlier_id: Option<ApprovalId>,
-    body_hash: String,
-    body: Body,
-    origin: Map<String, Value>,
-}
 
 /// What a product asks for in a format of its own.
 #[derive(Debug)]
@@ -194,11 +184,11 @@ impl<'a> Submission<'a> {
     }
 
     async fn start(&self, record: Record, tried: bool, request: &Request) -> Result<Submitted, Problem> {
-        match start::start_with(self.app, record, 0, tried, request).await? {
-            Outcome::Started(record) | Outcome::NothingToDo(record) => Ok(Submitted::Created(record)),
-            Outcome::Starting(record) => Ok(Submitted::Starting(record)),
-            Outcome::Failed(record, error) => {
-                let failure = record.failure.clone().unwrap_or_else(|| start::failure(&error));
+        match start_held(self.app, record, 0, tried, request).await? {
+            StartOutcome::Started(record) | StartOutcome::NothingToDo(record) => Ok(Submitted::Created(record)),
+            StartOutcome::Starting(record) => Ok(Submitted::Starting(record)),
+            StartOutcome::Failed(record, error) => {
+                let failure = record.failure.clone().unwrap_or_else(|| failure(&error));
                 Ok(Submitted::Refused(record, failure))
             }
         }
@@ -250,7 +240,7 @@ impl<'a> Submission<'a> {
             rule,
             title: body.title.clone(),
             updated_at: now,
-            due_at: next_look(&state, now, Pace::Full),
+            due_at: due::first(&state, now),
             failure: None,
             trouble: None,
             version: 0,
@@ -287,22 +277,6 @@ impl App {
 /// What the history says of an approval that a rule decided.
 fn by_rule(rule: Option<&Ruled>) -> String {
     rule.map_or_else(String::new, |rule| format!("Rule \"{}\" ({})", rule.name, rule.id))
-}
-
-/// The workspace that a request belongs to: the one it names, which must be its source's where that has one, or its source's.
-async fn workspace(app: &App, source: &Source, body: &Body) -> Result<Option<Workspace>, Problem> {
-    let Some(id) = body.workspace.as_ref().or(source.workspace.as_ref()) else { return Ok(None) };
-    let bound = source.workspace.as_ref().is_none_or(|own| own == id);
-    let unknown =
-        || Problem::unprocessable("unknown_workspace", format!("there is no workspace {id}")).at("/workspace");
-    if !bound {
-        return Err(unknown());
-    }
-    match app.store.get::<Workspace>(&source.org, id.as_str()).await {
-        Ok(found) => Ok(Some(found.value)),
-        Err(store::Error::NotFound) => Err(unknown()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The source that asks: the key's own; for a key above a source's, the one that the body names, or the only one there is.

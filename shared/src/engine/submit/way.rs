@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Body;
+use super::body::Body;
 use super::people::{Missing, People};
-use super::{Submission, workspace};
+use super::submission::{Submission, workspace};
 use crate::config::{AskRules, Flow, Member, OnError, Source, Then, Workspace};
 use crate::engine::rules::{Ready, ask};
 use crate::http::{App, Problem};

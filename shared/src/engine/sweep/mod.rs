@@ -9,10 +9,11 @@ mod approval;
 mod places;
 mod poll;
 mod queue;
+mod round;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
@@ -26,21 +27,14 @@ use crate::store::due::Due;
 use crate::store::polls::Poll;
 use crate::store::schema::DUE_SHARDS;
 use crate::store::{Error as StoreError, keys};
-use places::Places;
 use queue::Waiting;
+use round::Round;
 
 /// Most things of one partition in one look, and how many are read at once.
 const MOST: usize = 100;
 const PAGE: u16 = 50;
-/// Partitions that are read and approvals that are dealt with at the same time, and how many of them may be of one connection.
+/// Partitions that are read at the same time.
 const SHARDS_AT_ONCE: usize = 8;
-const APPROVALS_AT_ONCE: usize = 8;
-const OF_ONE_CONNECTION: usize = 4;
-/// Products that are asked at the same time.
-const PRODUCTS_AT_ONCE: usize = 16;
-/// Lanes that are run at the same time whose receivers answer, and those of which that is not known.
-const ANSWERING_AT_ONCE: usize = 64;
-const ASKED_AT_ONCE: usize = 64;
 /// How long the end of a sweep lets new things be taken up, and how long it then waits for those that were taken up. What is given
 /// up goes on as after a crash.
 const TAKE_UP: Duration = Duration::from_secs(10);
@@ -55,17 +49,6 @@ struct Found {
     polls: Vec<Poll>,
     /// Sources whose lanes cannot be read.
     broken: Vec<SourceId>,
-}
-
-/// What all that is dealt with shares.
-struct Round {
-    app: App,
-    /// No new thing is taken up any more.
-    is_over: Arc<AtomicBool>,
-    connections: Places,
-    products: Places,
-    answering: Places,
-    asked: Places,
 }
 
 /// What is dealt with just now.
@@ -99,15 +82,7 @@ impl Sweeper {
     /// One that has not looked yet.
     #[must_use]
     pub fn new(app: &App) -> Self {
-        let round = Round {
-            app: app.clone(),
-            is_over: Arc::default(),
-            connections: Places::new(APPROVALS_AT_ONCE, OF_ONE_CONNECTION),
-            products: Places::new(PRODUCTS_AT_ONCE, 1),
-            answering: Places::new(ANSWERING_AT_ONCE, 1),
-            asked: Places::new(ASKED_AT_ONCE, 1),
-        };
-        Self { round: Arc::new(round), running: JoinSet::new(), busy: HashMap::new() }
+        Self { round: Arc::new(Round::new(app)), running: JoinSet::new(), busy: HashMap::new() }
     }
 
     /// Looks what is due and begins to deal with it. Returns how many things were due that were not being dealt with already; of
@@ -273,12 +248,5 @@ impl Found {
                 waiting.lane = Some(*lane);
             }
         }
-    }
-}
-
-impl Round {
-    /// Whether something new may still be taken up.
-    fn goes_on(&self) -> bool {
-        !self.is_over.load(Ordering::Relaxed)
     }
 }

@@ -1,6 +1,6 @@
 //! Products that are to be asked.
 
-use super::Round;
+use super::round::Round;
 use crate::engine::Error;
 use crate::engine::poll::run;
 use crate::store::polls::Poll;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::{JoinError, JoinSet};
 
-use super::Round;
+use super::round::Round;
 use crate::config::Source;
 use crate::delivery::schedule::{TRIED_FOR, silence};
 use crate::engine::deliver::receivers::{Heard, OF_ONE_RECEIVER};

@@ -1,0 +1,67 @@
+//! Taking back what is open on a platform although nobody waits for it any more. That it is owed is stored with the approval, and
+//! each try is put off in the table before it is made.
+
+use super::cancel::cancel;
+use super::find::find_held;
+use super::read::read;
+use crate::approval::{Leftover, LeftoverEnd};
+use crate::engine::Error;
+use crate::engine::failure::Fate;
+use crate::engine::transition::transition;
+use crate::http::App;
+use crate::providers;
+use crate::store::approvals::Record;
+
+/// For so long it is tried (milliseconds).
+const GIVEN_UP_AFTER: i64 = 3 * 24 * 60 * 60 * 1000;
+/// What the platform's people read of an instance that nobody waits for any more.
+const TOO_LATE: &str = "申请已结束 The request has ended";
+
+/// Takes back what is left over of an approval, or looks for what may have been made. The caller has put the next try off.
+///
+/// # Errors
+/// The table's own.
+pub(super) async fn take_back(app: &App, record: &Record, left: &Leftover) -> Result<(), Error> {
+    let Some(instance) = &left.instance else {
+        let found = find_held(app, record.clone(), left.stage).await;
+        if let Ok((found, Some(instance))) = &found {
+            take_back_if_left(app, found, left.stage, instance).await?;
+        }
+        return note(app, record, left, found.map(drop)).await;
+    };
+    let tried = cancel(app, record, left.stage, instance, TOO_LATE).await;
+    if let Err(Error::Provider(providers::Error::Refused { .. })) = &tried
+        && record.state.stages[left.stage].instance.as_ref() == Some(instance)
+    {
+        // It may have ended there, and nobody has told.
+        read(app, record, left.stage, true).await?;
+    }
+    note(app, record, left, tried).await
+}
+
+/// Takes back an instance that has just become known, where nobody waits for it: the approval was ended meanwhile, or the stage has
+/// another one.
+///
+/// # Errors
+/// The table's own.
+pub(super) async fn take_back_if_left(app: &App, record: &Record, stage: usize, instance: &str) -> Result<(), Error> {
+    match record.state.leftover(stage, Some(instance)) {
+        Some(left) => Box::pin(take_back(app, record, left)).await,
+        None => Ok(()),
+    }
+}
+
+/// Records what came of a try.
+async fn note(app: &App, record: &Record, left: &Leftover, tried: Result<(), Error>) -> Result<(), Error> {
+    let is_over = app.world.now() - left.since >= GIVEN_UP_AFTER;
+    let end = match &tried {
+        Ok(()) => Some(LeftoverEnd::Done),
+        Err(Error::Provider(error)) if Fate::of(error) == Fate::Never => Some(LeftoverEnd::Refused),
+        Err(_) => is_over.then_some(LeftoverEnd::GivenUp),
+    };
+    let why = tried.err().map(|error| error.to_string());
+    let (stage, instance) = (left.stage, left.instance.as_deref());
+    tracing::warn!(approval.id = %record.id, stage, ?instance, ?end, why, "nobody waits for this instance any more");
+    transition(app, &record.id, |record| record.state.cancel_tried(stage, instance, end, why.clone())).await?;
+    Ok(())
+}
