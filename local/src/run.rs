@@ -145,7 +145,6 @@ fn router(app: &App, sandbox: Option<&Sandbox>, ready: Arc<AtomicBool>) -> Route
         .merge(countersign_provider_callback::routes(app.clone()))
         .merge(countersign_external_callback::routes(app.clone()))
         .merge(countersign_config::routes(app.clone()))
-        .merge(countersign_routing::routes(app.clone()))
         .merge(countersign_approvals::routes(app.clone()))
         .merge(ok_router(Router::new().fallback(async || Problem::not_found()), &app.world));
     let all = match sandbox {

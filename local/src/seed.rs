@@ -69,7 +69,7 @@ pub async fn seed(app: &App, sandbox: &Sandbox, org: &OrgId, data_dir: &Path) ->
     let mut seeder = Seeder {
         public_url: &app.settings.public_url,
         sandbox,
-        api: countersign_config::routes(app.clone()).merge(countersign_routing::routes(app.clone())),
+        api: countersign_config::routes(app.clone()),
         key: key.reveal(),
         file,
         made,

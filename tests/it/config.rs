@@ -22,10 +22,7 @@ mod warnings;
 async fn setup() -> (Client, App) {
     let app = test_app(test_store().await, TestClock::at(1_790_000_000_000).world());
     let key = owner_key(&app).await;
-    (
-        Client { router: countersign_config::routes(app.clone()).merge(countersign_routing::routes(app.clone())), key },
-        app,
-    )
+    (Client { router: countersign_config::routes(app.clone()), key }, app)
 }
 
 /// A second organisation's owner.

@@ -50,7 +50,6 @@ fn every_endpoint_is_described_and_every_described_endpoint_is_there() {
         countersign_config::ROUTES,
         countersign_external_callback::ROUTES,
         countersign_provider_callback::ROUTES,
-        countersign_routing::ROUTES,
         countersign_submit::ROUTES,
     ]
     .into_iter()

@@ -98,7 +98,6 @@ fn routes_are_those_of_the_code() {
         ("config", countersign_config::ROUTES),
         ("external-callback", countersign_external_callback::ROUTES),
         ("provider-callback", countersign_provider_callback::ROUTES),
-        ("routing", countersign_routing::ROUTES),
         ("submit", countersign_submit::ROUTES),
     ];
     // Where addresses are that people paste: what the gateway hands in beside them.

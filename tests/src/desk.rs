@@ -232,7 +232,6 @@ pub fn router(app: &App) -> axum::Router {
         .merge(countersign_provider_callback::routes(app.clone()))
         .merge(countersign_external_callback::routes(app.clone()))
         .merge(countersign_config::routes(app.clone()))
-        .merge(countersign_routing::routes(app.clone()))
         .merge(countersign_approvals::routes(app.clone()))
 }
 

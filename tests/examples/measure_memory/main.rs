@@ -112,7 +112,6 @@ async fn start_functions(binaries: &Path, work: &Path) -> (String, Vec<Arc<Funct
     let mut gateway = Router::new();
     for (name, routes) in [
         ("config", countersign_config::ROUTES),
-        ("routing", countersign_routing::ROUTES),
         ("submit", countersign_submit::ROUTES),
         (CALLED_BACK, countersign_provider_callback::ROUTES),
         ("approvals", countersign_approvals::ROUTES),

@@ -197,7 +197,7 @@ async fn who_may_not_is_told_so_before_the_body_is_read() {
     let submitter = key(&owner, "submitter", Some(&source)).await;
     let viewer = key(&owner, "viewer", None).await;
     let json = [("content-type", "application/json")];
-    for (method, path) in countersign_config::ROUTES.iter().chain(countersign_routing::ROUTES) {
+    for (method, path) in countersign_config::ROUTES {
         let path = path.replace("{id}", "none");
         for client in [&viewer, &submitter] {
             let answers = [

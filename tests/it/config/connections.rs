@@ -134,7 +134,7 @@ async fn kinds_and_addresses_are_checked() {
     let mut settings = (*app.settings).clone();
     settings.addresses = countersign::config::address::policy("10.0.0.5");
     app.settings = settings.into();
-    let router = countersign_config::routes(app.clone()).merge(countersign_routing::routes(app));
+    let router = countersign_config::routes(app);
     let cloud = countersign_tests::http::Client { router, key: owner.key.clone() };
     for (endpoint, status) in [
         ("http://127.0.0.1:9", 400),

@@ -158,7 +158,7 @@ async fn stale_changes_are_refused() {
 #[tokio::test]
 async fn every_route_that_is_promised_is_there() {
     let (owner, _) = setup().await;
-    for (method, path) in countersign_config::ROUTES.iter().chain(countersign_routing::ROUTES) {
+    for (method, path) in countersign_config::ROUTES {
         let answer = owner.call(method, &path.replace("{id}", "none"), &json!({})).await;
         assert!(answer.status != 405, "{method} {path}");
         if path.contains("{id}") {

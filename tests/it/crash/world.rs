@@ -99,8 +99,7 @@ impl World {
         let app = self.app();
         let router = countersign_submit::routes(app.clone())
             .merge(countersign_approvals::routes(app.clone()))
-            .merge(countersign_config::routes(app.clone()))
-            .merge(countersign_routing::routes(app));
+            .merge(countersign_config::routes(app));
         let client = Client { router, key: self.owner.clone() };
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(key.map(|key| ("idempotency-key", key)));
@@ -111,9 +110,7 @@ impl World {
     /// Calls our API in a process that is not counted and does not stop: for looking at the outcome.
     pub(super) async fn ours(&self, method: &str, path: &str, body: &Value) -> Value {
         let app = self.looking.clone();
-        let router = countersign_approvals::routes(app.clone())
-            .merge(countersign_config::routes(app.clone()))
-            .merge(countersign_routing::routes(app));
+        let router = countersign_approvals::routes(app.clone()).merge(countersign_config::routes(app));
         let client = Client { router, key: self.owner.clone() };
         let answer = client.call(method, path, body).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
