@@ -3,7 +3,8 @@
 use axum::response::Response;
 use maud::html;
 
-use crate::platform::page::{both, shell};
+use crate::platform::lang::Reader;
+use crate::platform::page::shell;
 
 /// A platform or the receiver: its path, its name, its Chinese name, and what is to be seen there.
 const TILES: [(&str, &str, &str, &str); 4] = [
@@ -28,29 +29,29 @@ const TILES: [(&str, &str, &str, &str); 4] = [
     (
         "/sandbox/receiver",
         "Receiver",
-        "",
+        "接收端",
         "The decisions as a program receives them, and whether their signatures hold.",
     ),
 ];
 
 /// `GET /sandbox`.
-pub(crate) async fn page() -> Response {
+pub(crate) async fn page(reader: Reader) -> Response {
+    let lang = reader.lang;
     let body = html! {
         main {
-            h1 { "Sandbox" }
+            h1 { (lang.say("Sandbox")) }
             p.soft {
-                "Platforms to try approvals on without an account anywhere, and a receiver for the decisions. What happens here stays \
-                 in the data folder."
+                (lang.say("Platforms to try approvals on without an account anywhere, and a receiver for the decisions. What happens here stays in the data folder."))
             }
             div.tiles {
                 @for (path, name, chinese, about) in TILES {
                     a.card.tile href=(path) {
-                        h2 { @if chinese.is_empty() { (name) } @else { (both(name, chinese)) } }
-                        p { (about) }
+                        h2 { (lang.of(name, chinese)) }
+                        p { (lang.say(about)) }
                     }
                 }
             }
         }
     };
-    shell("Sandbox", "", &body)
+    shell(&reader, lang.say("Sandbox"), "", &body)
 }

@@ -1,6 +1,5 @@
 //! The developer console: the app's credentials and its event subscription.
 
-use maud::html;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -60,7 +59,7 @@ impl Configurable for App {
                 ("aes_key", subscription.aes_key.expose_secret().to_owned()),
             ],
             entries: &[("token", "signature token", "签名 token"), ("aes_key", "aes_key", "加密 aes_key")],
-            note: html! { "Saving sends " code { "check_url" } " first, and keeps only a URL that answers it." },
+            note: "Saving sends check_url first, and keeps only a URL that answers it.",
         }
     }
 }

@@ -33,7 +33,6 @@ use std::path::Path;
 
 use axum::response::Response;
 use countersign::clock::World;
-use maud::Markup;
 
 use self::app::App;
 use self::model::Instance;
@@ -98,7 +97,7 @@ impl Platform for State {
         push::push(host, app, url, console::CHECK).await.map(drop)
     }
 
-    fn notices(&self, account: &str) -> Markup {
+    fn notices(&self, account: &str) -> Vec<(String, String)> {
         notices::notices(self, account)
     }
 }

@@ -1,21 +1,18 @@
 //! Work notices, as the page shows them.
 
-use maud::Markup;
 use serde_json::Value;
 
 use super::model::Notice;
 use super::state::State;
-use crate::platform::boxes;
 use crate::platform::text::beijing;
 
 /// Work notices shown.
 const MOST_NOTICES: usize = 10;
 
 /// The latest work notices of a person.
-pub(super) fn notices(state: &State, user: &str) -> Markup {
+pub(super) fn notices(state: &State, user: &str) -> Vec<(String, String)> {
     let own = state.notices.iter().rev().filter(|notice| notice.users.iter().any(|one| one == user));
-    let messages: Vec<(String, String)> = own.take(MOST_NOTICES).map(message).collect();
-    boxes::messages(("Work notices", "工作通知"), &messages)
+    own.take(MOST_NOTICES).map(message).collect()
 }
 
 fn message(notice: &Notice) -> (String, String) {

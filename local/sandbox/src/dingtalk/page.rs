@@ -52,7 +52,7 @@ impl Shown for Instance {
             decide: task.is_some_and(|task| task.state == TaskState::Running),
             waits: task.is_some_and(|task| task.state == TaskState::Paused),
             withdraw: (running && self.originator == user && self.withdrawable).then_some("撤销"),
-            positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
+            positions: &[("before", "before me"), ("after", "after me")],
             ..Abilities::default()
         }
     }
@@ -65,7 +65,7 @@ impl Shown for Instance {
             form: self.form.iter().map(|value| (value.name.clone(), value.value.clone())).collect(),
             steps: steps(self),
             records: self.records.iter().map(record).collect(),
-            ids: format!("Instance {} · template {}", self.id, self.process_code),
+            ids: vec![("Instance", self.id.clone()), ("template", self.process_code.clone())],
         }
     }
 }

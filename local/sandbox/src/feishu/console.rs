@@ -1,6 +1,5 @@
 //! The developer console: the app's credentials and its event subscription.
 
-use maud::html;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -73,9 +72,7 @@ impl Configurable for App {
                 ("encrypt_key", "Encrypt Key", "加密策略"),
                 ("verification_token", "Verification Token", "校验令牌"),
             ],
-            note: html! {
-                "Saving sends a challenge first, and keeps only a URL that gives it back within a second."
-            },
+            note: "Saving sends a challenge first, and keeps only a URL that gives it back within a second.",
         }
     }
 }

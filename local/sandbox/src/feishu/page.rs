@@ -71,11 +71,7 @@ impl Shown for Instance {
             decide: task.is_some(),
             waits: running && own(TaskState::Paused).is_some(),
             withdraw,
-            positions: &[
-                ("before", "before me 前加签"),
-                ("after", "after me 后加签"),
-                ("parallel", "beside me 并加签"),
-            ],
+            positions: &[("before", "before me"), ("after", "after me"), ("parallel", "beside me")],
             targets,
             more: vec![],
         }
@@ -99,7 +95,7 @@ impl Shown for Instance {
             form: self.form.iter().map(|one| (one.name.clone(), value(&one.value))).collect(),
             steps: steps(self),
             records,
-            ids: format!("Instance {} · definition {}", self.code, self.approval_code),
+            ids: vec![("Instance", self.code.clone()), ("definition", self.approval_code.clone())],
         }
     }
 }

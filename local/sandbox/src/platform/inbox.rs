@@ -12,6 +12,7 @@ use super::boxes;
 use super::desk::Kept;
 use super::files::Filed as _;
 use super::host::{self, Host};
+use super::lang::{Lang, Reader};
 use super::page::{avatar, shell};
 use super::people::Account;
 use super::sheet::{self, Abilities, Badge, Sheet};
@@ -81,6 +82,7 @@ const TABS: [(List, &str, &str, &str); 4] = [
 
 /// What is drawn: everybody, whose inbox, the instances newest first, and the list.
 struct View<P: Platform> {
+    lang: Lang,
     base: String,
     people: Vec<Account>,
     user: Account,
@@ -90,8 +92,13 @@ struct View<P: Platform> {
 }
 
 /// `GET /sandbox/{platform}`.
-pub(crate) async fn page<P: Platform>(Shared(platform): Shared<Host<P>>, Query(shown): Query<Asked>) -> Response {
+pub(crate) async fn page<P: Platform>(
+    reader: Reader,
+    Shared(platform): Shared<Host<P>>,
+    Query(shown): Query<Asked>,
+) -> Response {
     let base = host::base::<P>();
+    let lang = reader.lang;
     let (all, version, faults) = platform.desk(|desk| {
         let all: Vec<P::Instance> = desk.newest_first().into_iter().cloned().collect();
         (all, desk.version, desk.faults.clone())
@@ -99,10 +106,10 @@ pub(crate) async fn page<P: Platform>(Shared(platform): Shared<Host<P>>, Query(s
     let people = P::people();
     let asked = people.iter().find(|(_, account)| *account == shown.user);
     let Some(user) = asked.or_else(|| busiest::<P>(&people, &all)).or(people.first()).cloned() else {
-        return shell(P::LABEL, &base, &html! { main {} });
+        return shell(&reader, P::LABEL, &base, &html! { main {} });
     };
     let (list, tab, ..) = TABS.iter().find(|tab| tab.1 == shown.tab).unwrap_or(&TABS[0]);
-    let view = View::<P> { base, people, user, all, tab, list: *list };
+    let view = View::<P> { lang, base, people, user, all, tab, list: *list };
     let listed = view.listed(view.list);
     let instance = view.all.iter().find(|one| one.key() == shown.instance).or_else(|| listed.first().copied());
     let notices = platform.state().notices(&view.user.1);
@@ -110,17 +117,17 @@ pub(crate) async fn page<P: Platform>(Shared(platform): Shared<Host<P>>, Query(s
         main {
             div #live data-follow={ (view.base) "/_/version" } data-version=(version) {
                 div.inbox { (view.people()) (view.list(&listed, instance)) (view.detail(instance)) }
-                (notices)
+                (boxes::notices(lang, &notices))
             }
-            div.boxes { (console(&view.base, &platform)) (boxes::faults(&view.base, &faults, P::PERMISSION)) }
+            div.boxes { (console(lang, &view.base, &platform)) (boxes::faults(lang, &view.base, &faults, P::PERMISSION)) }
         }
     };
-    shell(P::LABEL, &view.base, &body)
+    shell(&reader, P::LABEL, &view.base, &body)
 }
 
-fn console<P: Platform>(base: &str, platform: &Host<P>) -> Markup {
+fn console<P: Platform>(lang: Lang, base: &str, platform: &Host<P>) -> Markup {
     let mut app = platform.app();
-    boxes::console(base, app.url().clone().as_deref(), &app.console(&platform.endpoint))
+    boxes::console(lang, base, app.url().clone().as_deref(), &app.console(&platform.endpoint))
 }
 
 /// Whoever has something to do comes first.
@@ -136,9 +143,10 @@ impl<P: Platform> View<P> {
     }
 
     fn people(&self) -> Markup {
+        let lang = self.lang;
         html! {
-            nav.card.people aria-label="People" {
-                h2 { "Act as" }
+            nav.card.people aria-label=(lang.say("People")) {
+                h2 { (lang.say("Act as")) }
                 ul {
                     @for (person, account) in &self.people {
                         @let open: usize = self.all.iter().map(|instance| instance.open_tasks(account)).sum();
@@ -146,7 +154,7 @@ impl<P: Platform> View<P> {
                             a href={ (self.base) "?as=" (account) } aria-current=[(*account == self.user.1).then_some("true")] {
                                 (avatar(person.name))
                                 span.who { b { (person.name) } small { (person.pinyin) " · " (person.job_title) } }
-                                @if open > 0 { span.count title="open tasks" { (open) } }
+                                @if open > 0 { span.count title=(lang.say("open tasks")) { (open) } }
                             }
                         }
                     }
@@ -156,18 +164,19 @@ impl<P: Platform> View<P> {
     }
 
     fn list(&self, listed: &[&P::Instance], chosen: Option<&P::Instance>) -> Markup {
+        let lang = self.lang;
         html! {
-            section.card.list aria-label="Approvals" {
+            section.card.list aria-label=(lang.say("Approvals")) {
                 div.tabs {
                     @for (list, name, english, chinese) in TABS {
                         a href={ (self.base) "?as=" (self.user.1) "&tab=" (name) }
-                            aria-current=[(list == self.list).then_some("true")] title=(chinese) {
-                            (english) " " small { (self.listed(list).len()) }
+                            aria-current=[(list == self.list).then_some("true")] {
+                            (lang.of(english, chinese)) " " small { (self.listed(list).len()) }
                         }
                     }
                 }
                 @if listed.is_empty() {
-                    p.empty { "Nothing here." }
+                    p.empty { (lang.say("Nothing here.")) }
                 } @else {
                     ul {
                         @for instance in listed {
@@ -183,12 +192,12 @@ impl<P: Platform> View<P> {
         let sheet = instance.sheet();
         let first = sheet.form.first().map_or(String::new(), |(name, value)| format!("{name}: {value}"));
         let short: String = first.chars().take(120).collect();
-        let Badge(class, word, _) = instance.badge();
+        let Badge(class, word, chinese) = instance.badge();
         html! {
             li {
                 a href={ (self.base) "?as=" (self.user.1) "&tab=" (self.tab) "&instance=" (instance.key()) }
                     aria-current=[chosen.then_some("true")] {
-                    span.head { b { (sheet.title) } span class={ "pill " (class) } { (word) } }
+                    span.head { b { (sheet.title) } span class={ "pill " (class) } { (self.lang.of(word, chinese)) } }
                     p { (short) }
                     time { (beijing(instance.age().0, "%m-%d %H:%M")) }
                 }
@@ -201,14 +210,13 @@ impl<P: Platform> View<P> {
             return html! {
                 section.card.detail {
                     p.empty {
-                        "Nothing to show. Submit an approval to Countersign, with a flow on the " (P::LABEL)
-                        " connection, and it appears here with its approvers."
+                        (self.lang.say("Nothing to show. Submit an approval to Countersign, with a flow on this platform's connection, and it appears here with its approvers."))
                     }
                 }
             };
         };
         let abilities = instance.abilities(&self.user.1);
-        let act = sheet::act(&self.base, instance.key(), &self.user, &self.people, &abilities);
-        sheet::sheet(instance, &instance.sheet(), instance.badge(), &act)
+        let act = sheet::act(self.lang, &self.base, instance.key(), &self.user, &self.people, &abilities);
+        sheet::sheet(self.lang, instance, &instance.sheet(), instance.badge(), &act)
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod files;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod inbox;
+pub(crate) mod lang;
 pub(crate) mod outbox;
 pub(crate) mod page;
 pub(crate) mod people;
@@ -28,7 +29,6 @@ use std::path::Path;
 
 use axum::response::Response;
 use countersign::clock::World;
-use maud::Markup;
 
 use self::app::{Configurable, Registered};
 use self::call::Arrived;
@@ -98,9 +98,9 @@ pub(crate) trait Platform: Sized + Send + 'static {
     /// The console's check of a URL that is about to be saved. The error is the console's.
     fn check(host: &Host<Self>, app: &Self::App, url: &str) -> impl Future<Output = Result<(), String>> + Send;
 
-    /// Messages that a person got.
-    fn notices(&self, _account: &str) -> Markup {
-        Markup::default()
+    /// Work notices that a person got, newest first: when, and what they say.
+    fn notices(&self, _account: &str) -> Vec<(String, String)> {
+        vec![]
     }
 
     /// Keeps the app as it is now.

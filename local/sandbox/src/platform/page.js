@@ -21,7 +21,7 @@ function read(form, button) {
 async function submit(form, button) {
   const message = form.querySelector(".message");
   const method = (button && button.dataset.method) || form.dataset.method || "POST";
-  message.textContent = "Working…";
+  message.textContent = document.body.dataset.working;
   message.className = "message";
   for (const one of form.querySelectorAll("button")) one.disabled = true;
   try {
@@ -34,7 +34,7 @@ async function submit(form, button) {
       try { detail = JSON.parse(text).error || text; } catch { /* not JSON: shown as it is */ }
       throw new Error(detail || "HTTP " + answer.status);
     }
-    message.textContent = form.dataset.done || "Done.";
+    message.textContent = form.dataset.done;
     message.className = "message good";
     stay(form.dataset.stay);
     await refresh();

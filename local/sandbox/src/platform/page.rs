@@ -7,6 +7,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use maud::{DOCTYPE, Markup, html};
 
+use super::lang::Reader;
+
 /// What browsers may load and run on a page of the sandbox: its own files and nothing inline.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -19,38 +21,35 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("/sandbox/dingtalk", "DingTalk", "钉钉"),
     ("/sandbox/feishu", "Feishu", "飞书"),
     ("/sandbox/wecom", "WeCom", "企业微信"),
-    ("/sandbox/receiver", "Receiver", ""),
+    ("/sandbox/receiver", "Receiver", "接收端"),
 ];
 
-/// A name and its Chinese name beside it.
-pub(crate) fn both(english: &str, chinese: &str) -> Markup {
-    html! { (english) " " small { (chinese) } }
-}
-
 /// A whole page. `active` is the path of the navigation's entry.
-pub(crate) fn shell(title: &str, active: &str, body: &Markup) -> Response {
+pub(crate) fn shell(reader: &Reader, title: &str, active: &str, body: &Markup) -> Response {
+    let lang = reader.lang;
     let page = html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(lang.tag()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · Countersign sandbox" }
+                title { (title) " · Countersign " (lang.say("sandbox")) }
                 link rel="icon" href="data:,";
                 link rel="stylesheet" href="/sandbox/_/page.css";
                 script src="/sandbox/_/page.js" defer {}
             }
-            body {
+            body data-working=(lang.say("Working…")) {
                 header.top {
-                    a.brand href="/sandbox" { "Countersign " b { "sandbox" } }
-                    nav aria-label="Sandbox" {
+                    a.brand href="/sandbox" { "Countersign " b { (lang.say("sandbox")) } }
+                    nav aria-label=(lang.say("Sandbox")) {
                         @for (path, name, chinese) in PAGES {
                             a href=(path) aria-current=[(*path == active).then_some("page")] {
-                                @if chinese.is_empty() { (name) } @else { (both(name, chinese)) }
+                                (lang.of(name, chinese))
                             }
                         }
                     }
-                    span.note { "Played locally: nothing here reaches the real platforms." }
+                    span.note { (lang.say("Played locally: nothing here reaches the real platforms.")) }
+                    a.lang href=(reader.other) lang=(lang.of("zh-CN", "en")) { (lang.of("中文", "English")) }
                 }
                 (body)
             }
@@ -62,6 +61,10 @@ pub(crate) fn shell(title: &str, active: &str, body: &Markup) -> Response {
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.insert("referrer-policy", HeaderValue::from_static("same-origin"));
     headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    headers.insert("vary", HeaderValue::from_static("accept-language, cookie"));
+    if let Some(cookie) = reader.cookie.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+        headers.insert("set-cookie", cookie);
+    }
     response
 }
 

@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use super::desk::Kept;
+use super::lang::Lang;
 use super::outbox::{Callback, CallbackState};
-use super::page::{avatar, both};
+use super::page::avatar;
 use super::people::Account;
 use super::text::beijing;
 
@@ -27,7 +28,7 @@ pub(crate) struct Sheet {
     pub(crate) steps: Vec<Step>,
     pub(crate) records: Vec<Entry>,
     /// Its ids, for those who look for it in a log.
-    pub(crate) ids: String,
+    pub(crate) ids: Vec<(&'static str, String)>,
 }
 
 /// A step of the flow.
@@ -80,73 +81,80 @@ pub(crate) struct Abilities {
 }
 
 /// The instance; `act` is the form of [`act`].
-pub(super) fn sheet<I: Kept>(instance: &I, sheet: &Sheet, badge: Badge, act: &Markup) -> Markup {
+pub(super) fn sheet<I: Kept>(lang: Lang, instance: &I, sheet: &Sheet, badge: Badge, act: &Markup) -> Markup {
     let Badge(class, word, chinese) = badge;
     html! {
-        section.card.detail aria-label="Approval" {
+        section.card.detail aria-label=(lang.say("Approval")) {
             header {
                 (avatar(&sheet.applicant))
                 div {
                     h1 { (sheet.title) }
-                    small { "No. " (sheet.number) " · " (beijing(instance.age().0, MOMENT)) " Beijing time" }
+                    small { (lang.say("No.")) " " (sheet.number) " · " (beijing(instance.age().0, MOMENT)) " " (lang.say("Beijing time")) }
                 }
-                span class={ "stamp " (class) } { (both(word, chinese)) }
+                span class={ "stamp " (class) } { (lang.of(word, chinese)) }
             }
-            h3 { "Form" }
+            h3 { (lang.say("Form")) }
             dl.form {
                 @for (name, value) in &sheet.form { dt { (name) } dd { (value) } }
             }
             (act)
-            h3 { "Flow" }
+            h3 { (lang.say("Flow")) }
             ol.flow {
                 @for step in &sheet.steps {
                     li class=(step.class) {
-                        span.step { (both(step.heading.0, step.heading.1)) }
-                        @for each in &step.lines { (line(each)) }
+                        span.step { (lang.of(step.heading.0, step.heading.1)) }
+                        @for each in &step.lines { (line(lang, each)) }
                     }
                 }
             }
-            h3 { "History" }
+            h3 { (lang.say("History")) }
             ol.history {
                 @for entry in &sheet.records {
                     li {
                         time { (beijing(entry.at, MOMENT)) }
                         div {
-                            (entry.name) " " (entry.what) " " (entry.others.join("、"))
+                            (entry.name) " " (lang.say(&entry.what)) " " (entry.others.join("、"))
                             (quote(entry.remark.as_deref()))
                         }
                     }
                 }
             }
-            (callbacks(instance, &sheet.ids))
+            (callbacks(lang, instance, &sheet.ids))
         }
     }
 }
 
 /// A button that does something with the instance; of the form's fields it sends `user`, `remark` and `more`.
-fn button(action: &str, (english, chinese): (&str, &str), class: &str, more: &str) -> Markup {
+fn button(lang: Lang, action: &str, (english, chinese): (&str, &str), class: &str, more: &str) -> Markup {
     html! {
-        button class=(class) name="action" value=(action) data-fields={ "user remark" (more) } { (both(english, chinese)) }
+        button class=(class) name="action" value=(action) data-fields={ "user remark" (more) } { (lang.of(english, chinese)) }
     }
 }
 
 /// A choice: its name and what can be chosen, as values and texts.
-fn select<'a>(name: &str, label: &str, options: impl Iterator<Item = (&'a str, &'a str)>) -> Markup {
+fn select<'a>(lang: Lang, name: &str, label: &str, options: impl Iterator<Item = (&'a str, &'a str)>) -> Markup {
     html! {
         label {
-            (label)
+            (lang.say(label))
             select name=(name) {
-                @for (value, text) in options { option value=(value) { (text) } }
+                @for (value, text) in options { option value=(value) { (lang.say(text)) } }
             }
         }
     }
 }
 
 /// The form with which a person acts.
-pub(super) fn act(base: &str, instance: &str, user: &Account, people: &[Account], can: &Abilities) -> Markup {
+pub(super) fn act(
+    lang: Lang,
+    base: &str,
+    instance: &str,
+    user: &Account,
+    people: &[Account],
+    can: &Abilities,
+) -> Markup {
     let form = |inner: &Markup| {
         html! {
-            form.act data-api={ (base) "/_/instances/" (instance) "/act" } data-stay=(instance) {
+            form.act data-api={ (base) "/_/instances/" (instance) "/act" } data-stay=(instance) data-done=(lang.say("Done.")) {
                 input type="hidden" name="user" value=(user.1);
                 (inner)
                 p.message role="status" {}
@@ -154,22 +162,22 @@ pub(super) fn act(base: &str, instance: &str, user: &Account, people: &[Account]
         }
     };
     let main = html! {
-        @if can.waits { p.soft { "This task waits for the approver who was added before it." } }
-        label { "Remark of " (user.0.name) textarea name="remark" maxlength="1024" {} }
+        @if can.waits { p.soft { (lang.say("This task waits for the approver who was added before it.")) } }
+        label { (lang.say("Remark of")) " " (user.0.name) textarea name="remark" maxlength="1024" {} }
         div.row {
             @if can.decide {
-                (button("approve", ("Approve", "同意"), "main", ""))
-                (button("reject", ("Reject", "拒绝"), "danger", ""))
+                (button(lang, "approve", ("Approve", "同意"), "main", ""))
+                (button(lang, "reject", ("Reject", "拒绝"), "danger", ""))
             }
-            (button("comment", ("Comment", "评论"), "", ""))
-            @if let Some(chinese) = can.withdraw { (button("withdraw", ("Withdraw", chinese), "", "")) }
-            @for (action, english, chinese) in &can.more { (button(action, (english, chinese), "", "")) }
+            (button(lang, "comment", ("Comment", "评论"), "", ""))
+            @if let Some(chinese) = can.withdraw { (button(lang, "withdraw", ("Withdraw", chinese), "", "")) }
+            @for (action, english, chinese) in &can.more { (button(lang, action, (english, chinese), "", "")) }
         }
-        @if can.decide { (others(user, people, can)) }
+        @if can.decide { (others(lang, user, people, can)) }
     };
     let targets = can.targets.iter().map(|(value, text)| (value.as_str(), text.as_str()));
     let back = html! {
-        div.row { (select("to", "Back to", targets)) (button("roll_back", ("Roll back", "退回"), "", " to")) }
+        div.row { (select(lang, "to", "Back to", targets)) (button(lang, "roll_back", ("Roll back", "退回"), "", " to")) }
     };
     html! {
         (form(&main))
@@ -178,28 +186,28 @@ pub(super) fn act(base: &str, instance: &str, user: &Account, people: &[Account]
 }
 
 /// What the person who decides can do with another one.
-fn others(user: &Account, people: &[Account], can: &Abilities) -> Markup {
+fn others(lang: Lang, user: &Account, people: &[Account], can: &Abilities) -> Markup {
     let others = people.iter().filter(|one| one.1 != user.1).map(|(person, account)| (account.as_str(), person.name));
     html! {
         div.row {
-            (select("to", "Another person", others))
-            @if !can.positions.is_empty() { (select("position", "Decides", can.positions.iter().copied())) }
-            (button("transfer", ("Transfer", "转交"), "", " to"))
+            (select(lang, "to", "Another person", others))
+            @if !can.positions.is_empty() { (select(lang, "position", "Decides", can.positions.iter().copied())) }
+            (button(lang, "transfer", ("Transfer", "转交"), "", " to"))
             @if !can.positions.is_empty() {
-                (button("add_approver", ("Add approver", "加签"), "", " to position"))
+                (button(lang, "add_approver", ("Add approver", "加签"), "", " to position"))
             }
         }
     }
 }
 
-fn line(line: &Line) -> Markup {
+fn line(lang: Lang, line: &Line) -> Markup {
     let Line { name, class, word, remark, at } = line;
     html! {
         div.task {
             (avatar(name))
             div {
                 (name)
-                @if !word.is_empty() { " " span class={ "pill " (class) } { (word) } }
+                @if !word.is_empty() { " " span class={ "pill " (class) } { (lang.say_each(word)) } }
                 (quote(remark.as_deref()))
             }
             time { @if let Some(at) = at { (beijing(*at, "%m-%d %H:%M")) } }
@@ -211,24 +219,26 @@ fn quote(remark: Option<&str>) -> Markup {
     html! { @if let Some(text) = remark { blockquote { (text) } } }
 }
 
-fn callbacks<I: Kept>(instance: &I, ids: &str) -> Markup {
+fn callbacks<I: Kept>(lang: Lang, instance: &I, ids: &[(&str, String)]) -> Markup {
     let callbacks = instance.callbacks();
     html! {
-        h3 { (both("Callbacks sent", "事件推送")) }
+        h3 { (lang.of("Callbacks sent", "事件推送")) }
         div.scroll {
             table {
-                thead { tr { th scope="col" { "Event" } th scope="col" { "State" } th scope="col" { "Answers" } } }
+                thead { tr { @for heading in [lang.say("Event"), lang.say("State"), lang.say("Answers")] { th scope="col" { (heading) } } } }
                 tbody {
-                    @if callbacks.is_empty() { tr { td.soft colspan="3" { "none" } } }
-                    @for callback in callbacks { (row(instance.key(), callback)) }
+                    @if callbacks.is_empty() { tr { td.soft colspan="3" { (lang.say("none")) } } }
+                    @for callback in callbacks { (row(lang, instance.key(), callback)) }
                 }
             }
         }
-        small { (ids) }
+        small {
+            @for (index, (name, id)) in ids.iter().enumerate() { @if index > 0 { " · " } (lang.say(name)) " " (id) }
+        }
     }
 }
 
-fn row(instance: &str, callback: &Callback) -> Markup {
+fn row(lang: Lang, instance: &str, callback: &Callback) -> Markup {
     let (class, word) = match callback.state {
         CallbackState::Pending if callback.attempts.is_empty() => ("wait", "to be sent"),
         CallbackState::Pending => ("wait", "sent again later"),
@@ -246,11 +256,11 @@ fn row(instance: &str, callback: &Callback) -> Markup {
                     pre { (pretty(&callback.event)) }
                 }
             }
-            td { span class={ "pill " (class) } { (word) } }
+            td { span class={ "pill " (class) } { (lang.say_each(word)) } }
             td {
                 @for attempt in &callback.attempts {
                     div {
-                        (beijing(attempt.at, "%H:%M:%S")) @if attempt.copy { " (extra copy)" } " " (attempt.detail) " "
+                        (beijing(attempt.at, "%H:%M:%S")) @if attempt.copy { " " (lang.say("(extra copy)")) } " " (attempt.detail) " "
                         span.soft { (attempt.took_ms) " ms" }
                     }
                 }

@@ -1,6 +1,5 @@
 //! The developer console: the app's credentials and where it receives events.
 
-use maud::html;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -54,9 +53,7 @@ impl Configurable for App {
                 ("EncodingAESKey", subscription.aes_key.expose_secret().to_owned()),
             ],
             entries: &[("token", "Token", "令牌"), ("aes_key", "EncodingAESKey", "消息加密密钥")],
-            note: html! {
-                "Saving sends a GET with " code { "echostr" } " first, and keeps only a URL that answers it within a second."
-            },
+            note: "Saving sends a GET with echostr first, and keeps only a URL that answers it within a second.",
         }
     }
 }

@@ -72,8 +72,8 @@ impl Shown for Form {
                 Status::Approved if applicant => Some("通过后撤销"),
                 _ => None,
             },
-            positions: &[("before", "before me 前加签"), ("after", "after me 后加签")],
-            targets: earlier.map(|(index, _)| ((index + 1).to_string(), format!("node {}", index + 1))).collect(),
+            positions: &[("before", "before me"), ("after", "after me")],
+            targets: earlier.map(|(index, _)| ((index + 1).to_string(), format!("№ {}", index + 1))).collect(),
             more,
         }
     }
@@ -86,7 +86,7 @@ impl Shown for Form {
             form: self.contents.iter().map(content).collect(),
             steps: steps(self),
             records: self.records.iter().map(record).collect(),
-            ids: format!("Form {} · template {}", self.sp_no, self.template_id),
+            ids: vec![("Form", self.sp_no.clone()), ("template", self.template_id.clone())],
         }
     }
 }

@@ -339,5 +339,9 @@ async fn the_page_shows_what_people_wrote_and_runs_none_of_it() {
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     assert!(page.contains("&quot;&gt;&lt;img src=x"));
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x"));
-    assert!(page.contains("Approve <small>同意</small>"));
+    assert!(page.contains(">Approve</button>"));
+    let chinese = sandbox.http.get(format!("{}?as=0123456789&lang=zh-CN", sandbox.base)).send().await.unwrap();
+    assert!(chinese.headers()["set-cookie"].to_str().unwrap().starts_with("sandbox_lang=zh-CN"));
+    let chinese = chinese.text().await.unwrap();
+    assert!(chinese.contains("<html lang=\"zh-CN\">") && chinese.contains(">同意</button>"), "{chinese}");
 }
