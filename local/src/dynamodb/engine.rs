@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use super::answers::Answers;
 use super::changes::told;
 use super::durable::Durable;
-use super::{operations, upkeep};
+use super::operations::{self, Wrote};
+use super::upkeep;
 use crate::Error;
 
 /// The embedded DynamoDB. Clones share everything; the last one closes the file.
@@ -43,7 +44,8 @@ impl Engine {
     /// When the file cannot be opened, or is not what this program wrote.
     pub fn open(file: &Path) -> Result<Self, Error> {
         let path = file.to_str().ok_or_else(|| Error::new("the data directory's name is not readable text"))?;
-        let storage = Storage::new(path).map_err(|error| Error::new(format!("cannot open {path}: {error}")))?;
+        let opened = upkeep::begin(path).and_then(|()| Storage::new(path));
+        let storage = opened.map_err(|error| Error::new(format!("cannot open {path}: {error}")))?;
         let in_wal = upkeep::settle(&storage).map_err(|error| Error::new(format!("cannot use {path}: {error}")))?;
         let durable = if in_wal { Durable::of(file)? } else { Durable::by_itself() };
         Ok(Self::new(storage, durable))
@@ -64,7 +66,8 @@ impl Engine {
         Self(Arc::new(Inner { storage, durable, answers, writes }))
     }
 
-    /// Deals with a request: its `X-Amz-Target` and its JSON text. A write is answered once it is on the disk.
+    /// Deals with a request: its `X-Amz-Target` and its JSON text. A write is answered once it is on the disk, but for what another
+    /// write follows before it matters (`Wrote::Prelude`).
     pub async fn call(&self, target: &str, body: &str) -> Answer {
         let operation = target.rsplit('.').next().unwrap_or_default();
         let (answer, ticket) = self.perform(operation, body);
@@ -88,7 +91,7 @@ impl Engine {
         self.0.writes.subscribe()
     }
 
-    /// Deals with a request; answers with the ticket of what it wrote.
+    /// Deals with a request; answers with the ticket of what it wrote, if that is waited for.
     fn perform(&self, operation: &str, body: &str) -> (Answer, Option<u64>) {
         let storage = self.storage();
         if let Some(answer) = self.answers().get(operation, body) {
@@ -102,12 +105,12 @@ impl Engine {
             let _ = storage.rollback();
             Err(DynoxideError::InternalServerError("a panic".to_owned()))
         });
-        let text = match done {
-            Ok(text) => text,
+        let done = match done {
+            Ok(done) => done,
             Err(error) => return (refusal(&error), None),
         };
-        let answer = Answer { status: 200, body: text };
-        if !operations::writes(operation) {
+        let answer = Answer { status: 200, body: done.text };
+        if done.wrote == Wrote::Nothing {
             return (answer, None);
         }
         if operation == "CreateTable"
@@ -119,7 +122,7 @@ impl Engine {
         let ticket = self.0.durable.wrote();
         drop(storage);
         self.0.writes.send_modify(|writes| *writes += 1);
-        (answer, Some(ticket))
+        (answer, (done.wrote == Wrote::Something).then_some(ticket))
     }
 
     /// The connection, while nobody else has it.

@@ -106,6 +106,12 @@ pub const APPROVAL: &str = "APR#";
 /// The sort key of an approval's state.
 pub const STATE: &str = "STATE";
 
+/// The sort key of what was submitted.
+pub const REQUEST: &str = "REQUEST";
+
+/// The sort key of where an instance belongs.
+pub const REFERENCE: &str = "REF";
+
 /// The state of an approval.
 #[must_use]
 pub fn approval(id: &ApprovalId) -> Key {
@@ -115,7 +121,7 @@ pub fn approval(id: &ApprovalId) -> Key {
 /// What was submitted.
 #[must_use]
 pub fn request(id: &ApprovalId) -> Key {
-    Key::new(format!("APR#{id}"), "REQUEST")
+    Key::new(format!("APR#{id}"), REQUEST)
 }
 
 /// A delivery of an approval, in order of its sequence.
@@ -203,7 +209,7 @@ pub fn due_of(id: &str) -> String {
 /// The way from a platform's instance back to our approval.
 #[must_use]
 pub fn reference(connection: &ConnectionId, instance: &str) -> Key {
-    Key::new(format!("REF#{connection}#{instance}"), "REF")
+    Key::new(format!("REF#{connection}#{instance}"), REFERENCE)
 }
 
 /// A callback that came before the reference.
