@@ -15,7 +15,7 @@ pub struct InvalidId {
 }
 
 /// Longest id that is read, in bytes: a prefix and 26 to 52 characters.
-const LONGEST: usize = 64;
+const MAX_ID: usize = 64;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
@@ -50,7 +50,7 @@ macro_rules! id {
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 let body = text.strip_prefix($prefix).ok_or(InvalidId { prefix: $prefix })?;
                 let plain = body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-                if body.is_empty() || text.len() > LONGEST || !plain {
+                if body.is_empty() || text.len() > MAX_ID || !plain {
                     return Err(InvalidId { prefix: $prefix });
                 }
                 Ok(Self(text.to_owned()))

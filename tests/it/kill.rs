@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 /// The load runs until so many more submits are answered, give or take, and no longer than this.
 const SUBMITS: usize = 6;
-const LONGEST_LOAD: Duration = Duration::from_secs(3);
+const MAX_LOAD: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 5;
 
 /// What was answered before a kill.
@@ -36,7 +36,7 @@ impl Answered {
 
 async fn until_answered(answered: &Mutex<Answered>, count: usize) {
     let began = Instant::now();
-    while answered.lock().unwrap().count() < count && began.elapsed() < LONGEST_LOAD {
+    while answered.lock().unwrap().count() < count && began.elapsed() < MAX_LOAD {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

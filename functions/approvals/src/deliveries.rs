@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 /// Pages of the list that one request reads at most, so that a filter that few deliveries pass costs no more than one that all do:
 /// the answer then holds fewer items, and a cursor to go on with.
-const MOST_PAGES: usize = 4;
+const MAX_PAGES: usize = 4;
 
 /// A delivery as it is shown.
 #[derive(Serialize)]
@@ -114,7 +114,7 @@ pub(crate) async fn list(
     };
     let mut found: Vec<Row<Delivery>> = Vec::new();
     let mut cursor = filter.cursor.clone();
-    for _ in 0..MOST_PAGES {
+    for _ in 0..MAX_PAGES {
         let left = limit - u16::try_from(found.len()).unwrap_or(limit);
         let (org, source, cursor_now) = (&caller.org, &source, cursor.as_deref());
         let to = ToSource { org, source, since, oldest_first: false, limit: left, cursor: cursor_now };

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 /// Pages of the index that one request reads at most, so that a filter that few approvals pass costs no more than one that
 /// all do: the answer then holds fewer items, and a cursor to go on with.
-const MOST_PAGES: usize = 4;
+const MAX_PAGES: usize = 4;
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]
@@ -51,7 +51,7 @@ pub(crate) async fn list(
     let places = Places::of(&app, &caller.org, filter.applicant.as_deref()).await?;
     let mut found: Vec<Row<Record>> = Vec::new();
     let mut cursor = filter.cursor.clone();
-    for _ in 0..MOST_PAGES {
+    for _ in 0..MAX_PAGES {
         let left = limit - u16::try_from(found.len()).unwrap_or(limit);
         let page = places.page(&app, &caller.org, left, cursor.as_deref()).await?;
         found.extend(

@@ -14,7 +14,7 @@ use countersign::store::approvals::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-const LONGEST_REASON: usize = 500;
+const MAX_REASON: usize = 500;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,7 @@ pub(crate) async fn withdraw(
 ) -> Result<Response, Problem> {
     if let Some(reason) = &body.reason {
         let mut errors = FieldErrors::new();
-        errors.text("/reason", reason, LONGEST_REASON);
+        errors.text("/reason", reason, MAX_REASON);
         errors.into_result()?;
     }
     super::find(&app, &caller, &id).await?;

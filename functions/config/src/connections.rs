@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use countersign::config::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
-use countersign::http::resource::{LONGEST_TEXT, MAX_NAME, list_of, load, must_be_unused};
+use countersign::http::resource::{MAX_NAME, MAX_TEXT, list_of, load, must_be_unused};
 
 mod actions;
 mod stored;
@@ -31,7 +31,7 @@ use stored::{create, remove, replace};
 use view::view;
 
 /// Largest monthly quota, in calls.
-const LARGEST_QUOTA: u64 = 1_000_000_000_000;
+const MAX_QUOTA: u64 = 1_000_000_000_000;
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -72,10 +72,10 @@ struct Update {
 fn check_texts(connection: &Connection, errors: &mut FieldErrors) {
     errors.text("/name", &connection.name, MAX_NAME);
     if let Some(account) = &connection.default_applicant {
-        errors.text("/default_applicant", account, LONGEST_TEXT);
+        errors.text("/default_applicant", account, MAX_TEXT);
     }
-    if connection.monthly_quota.is_some_and(|calls| !(1..=LARGEST_QUOTA).contains(&calls)) {
-        errors.push("/monthly_quota", format!("must be from 1 to {LARGEST_QUOTA}"));
+    if connection.monthly_quota.is_some_and(|calls| !(1..=MAX_QUOTA).contains(&calls)) {
+        errors.push("/monthly_quota", format!("must be from 1 to {MAX_QUOTA}"));
     }
 }
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::flow::{MOST_STAGES, RequestLimits, Unsupported, check_nodes, members_named};
+use countersign::config::flow::{MAX_STAGES, RequestLimits, Unsupported, check_nodes, members_named};
 use countersign::config::{Connection, Fallback, Flow, Member, OnDeadline, OwnApprover, Rule, Source, StageSpec};
 use countersign::http::{
     Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
@@ -76,7 +76,7 @@ fn view(flow: &Flow) -> Value {
 /// Checks a flow: by itself, against what it names, and against what its platforms can do.
 async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Problem> {
     flow.check(&mut errors);
-    if flow.stages.len() > MOST_STAGES {
+    if flow.stages.len() > MAX_STAGES {
         return errors.into_result();
     }
     let mut unsupported = Unsupported::default();

@@ -8,15 +8,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use countersign::config::{Approver, Connection, Flow, Member, Source, Workspace};
-use countersign::http::resource::{
-    LONGEST_TEXT, MAX_NAME, check_list, list_of, load, must_be_unused, must_exist, pointed,
-};
+use countersign::http::resource::{MAX_NAME, MAX_TEXT, check_list, list_of, load, must_be_unused, must_exist, pointed};
 use countersign::http::{
     Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
 use countersign::providers::Mobile;
-use countersign::store::members::LONGEST_SOURCE_ID;
+use countersign::store::members::MAX_SOURCE_ID;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -80,7 +78,7 @@ fn view(member: &Member) -> Value {
 async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: FieldErrors) -> Result<(), Problem> {
     errors.text("/name", &member.name, MAX_NAME);
     if let Some(email) = &member.email {
-        errors.text("/email", email, LONGEST_TEXT);
+        errors.text("/email", email, MAX_TEXT);
         if !email.contains('@') {
             errors.push("/email", "must be an e-mail address");
         }
@@ -97,7 +95,7 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
         errors.push("/accounts", format!("must have at most {MAX_ACCOUNTS} entries"));
     }
     for (connection, account) in &member.accounts {
-        errors.text(format!("/accounts/{connection}"), account, LONGEST_TEXT);
+        errors.text(format!("/accounts/{connection}"), account, MAX_TEXT);
     }
     if member.source_ids.len() > MAX_SOURCE_IDS {
         errors.push("/source_ids", format!("must have at most {MAX_SOURCE_IDS} entries"));
@@ -106,7 +104,7 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
     let kept = |source: &SourceId, id: &String| old.and_then(|old| old.source_ids.get(source)) == Some(id);
     let given: Vec<_> = member.source_ids.iter().filter(|(source, id)| !kept(source, id)).collect();
     for (source, id) in &given {
-        errors.text(format!("/source_ids/{source}"), id, LONGEST_SOURCE_ID);
+        errors.text(format!("/source_ids/{source}"), id, MAX_SOURCE_ID);
     }
     let named: Vec<_> = given.iter().map(|(id, _)| (format!("/source_ids/{id}"), id.as_str())).collect();
     must_exist::<Source>(app, &member.org, &named, &mut errors).await?;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use countersign::config::rule::MOST_RULES;
+use countersign::config::rule::MAX_RULES;
 use countersign::config::{Flow, OnError, Rule, Then};
 use countersign::engine::rules::{Ready, in_order};
 use countersign::engine::submit::{Body, By, Tried, TriedWay, source, try_rules};
@@ -105,8 +105,8 @@ async fn create_rule(
     let rule = new.rule(RuleId::new(&app.world), &app, &caller.org);
     check(&app, &rule, FieldErrors::new()).await?;
     let there = app.store.list::<Rule>(&rule.org, 200, None).await?.items.len();
-    if there >= MOST_RULES {
-        return Err(Problem::conflict("too_many_rules", format!("an organisation has at most {MOST_RULES} rules")));
+    if there >= MAX_RULES {
+        return Err(Problem::conflict("too_many_rules", format!("an organisation has at most {MAX_RULES} rules")));
     }
     let version = app.store.create(&rule).await?;
     app.rules.forget(&rule.org);
@@ -187,8 +187,8 @@ async fn read(app: &App, org: &OrgId, sent: &Value) -> Result<Arc<[Ready]>, Prob
     let bytes = serde_json::to_vec(&json!({ "rules": sent })).map_err(Problem::internal)?;
     let Candidates { rules } = extract::parse(&bytes)?;
     let mut errors = FieldErrors::new();
-    if rules.len() > MOST_RULES {
-        errors.push("/rules", format!("must have at most {MOST_RULES} entries"));
+    if rules.len() > MAX_RULES {
+        errors.push("/rules", format!("must have at most {MAX_RULES} entries"));
         errors.into_result()?;
         return Ok(Arc::new([]));
     }

@@ -38,7 +38,7 @@ pub fn routes(app: App) -> Router {
 }
 
 /// Longest `Idempotency-Key`, in characters.
-const LONGEST_KEY: usize = 128;
+const MAX_KEY: usize = 128;
 
 async fn submit(State(app): State<App>, Submitter(caller): Submitter, request: Request) -> Result<Response, Problem> {
     let key = idempotency_key(request.headers())?;
@@ -54,7 +54,7 @@ async fn submit(State(app): State<App>, Submitter(caller): Submitter, request: R
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut keys = headers.get_all("idempotency-key").iter();
     let Some(first) = keys.next() else { return Ok(None) };
-    let key = first.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
+    let key = first.to_str().ok().filter(|key| !key.is_empty() && key.len() <= MAX_KEY);
     match (key, keys.next()) {
         (Some(key), None) => Ok(Some(key.to_owned())),
         _ => {

@@ -14,13 +14,13 @@ pub use approver::Approver;
 pub use people::{Fallback, OwnApprover, RequestLimits};
 
 /// Most stages of a flow.
-pub const MOST_STAGES: usize = 5;
+pub const MAX_STAGES: usize = 5;
 /// Most nodes of a stage: what DingTalk takes (documented); the others name no number.
-pub const MOST_NODES: usize = 20;
+pub const MAX_NODES: usize = 20;
 /// Most approvers of a node, by name and in person.
-pub const MOST_APPROVERS: usize = 50;
+pub const MAX_APPROVERS: usize = 50;
 /// Longest deadline: a year, in hours.
-pub const LONGEST_DEADLINE: u16 = 8760;
+pub const MAX_DEADLINE: u16 = 8760;
 /// In milliseconds.
 const HOUR: i64 = 60 * 60 * 1000;
 /// Longest name, in characters.
@@ -92,16 +92,16 @@ impl Flow {
     /// Checks what can be seen in the flow alone.
     pub fn check(&self, errors: &mut FieldErrors) {
         errors.text("/name", &self.name, MAX_NAME);
-        if self.stages.is_empty() || self.stages.len() > MOST_STAGES {
-            errors.push("/stages", format!("must have 1 to {MOST_STAGES} stages"));
+        if self.stages.is_empty() || self.stages.len() > MAX_STAGES {
+            errors.push("/stages", format!("must have 1 to {MAX_STAGES} stages"));
         }
         for (index, stage) in self.stages.iter().enumerate() {
             if let Some(template) = &stage.template {
                 errors.text(format!("/stages/{index}/template"), template, MAX_NAME);
             }
         }
-        if self.deadline_hours.is_some_and(|hours| !(1..=LONGEST_DEADLINE).contains(&hours)) {
-            errors.push("/deadline_hours", format!("must be from 1 to {LONGEST_DEADLINE}"));
+        if self.deadline_hours.is_some_and(|hours| !(1..=MAX_DEADLINE).contains(&hours)) {
+            errors.push("/deadline_hours", format!("must be from 1 to {MAX_DEADLINE}"));
         }
         self.limits.check(errors);
     }
@@ -138,8 +138,8 @@ pub fn check_nodes(
     errors: &mut FieldErrors,
     unsupported: &mut Unsupported,
 ) {
-    if nodes.len() > MOST_NODES || (nodes.is_empty() && !may_be_empty) {
-        errors.push(pointer, format!("must have 1 to {MOST_NODES} nodes"));
+    if nodes.len() > MAX_NODES || (nodes.is_empty() && !may_be_empty) {
+        errors.push(pointer, format!("must have 1 to {MAX_NODES} nodes"));
     }
     for (index, node) in nodes.iter().enumerate() {
         let pointer = format!("{pointer}/{index}");
@@ -160,8 +160,8 @@ fn check_approvers(
     unsupported: &mut Unsupported,
 ) {
     let least = usize::from(provider.needs_approvers());
-    if !(least..=MOST_APPROVERS).contains(&node.approvers.len()) {
-        errors.push(format!("{pointer}/approvers"), format!("must have {least} to {MOST_APPROVERS} approvers"));
+    if !(least..=MAX_APPROVERS).contains(&node.approvers.len()) {
+        errors.push(format!("{pointer}/approvers"), format!("must have {least} to {MAX_APPROVERS} approvers"));
     }
     for (index, approver) in node.approvers.iter().enumerate() {
         let pointer = format!("{pointer}/approvers/{index}");

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::http::FieldErrors;
-use crate::http::resource::{LONGEST_TEXT, MAX_NAME};
+use crate::http::resource::{MAX_NAME, MAX_TEXT};
 use crate::ids::{FlowId, OrgId, RuleId};
 use crate::rules::Expression;
 
 /// Most rules of an organisation.
-pub const MOST_RULES: usize = 50;
+pub const MAX_RULES: usize = 50;
 /// Largest position.
 pub const LAST_POSITION: u32 = 1_000_000;
 
@@ -102,7 +102,7 @@ impl Rule {
         }
         match &self.then {
             Then::Approve(false) => errors.push("/then/approve", "must be `true`"),
-            Then::Reject(why) => errors.text("/then/reject", why, LONGEST_TEXT),
+            Then::Reject(why) => errors.text("/then/reject", why, MAX_TEXT),
             Then::Approve(true) | Then::Flow(_) => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::crypto::seal::Sealer;
 use crate::store::{Error, Key};
 
 /// Shortest secret of which the last characters are shown: of a shorter one they would be too much of it.
-const SHORTEST_HINTED: usize = 12;
+const MIN_HINTED: usize = 12;
 /// How many of its last characters are shown.
 const HINT_CHARACTERS: usize = 4;
 
@@ -30,7 +30,7 @@ impl SealedSecret {
     pub fn seal(sealer: &Sealer, secret: &SecretString, key: &Key, field: &str, world: &World) -> Result<Self, Error> {
         let sealed = sealer.seal(secret, &key.aad(field), world).map_err(|error| refused(key, field, error))?;
         let characters: Vec<char> = secret.expose_secret().chars().collect();
-        let shown = if characters.len() < SHORTEST_HINTED { 0 } else { HINT_CHARACTERS };
+        let shown = if characters.len() < MIN_HINTED { 0 } else { HINT_CHARACTERS };
         Ok(Self { sealed, hint: characters.iter().skip(characters.len() - shown).collect() })
     }
 

@@ -15,15 +15,15 @@ use crate::ids::KeyId;
 /// What every key starts with.
 const PREFIX: &str = "csk_";
 /// Shortest secret that is taken, in characters.
-const SHORTEST_SECRET: usize = 16;
+const MIN_SECRET: usize = 16;
 /// Longest key that is read, in bytes.
-const LONGEST: usize = 256;
+const MAX_KEY: usize = 256;
 /// Letters and digits of a new secret: more than 256 bits.
 const SECRET_CHARACTERS: usize = 44;
 
 /// A text that is not an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an API key looks like csk_<id>_<secret>: letters and digits, and a secret of at least {SHORTEST_SECRET}")]
+#[error("an API key looks like csk_<id>_<secret>: letters and digits, and a secret of at least {MIN_SECRET}")]
 pub struct InvalidKey;
 
 /// An API key in the clear: shown once when it is made, and seen in requests.
@@ -44,12 +44,12 @@ impl ApiKey {
     /// # Errors
     /// [`InvalidKey`] when it has another shape. The text is in no message.
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_KEY {
             return Err(InvalidKey);
         }
         let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or(InvalidKey)?;
         let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !plain(id) || !plain(secret) || secret.len() < SHORTEST_SECRET {
+        if !plain(id) || !plain(secret) || secret.len() < MIN_SECRET {
             return Err(InvalidKey);
         }
         let id = format!("{}{id}", KeyId::PREFIX).parse().map_err(|_| InvalidKey)?;

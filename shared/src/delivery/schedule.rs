@@ -6,7 +6,7 @@ const WAITS: [i64; 10] = [5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 72_000,
 /// after the last of them is the last one.
 pub const TRIED_FOR: i64 = 258_000_000;
 /// Longest time that a receiver may ask us to wait, in milliseconds.
-pub const LONGEST_REST: i64 = 3_600_000;
+pub const MAX_REST: i64 = 3_600_000;
 /// First and longest wait before a receiver is called again that did not answer at all, in milliseconds.
 const UNANSWERED_FIRST: i64 = 15_000;
 const UNANSWERED_LONGEST: i64 = 600_000;

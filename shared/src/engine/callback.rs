@@ -62,7 +62,7 @@ pub async fn receive(
     notice: &Notice,
     ours: impl Fn(&str) -> bool,
 ) -> Result<Received, Error> {
-    if keys::reference(connection, &notice.instance).pk.len() > keys::LONGEST_PK {
+    if keys::reference(connection, &notice.instance).pk.len() > keys::MAX_PK {
         // No platform has ids that long, and no key of the table holds one.
         return Ok(Received::NotOurs);
     }

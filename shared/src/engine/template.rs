@@ -11,7 +11,7 @@ use crate::store::Error as StoreError;
 /// How long the making of a template may take before another may try, in milliseconds.
 const LEASE: i64 = 60_000;
 /// How often, and with what pauses, one that finds another at it looks whether it is made.
-const MOST_LOOKS: u32 = 20;
+const MAX_LOOKS: u32 = 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
 /// Makes or finds our template of a layout on the platform and remembers its code with the connection. Some platforms never
@@ -28,7 +28,7 @@ pub async fn create_template(
 ) -> Result<String, Error> {
     let missing = account.templates.get(layout).cloned();
     let lease = format!("template#{}#{layout}", connection.id);
-    for look in 0..MOST_LOOKS {
+    for look in 0..MAX_LOOKS {
         if look > 0 {
             tokio::time::sleep(LOOK_AGAIN).await;
         }

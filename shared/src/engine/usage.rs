@@ -17,13 +17,13 @@ use crate::store::usage::Usage;
 
 /// So many calls are added to the table at once, or what there is after so long (milliseconds).
 const BATCH: u64 = 20;
-const AT_LEAST_EVERY: i64 = 60_000;
+const MIN_PAUSE: i64 = 60_000;
 /// How long what the table says is believed, in milliseconds.
 const BELIEVED: i64 = 60_000;
 /// After so long (milliseconds) a quota that was said to be spent is tried again: calls may have been bought.
 const PROBE_AFTER: i64 = 60 * 60 * 1000;
 /// Most connections whose use is remembered.
-const MOST: usize = 1_000;
+const MAX_CONNECTIONS: usize = 1_000;
 
 /// What a process has counted and what it knows of the table.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl Tallies {
     fn take(&self, now: i64) -> Vec<(String, u64)> {
         let mut inner = self.lock();
         let total: u64 = inner.pending.values().map(|calls| calls.load(Ordering::Relaxed)).sum();
-        if total == 0 || (total < BATCH && now - inner.flushed_at < AT_LEAST_EVERY) {
+        if total == 0 || (total < BATCH && now - inner.flushed_at < MIN_PAUSE) {
             return Vec::new();
         }
         inner.flushed_at = now;
@@ -75,7 +75,7 @@ impl Tallies {
 
     fn keep(&self, connection: &str, month: &str, now: i64, usage: Usage) {
         let mut inner = self.lock();
-        if inner.known.len() >= MOST {
+        if inner.known.len() >= MAX_CONNECTIONS {
             inner.known.clear();
         }
         inner.known.insert(connection.to_owned(), Known { month: month.to_owned(), read_at: now, usage });
@@ -211,10 +211,10 @@ mod tests {
         calls.fetch_add(1, Ordering::Relaxed);
         assert_eq!(tallies.take(now), [("con_1".to_owned(), 1)], "the last time is long ago");
         calls.fetch_add(BATCH - 1, Ordering::Relaxed);
-        assert_eq!(tallies.take(now + AT_LEAST_EVERY - 1), []);
+        assert_eq!(tallies.take(now + MIN_PAUSE - 1), []);
         calls.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(tallies.take(now + AT_LEAST_EVERY - 1), [("con_1".to_owned(), BATCH)]);
-        assert_eq!(tallies.take(now + 9 * AT_LEAST_EVERY), [], "nothing twice");
+        assert_eq!(tallies.take(now + MIN_PAUSE - 1), [("con_1".to_owned(), BATCH)]);
+        assert_eq!(tallies.take(now + 9 * MIN_PAUSE), [], "nothing twice");
     }
 
     #[test]

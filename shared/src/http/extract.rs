@@ -22,7 +22,7 @@ pub const MAX_LIMIT: u16 = 200;
 /// Items of a list page when the request does not say.
 const DEFAULT_LIMIT: u16 = 50;
 /// Most unknown fields that one answer names.
-const MOST_UNKNOWN: usize = 20;
+const MAX_UNKNOWN: usize = 20;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut value: Value = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
     let mut errors = FieldErrors::new();
     let mut code = None;
-    for _ in 0..MOST_UNKNOWN {
+    for _ in 0..MAX_UNKNOWN {
         let Err(error) = serde_path_to_error::deserialize::<_, T>(value.clone()) else { break };
         let message = error.inner().to_string();
         let mut pointer = pointer(error.path());

@@ -13,9 +13,9 @@ use crate::store::{Error, Resource, Row, Versioned};
 /// Longest name, in characters.
 pub const MAX_NAME: usize = 128;
 /// Longest free text that is not a name, in characters.
-pub const LONGEST_TEXT: usize = 256;
+pub const MAX_TEXT: usize = 256;
 /// Most entries of a list in a resource.
-pub const MOST_ENTRIES: usize = 200;
+pub const MAX_ENTRIES: usize = 200;
 
 /// Reads a resource of the organisation and checks that it is the version that the request means.
 ///
@@ -85,7 +85,7 @@ pub async fn must_exist<T: Resource>(
     named: &[(String, &str)],
     errors: &mut FieldErrors,
 ) -> Result<(), Problem> {
-    if named.is_empty() || (named.len() > MOST_ENTRIES && !errors.is_empty()) {
+    if named.is_empty() || (named.len() > MAX_ENTRIES && !errors.is_empty()) {
         return Ok(());
     }
     let ids: Vec<&str> = named.iter().map(|(_, id)| *id).collect();
@@ -120,8 +120,8 @@ pub async fn must_be_unused<T: Resource>(app: &App, org: &OrgId, uses: impl Fn(&
 
 /// Adds an error when a list has too many entries, or one twice.
 pub fn check_list<T: PartialEq>(entries: &[T], pointer: &str, errors: &mut FieldErrors) {
-    if entries.len() > MOST_ENTRIES {
-        errors.push(pointer, format!("must have at most {MOST_ENTRIES} entries"));
+    if entries.len() > MAX_ENTRIES {
+        errors.push(pointer, format!("must have at most {MAX_ENTRIES} entries"));
         return;
     }
     for (index, entry) in entries.iter().enumerate() {

@@ -18,7 +18,7 @@ pub const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 /// Where the Lambda runtime puts the trace of the gateway.
 const XRAY_HEADER: &str = "x-amzn-trace-id";
 /// Longest trace id that is taken from outside, in bytes.
-const LONGEST: usize = 64;
+const MAX_TRACE_ID: usize = 64;
 
 /// The id of one request's trace; handlers find it among the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl fmt::Display for TraceId {
 
 /// Letters, digits, `-` and `_` only: it goes into headers and logs.
 fn fit(id: &str) -> bool {
-    (8..=LONGEST).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    (8..=MAX_TRACE_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// The layer around every handler: trace id and span, a body limit, a problem for what no handler answered, and an

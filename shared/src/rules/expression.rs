@@ -16,13 +16,13 @@ use super::shape::{self, Shape};
 use super::time;
 
 /// Longest expression, in characters.
-pub const LONGEST: usize = 2_000;
+pub const MAX_EXPRESSION: usize = 2_000;
 /// How deep brackets may be nested.
 const DEEPEST_BRACKETS: u16 = 12;
 /// Most question marks: each `? :` is a level of the parser's recursion that it does not count itself.
-const MOST_QUESTIONS: usize = 12;
+const MAX_QUESTIONS: usize = 12;
 /// Longest reason of a failure that is kept, in characters.
-const LONGEST_DETAIL: usize = 200;
+const MAX_DETAIL: usize = 200;
 
 /// Why a text is no condition: for its author.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,14 +46,14 @@ impl Expression {
         if text.trim().is_empty() {
             return invalid("must not be empty".into());
         }
-        if text.chars().count() > LONGEST {
-            return invalid(format!("must have at most {LONGEST} characters"));
+        if text.chars().count() > MAX_EXPRESSION {
+            return invalid(format!("must have at most {MAX_EXPRESSION} characters"));
         }
-        if text.matches('?').count() > MOST_QUESTIONS {
-            return invalid(format!("must have at most {MOST_QUESTIONS} question marks"));
+        if text.matches('?').count() > MAX_QUESTIONS {
+            return invalid(format!("must have at most {MAX_QUESTIONS} question marks"));
         }
         let parser =
-            PrattParser::new().max_recursion_depth(DEEPEST_BRACKETS).max_expression_node_count(shape::MOST_NODES);
+            PrattParser::new().max_recursion_depth(DEEPEST_BRACKETS).max_expression_node_count(shape::MAX_NODES);
         // It should not panic; if it does, on what nobody has tried, that is the text's fault and not the process's end.
         let parsed = catch_unwind(AssertUnwindSafe(|| parser.parse(text)));
         let tree = match parsed {
@@ -139,5 +139,5 @@ fn explain(error: &ExecutionError) -> String {
 }
 
 fn cut(text: &str) -> String {
-    text.chars().take(LONGEST_DETAIL).collect()
+    text.chars().take(MAX_DETAIL).collect()
 }

@@ -12,17 +12,17 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValu
 use super::facts::{Size, VARIABLES};
 
 /// Most nodes of a tree.
-pub const MOST_NODES: usize = 400;
+pub const MAX_NODES: usize = 400;
 /// How deep a tree may be: evaluating it recurses, and an unoptimised build takes some 35 KB of the stack for each level.
 const DEEPEST: usize = 24;
 /// How deep loops may be nested.
 const DEEPEST_LOOPS: usize = 2;
 /// Most loops.
-const MOST_LOOPS: usize = 10;
+const MAX_LOOPS: usize = 10;
 /// So many bytes a step looks at or copies (bytes).
 const BYTES_A_STEP: u64 = 512;
 /// Most bytes that may be copied into lists, maps and joined texts (bytes).
-const MOST_COPIED: u64 = 4 * 1024 * 1024;
+const MAX_COPIED: u64 = 4 * 1024 * 1024;
 
 const OPERATORS: &[&str] = &[
     operators::CONDITIONAL,
@@ -135,7 +135,7 @@ impl Shape {
             let once = level.nodes.saturating_add(level.heavy.saturating_mul(weight));
             once.saturating_mul(rounds)
         });
-        (self.copies.saturating_mul(size.bytes) <= MOST_COPIED).then(|| costs.fold(0, u64::saturating_add))
+        (self.copies.saturating_mul(size.bytes) <= MAX_COPIED).then(|| costs.fold(0, u64::saturating_add))
     }
 }
 
@@ -156,7 +156,7 @@ struct Measure {
 impl Measure {
     fn walk(&mut self, node: &IdedExpr, level: usize, depth: usize) -> Result<(), String> {
         self.nodes += 1;
-        if self.nodes > MOST_NODES || depth > DEEPEST {
+        if self.nodes > MAX_NODES || depth > DEEPEST {
             return Err("is too large: split it into several rules".into());
         }
         self.shape.levels[level].nodes += 1;
@@ -248,8 +248,8 @@ impl Measure {
 
     fn comprehension(&mut self, looped: &ComprehensionExpr, level: usize, depth: usize) -> Result<(), String> {
         self.loops += 1;
-        if self.loops > MOST_LOOPS {
-            return Err(format!("must have at most {MOST_LOOPS} loops (all, exists, exists_one, filter, map)"));
+        if self.loops > MAX_LOOPS {
+            return Err(format!("must have at most {MAX_LOOPS} loops (all, exists, exists_one, filter, map)"));
         }
         if self.scope.len() >= DEEPEST_LOOPS {
             return Err(format!(

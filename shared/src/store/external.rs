@@ -11,7 +11,7 @@ use crate::ids::{ConnectionId, OrgId};
 /// Attribute with the connection's id.
 const CONNECTION: &str = "connection";
 /// Most connections that share an `organizationId` or an `accessId` and are looked at.
-const MOST: u16 = 50;
+const MAX_CONNECTIONS: u16 = 50;
 
 /// Claims an `accessId` for a connection; refused when another of the organisation has it. What other organisations have is not
 /// told: whose a call back is, is proved by the key in it.
@@ -61,7 +61,7 @@ impl Store {
         }
         let pk = keys::external_accesses(access_id);
         let range = Range::StartsWith(keys::EXTERNAL_ACCESS.to_owned());
-        let query = Query { index: None, pk: &pk, range, limit: MOST, cursor: None, forward: true };
+        let query = Query { index: None, pk: &pk, range, limit: MAX_CONNECTIONS, cursor: None, forward: true };
         self.query(&query).await?.items.iter().map(connection).collect()
     }
 
@@ -86,14 +86,15 @@ impl Store {
             return Ok(Vec::new());
         }
         let pk = keys::external_organizations(organization_id);
-        let query = Query { index: None, pk: &pk, range: Range::All, limit: MOST, cursor: None, forward: true };
+        let query =
+            Query { index: None, pk: &pk, range: Range::All, limit: MAX_CONNECTIONS, cursor: None, forward: true };
         self.query(&query).await?.items.iter().map(connection).collect()
     }
 }
 
 /// What comes from outside may be longer than a key can be; then nothing has it.
 fn fits(value: &str) -> bool {
-    !value.is_empty() && value.len() <= keys::LONGEST_SK
+    !value.is_empty() && value.len() <= keys::MAX_SK
 }
 
 fn connection(item: &super::Item) -> Result<ConnectionId, Error> {

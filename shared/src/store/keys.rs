@@ -36,9 +36,9 @@ use super::schema::{DUE_SHARDS, PK, SK};
 use crate::ids::{ApprovalId, ConnectionId, MemberId, OrgId, SourceId};
 
 /// Longest partition key, in bytes.
-pub const LONGEST_PK: usize = 2048;
+pub const MAX_PK: usize = 2048;
 /// Longest sort key, in bytes.
-pub const LONGEST_SK: usize = 1024;
+pub const MAX_SK: usize = 1024;
 
 /// Where one item is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

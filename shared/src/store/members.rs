@@ -16,9 +16,9 @@ const MEMBER: &str = "member";
 /// Attribute with the ids of the member's workspaces; absent where there are none.
 const WORKSPACES: &str = "workspaces";
 /// Most members of a role that are looked at.
-pub const MOST_WITH_ROLE: u16 = 500;
+pub const MAX_WITH_ROLE: u16 = 500;
 /// Longest id of a person that a source has, in characters.
-pub const LONGEST_SOURCE_ID: usize = 256;
+pub const MAX_SOURCE_ID: usize = 256;
 
 /// Claims what a source calls a person for a member; refused when another has it.
 #[must_use]
@@ -115,7 +115,7 @@ pub fn take_role(org: &OrgId, role: &str, member: &MemberId) -> Write {
 pub enum WithRole {
     /// These, in the order of their ids.
     Members(Vec<MemberId>),
-    /// More than [`MOST_WITH_ROLE`]: nobody is asked then, since the rest would be left out.
+    /// More than [`MAX_WITH_ROLE`]: nobody is asked then, since the rest would be left out.
     TooMany,
 }
 
@@ -220,7 +220,7 @@ impl Store {
     ) -> Result<WithRole, Error> {
         let pk = keys::member_roles(org, role);
         let query =
-            Query { index: None, pk: &pk, range: Range::All, limit: MOST_WITH_ROLE, cursor: None, forward: true };
+            Query { index: None, pk: &pk, range: Range::All, limit: MAX_WITH_ROLE, cursor: None, forward: true };
         let page = self.query(&query).await?;
         if page.next_cursor.is_some() {
             return Ok(WithRole::TooMany);
@@ -237,7 +237,7 @@ impl Store {
 
 /// What comes from outside may be longer than what a member can be given; then nobody has it.
 fn may_be_claimed(id: &str) -> bool {
-    !id.is_empty() && id.chars().count() <= LONGEST_SOURCE_ID
+    !id.is_empty() && id.chars().count() <= MAX_SOURCE_ID
 }
 
 fn member(item: &Item) -> Result<MemberId, Error> {

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::keys::{LONGEST_PK, LONGEST_SK};
+use super::keys::{MAX_PK, MAX_SK};
 use super::schema::{Index, PK, SK};
 use super::{Consistency, Error, Item, Key, Store};
 
@@ -130,9 +130,9 @@ impl Query<'_> {
         let fits = |text: &str, longest| !text.is_empty() && text.len() <= longest;
         let numeric = self.index.is_some_and(|index| index.numeric);
         if index_pk != self.pk
-            || !fits(&index_sk, LONGEST_SK)
-            || !fits(&pk, LONGEST_PK)
-            || !fits(&sk, LONGEST_SK)
+            || !fits(&index_sk, MAX_SK)
+            || !fits(&pk, MAX_PK)
+            || !fits(&sk, MAX_SK)
             || (numeric && index_sk.parse::<i64>().is_err())
         {
             return Err(Error::InvalidCursor);

@@ -23,7 +23,7 @@ pub struct Reference {
 /// How long a parked callback waits for its reference, in seconds.
 pub const PARKED_FOR: i64 = 24 * 60 * 60;
 /// Most parked callbacks of one instance that are taken up.
-const MOST_PARKED: u16 = 200;
+const MAX_PARKED: u16 = 200;
 const EVENTS: &str = "ev";
 
 impl Store {
@@ -88,7 +88,7 @@ impl Store {
     pub async fn parked(&self, connection: &ConnectionId, instance: &str) -> Result<Vec<Event>, Error> {
         let pk = keys::reference(connection, instance).pk;
         let range = Range::StartsWith(keys::PARKED.to_owned());
-        let query = Query { index: None, pk: &pk, range, limit: MOST_PARKED, cursor: None, forward: true };
+        let query = Query { index: None, pk: &pk, range, limit: MAX_PARKED, cursor: None, forward: true };
         let page = self.query(&query).await?;
         let mut events = Vec::new();
         for item in &page.items {

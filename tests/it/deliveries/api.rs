@@ -1,7 +1,7 @@
 //! Deliveries shown, listed and sent again over HTTP.
 
 use countersign::delivery::rfc3339;
-use countersign::engine::deliver::redeliver::MOST;
+use countersign::engine::deliver::redeliver::MAX_REDELIVERED;
 use countersign::ids::{ApprovalId, DeliveryId};
 use countersign::store::deliveries::Delivery;
 use countersign_tests::desk::NOW;
@@ -114,7 +114,7 @@ async fn what_was_given_up_since_a_time_is_sent_again_in_order_and_in_parts() {
     // As many more as one call sends again, of eight events each.
     let like = scene.rows(&source.record.id).await.remove(0);
     let mut approvals = vec![source.record.id.clone()];
-    for _ in 0..MOST / 8 {
+    for _ in 0..MAX_REDELIVERED / 8 {
         let approval = ApprovalId::new(&scene.desk.app.world);
         for sequence in 100..108 {
             let id = DeliveryId::of(&approval, sequence);
@@ -128,13 +128,13 @@ async fn what_was_given_up_since_a_time_is_sent_again_in_order_and_in_parts() {
     let since = rfc3339(NOW + 60_000);
     let mut body = json!({"since": since});
     let first = scene.desk.client.call("POST", &path, &body).await;
-    assert_eq!((first.status, &first.json["redelivered"]), (200, &json!(MOST)), "{}", first.text);
+    assert_eq!((first.status, &first.json["redelivered"]), (200, &json!(MAX_REDELIVERED)), "{}", first.text);
     body["cursor"] = first.json["next_cursor"].clone();
     let second = scene.desk.client.call("POST", &path, &body).await.json;
     assert_eq!((&second["redelivered"], &second["next_cursor"]), (&json!(1), &Value::Null));
     scene.turns(2, 2_000).await;
     let again = receiver.arrived().split_off(before);
-    assert_eq!(again.len(), MOST + 1);
+    assert_eq!(again.len(), MAX_REDELIVERED + 1);
     for approval in &approvals {
         let wanted: Vec<String> = scene.rows(approval).await.iter().map(|row| row.id.to_string()).collect();
         let came: Vec<String> = again.iter().map(|one| one.id.clone()).filter(|id| wanted.contains(id)).collect();
@@ -143,7 +143,7 @@ async fn what_was_given_up_since_a_time_is_sent_again_in_order_and_in_parts() {
     let none = scene.desk.client.call("POST", &path, &json!({"since": since})).await.json;
     assert_eq!(none["redelivered"], 0, "none is dead any more");
     let all = scene.desk.client.call("POST", &path, &json!({"since": rfc3339(NOW), "status": "delivered"})).await.json;
-    assert_eq!(all["redelivered"], MOST);
+    assert_eq!(all["redelivered"], MAX_REDELIVERED);
     for bad in [
         json!({}),
         json!({"since": "x"}),

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use countersign::approval::Mode;
-use countersign::config::flow::MOST_NODES;
+use countersign::config::flow::MAX_NODES;
 use countersign::config::{Connection, SealedSecret};
 use countersign::crypto::envelope::random_text;
 use countersign::engine::pace::Month;
@@ -77,8 +77,8 @@ pub(super) async fn make_template(
 }
 
 fn nodes(provider: &dyn Provider, request: &MakeTemplate) -> Result<Vec<NodePlan>, Problem> {
-    if !(1..=MOST_NODES).contains(&request.nodes.len()) {
-        return Err(Problem::bad_field("invalid_request", "/nodes", format!("must have 1 to {MOST_NODES} modes")));
+    if !(1..=MAX_NODES).contains(&request.nodes.len()) {
+        return Err(Problem::bad_field("invalid_request", "/nodes", format!("must have 1 to {MAX_NODES} modes")));
     }
     let plan = |(index, mode): (usize, &Mode)| match provider.refuses(*mode, 1) {
         Some(reason) => Err(Problem::bad_field("invalid_request", format!("/nodes/{index}"), reason)),

@@ -223,11 +223,11 @@ async fn other(State(app): State<App>, Path((id, path)): Path<(String, String)>,
 }
 
 /// Longest path that is logged, in characters.
-const LONGEST_PATH: usize = 200;
+const MAX_PATH: usize = 200;
 
 /// Logs names and types, and no values.
 fn tell_of_unknown(call: &Call, path: &str, what: &str) {
-    let path: String = path.chars().take(LONGEST_PATH).collect();
+    let path: String = path.chars().take(MAX_PATH).collect();
     let names: Vec<&str> = call.query.iter().map(|(name, _)| name.as_str()).take(20).collect();
     let (method, shape) = (&call.method, revoke::shape(&call.body));
     let content_type = call.headers.get("content-type");

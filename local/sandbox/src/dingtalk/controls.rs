@@ -10,15 +10,15 @@ use super::model::{Choice, Component};
 use crate::platform::fields::{boolean, integer, length, text};
 
 /// Most controls of a template.
-const MOST: usize = 200;
+const MAX_CONTROLS: usize = 200;
 /// Most characters of a control's label.
-const LONGEST_LABEL: usize = 20;
+const MAX_LABEL: usize = 20;
 /// Most characters of a control's id or alias.
-const LONGEST_ID: usize = 64;
+const MAX_ID: usize = 64;
 /// Most characters of a placeholder.
-const LONGEST_PLACEHOLDER: usize = 128;
+const MAX_PLACEHOLDER: usize = 128;
 /// Most characters of an explanatory text.
-const LONGEST_NOTE: usize = 500;
+const MAX_NOTE: usize = 500;
 
 /// Every control there is.
 const KINDS: &[&str] = &[
@@ -49,8 +49,8 @@ pub(super) fn read(components: &Value) -> Result<Vec<Component>, Refusal> {
     let mut names = BTreeSet::new();
     let read = list.iter().map(|item| component(item, false, &mut names)).collect::<Result<Vec<_>, _>>()?;
     let count: usize = read.iter().map(|component| 1 + component.children.len()).sum();
-    if count > MOST {
-        return Err(schema_error(format!("表单控件超过 {MOST} 个")));
+    if count > MAX_CONTROLS {
+        return Err(schema_error(format!("表单控件超过 {MAX_CONTROLS} 个")));
     }
     Ok(read)
 }
@@ -63,8 +63,8 @@ fn component(item: &Value, inside: bool, names: &mut BTreeSet<String>) -> Result
     let props = item.get("props").filter(|props| props.is_object()).ok_or_else(|| schema_error("控件 props 为空"))?;
     let (id, alias) = ids(props, kind, names)?;
     let label = label(props, kind)?;
-    if text(props, "placeholder").is_some_and(|text| length(text) > LONGEST_PLACEHOLDER) {
-        return Err(schema_error(format!("控件 {id} 的 placeholder 超过 {LONGEST_PLACEHOLDER} 个字符")));
+    if text(props, "placeholder").is_some_and(|text| length(text) > MAX_PLACEHOLDER) {
+        return Err(schema_error(format!("控件 {id} 的 placeholder 超过 {MAX_PLACEHOLDER} 个字符")));
     }
     for name in ["required", "disabled", "multiple", "duration"] {
         if props.get(name).is_some_and(|value| !value.is_null() && boolean(value).is_none()) {
@@ -90,8 +90,8 @@ fn component(item: &Value, inside: bool, names: &mut BTreeSet<String>) -> Result
 fn ids(props: &Value, kind: &str, names: &mut BTreeSet<String>) -> Result<(String, Option<String>), Refusal> {
     let (id, alias) = (text(props, "componentId"), text(props, "bizAlias"));
     for name in [id, alias].into_iter().flatten() {
-        if length(name) > LONGEST_ID {
-            return Err(schema_error(format!("控件 ID 超过 {LONGEST_ID} 个字符：{name}")));
+        if length(name) > MAX_ID {
+            return Err(schema_error(format!("控件 ID 超过 {MAX_ID} 个字符：{name}")));
         }
         if !names.insert(name.to_owned()) {
             return Err(schema_error(format!("控件 ID 重复：{name}")));
@@ -110,7 +110,7 @@ fn label(props: &Value, kind: &str) -> Result<String, Refusal> {
     let label = text(props, "label").unwrap_or_default();
     if kind == "TextNote" {
         let content = text(props, "content").unwrap_or_default();
-        let fits = !content.is_empty() && length(content) <= LONGEST_NOTE;
+        let fits = !content.is_empty() && length(content) <= MAX_NOTE;
         return if fits { Ok(label.to_owned()) } else { Err(schema_error("说明文字为空或过长")) };
     }
     let parts: Vec<String> = match kind {
@@ -119,8 +119,8 @@ fn label(props: &Value, kind: &str) -> Result<String, Refusal> {
         }
         _ => vec![label.to_owned()],
     };
-    if parts.is_empty() || parts.iter().any(|part| part.is_empty() || length(part) > LONGEST_LABEL) {
-        return Err(schema_error(format!("控件名称为空或超过 {LONGEST_LABEL} 个字符：{label}")));
+    if parts.is_empty() || parts.iter().any(|part| part.is_empty() || length(part) > MAX_LABEL) {
+        return Err(schema_error(format!("控件名称为空或超过 {MAX_LABEL} 个字符：{label}")));
     }
     Ok(label.to_owned())
 }

@@ -15,11 +15,11 @@ use crate::platform::text::{beijing, random_name};
 /// Most characters of a template's name.
 const MAX_NAME: usize = 200;
 /// Most characters of a template's description.
-const LONGEST_DESCRIPTION: usize = 300;
+const MAX_DESCRIPTION: usize = 300;
 /// Most templates of an organisation.
-const MOST_TEMPLATES: usize = 200;
+const MAX_TEMPLATES: usize = 200;
 /// Most templates on one page of the list.
-const LARGEST_PAGE: usize = 100;
+const MAX_PAGE: usize = 100;
 /// How the platform writes times: minutes, in Beijing time, with a `Z` that does not mean UTC.
 pub(super) const TIME: &str = "%Y-%m-%dT%H:%MZ";
 
@@ -41,7 +41,7 @@ pub(super) fn save(state: &mut State, call: &Call) -> Result<Done, Refusal> {
         return Err(Refusal::bad("formName.error", "表单名称过长"));
     }
     let description = text(body, "description").unwrap_or_default();
-    if length(description) > LONGEST_DESCRIPTION {
+    if length(description) > MAX_DESCRIPTION {
         return Err(schema_error("表单描述过长"));
     }
     let config = config(body)?;
@@ -59,7 +59,7 @@ pub(super) fn save(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     if state.templates.values().any(|other| other.name == name && Some(other.process_code.as_str()) != code) {
         return Err(Refusal::bad("formName.error", "已有相同名称表单"));
     }
-    if earlier.is_none() && state.templates.len() >= MOST_TEMPLATES {
+    if earlier.is_none() && state.templates.len() >= MAX_TEMPLATES {
         return Err(Refusal::bad("internalError", "复制的审批流已超过最大数量"));
     }
     let now = state.now();
@@ -90,7 +90,7 @@ pub(super) fn by_name(state: &mut State, call: &Call) -> Result<Done, Refusal> {
 pub(super) fn visible(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let page = call.query("maxResults").ok_or_else(|| Refusal::mandatory("maxResults"))?;
     let from = call.query("nextToken").ok_or_else(|| Refusal::mandatory("nextToken"))?;
-    let page = page.parse().ok().filter(|page| (1..=LARGEST_PAGE).contains(page));
+    let page = page.parse().ok().filter(|page| (1..=MAX_PAGE).contains(page));
     let (Some(page), Ok(from)) = (page, from.parse::<usize>()) else {
         return Err(Refusal::bad("invalidParameter", "maxResults 或 nextToken 不合法"));
     };

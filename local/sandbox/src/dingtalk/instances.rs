@@ -18,15 +18,15 @@ use crate::platform::text::beijing;
 /// For so long after the start, in milliseconds, an instance cannot be withdrawn by the API.
 const TOO_EARLY: i64 = 15_000;
 /// Most characters of a remark on a decision or a withdrawal, and of a comment.
-pub(super) const LONGEST_REMARK: usize = 1024;
+pub(super) const MAX_REMARK: usize = 1024;
 /// Most instance ids on one page.
-const LARGEST_PAGE: i64 = 20;
+const MAX_PAGE: i64 = 20;
 /// Most originators in a filter.
-const MOST_ORIGINATORS: usize = 10;
+const MAX_ORIGINATORS: usize = 10;
 /// One day, in milliseconds.
 const DAY: i64 = 86_400_000;
 /// Longest window of a list, in milliseconds.
-const LONGEST_WINDOW: i64 = 120 * DAY;
+const MAX_WINDOW: i64 = 120 * DAY;
 /// How far back a list may begin, in milliseconds.
 const FARTHEST: i64 = 365 * DAY;
 
@@ -151,10 +151,10 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let (from, to) = window(body, state.now())?;
     let token = number(body, "nextToken").and_then(|token| usize::try_from(token).ok());
     let token = token.ok_or_else(|| Refusal::bad("invalidNextToken", "nextToken 不合法"))?;
-    let page = number(body, "maxResults").filter(|page| (1..=LARGEST_PAGE).contains(page));
+    let page = number(body, "maxResults").filter(|page| (1..=MAX_PAGE).contains(page));
     let page = page.ok_or_else(|| Refusal::bad("invalidMaxResults", "maxResults 不合法"))?;
     let page = usize::try_from(page).unwrap_or_default();
-    let users = texts(body, "userIds").filter(|users| users.len() <= MOST_ORIGINATORS);
+    let users = texts(body, "userIds").filter(|users| users.len() <= MAX_ORIGINATORS);
     let users = users.ok_or_else(|| Refusal::bad("invalidUserIds", "userIds 不合法"))?;
     let statuses = texts(body, "statuses").filter(|all| all.iter().all(|one| STATUSES.contains(&one.as_str())));
     let statuses = statuses.ok_or_else(|| Refusal::bad("invalidParameter", "statuses 不合法"))?;
@@ -184,11 +184,11 @@ fn window(body: &Value, now: i64) -> Result<(i64, i64), Refusal> {
     let bad_start = || Refusal::bad("invalidInstanceListIdsStartTime", "startTime 不合法");
     let start = number(body, "startTime").filter(|start| *start > 0).ok_or_else(bad_start)?;
     if absent(body, "endTime") {
-        return if start >= now - LONGEST_WINDOW { Ok((start, i64::MAX)) } else { Err(bad_start()) };
+        return if start >= now - MAX_WINDOW { Ok((start, i64::MAX)) } else { Err(bad_start()) };
     }
     let end = number(body, "endTime").filter(|end| *end >= start);
     let end = end.ok_or_else(|| Refusal::bad("invalidEndTime", "endTime 不合法"))?;
-    let fits = start >= now - FARTHEST && end - start <= LONGEST_WINDOW;
+    let fits = start >= now - FARTHEST && end - start <= MAX_WINDOW;
     if fits { Ok((start, end)) } else { Err(bad_start()) }
 }
 
@@ -199,7 +199,7 @@ pub(super) fn terminate(state: &mut State, call: &Call) -> Result<Done, Refusal>
     let system = body.get("isSystem").and_then(boolean);
     let system = system.ok_or_else(|| Refusal::bad("invalidInstanceTerminateIsSystem", "isSystem 不能为空"))?;
     let remark = text(body, "remark");
-    if remark.is_some_and(|remark| length(remark) > LONGEST_REMARK) {
+    if remark.is_some_and(|remark| length(remark) > MAX_REMARK) {
         return Err(Refusal::bad("invalidParameter", "remark 过长"));
     }
     let user = text(body, "operatingUserId");

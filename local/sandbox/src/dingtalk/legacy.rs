@@ -16,13 +16,13 @@ use crate::platform::outbox::CallbackState;
 use crate::platform::people::{DEPARTMENTS, Department};
 
 /// Most users on a page of a department's members.
-const LARGEST_PAGE: i64 = 100;
+const MAX_PAGE: i64 = 100;
 /// Most receivers of one work notice, by user and by department.
-const MOST_RECEIVERS: (usize, usize) = (100, 20);
+const MAX_RECEIVERS: (usize, usize) = (100, 20);
 /// Most bytes of a work notice.
-const LARGEST_NOTICE: usize = 2048;
+const MAX_NOTICE: usize = 2048;
 /// Most failed pushes in one answer.
-const MOST_FAILED: usize = 200;
+const MAX_FAILED: usize = 200;
 
 /// A call's own code: the answer's fields beside `errcode`.
 type Run = fn(&mut State, &Value) -> Result<Value, Errcode>;
@@ -158,8 +158,7 @@ fn users(state: &mut State, body: &Value) -> Result<Value, Errcode> {
     let department = department(state, body)?;
     let cursor = number(body, "cursor").and_then(|cursor| usize::try_from(cursor).ok());
     let cursor = cursor.ok_or_else(|| parameter("cursor"))?;
-    let size =
-        number(body, "size").filter(|size| (1..=LARGEST_PAGE).contains(size)).ok_or_else(|| parameter("size"))?;
+    let size = number(body, "size").filter(|size| (1..=MAX_PAGE).contains(size)).ok_or_else(|| parameter("size"))?;
     let size = usize::try_from(size).unwrap_or_default();
     let all: Vec<Value> = members(state, department).filter_map(directory::details).collect();
     let list: Vec<&Value> = all.iter().skip(cursor).take(size).collect();
@@ -214,7 +213,7 @@ fn notify(state: &mut State, body: &Value) -> Result<Value, Errcode> {
         return Err(parameter("userid_list"));
     }
     let (users, departments) = (users.unwrap_or_default(), departments.unwrap_or_default());
-    if users.len() > MOST_RECEIVERS.0 || departments.len() > MOST_RECEIVERS.1 {
+    if users.len() > MAX_RECEIVERS.0 || departments.len() > MAX_RECEIVERS.1 {
         return Err(parameter("userid_list"));
     }
     let msg = message(body)?;
@@ -240,7 +239,7 @@ fn message(body: &Value) -> Result<Value, Errcode> {
         None => return Err(bad()),
     };
     let kind = text(&msg, "msgtype").ok_or_else(bad)?;
-    let fits = msg.get(kind).is_some_and(Value::is_object) && msg.to_string().len() <= LARGEST_NOTICE;
+    let fits = msg.get(kind).is_some_and(Value::is_object) && msg.to_string().len() <= MAX_NOTICE;
     if fits { Ok(msg) } else { Err(bad()) }
 }
 
@@ -252,8 +251,8 @@ fn failed(state: &mut State, _: &Value) -> Result<Value, Errcode> {
         waiting.extend(failed.map(|callback| (callback.created_at, instance.id.clone(), callback.number)));
     }
     waiting.sort();
-    let more = waiting.len() > MOST_FAILED;
-    waiting.truncate(MOST_FAILED);
+    let more = waiting.len() > MAX_FAILED;
+    waiting.truncate(MAX_FAILED);
     let mut list = Vec::with_capacity(waiting.len());
     for (at, id, number) in waiting {
         let Some(mut instance) = state.desk.instances.get(&id).cloned() else { continue };

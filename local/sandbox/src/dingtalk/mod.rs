@@ -54,7 +54,7 @@ impl Platform for State {
     const KIND: &'static str = "dingtalk";
     const LABEL: &'static str = "DingTalk";
     const RETRIES: &'static [i64] = &push::RETRIES;
-    const MAX_REMARK: usize = instances::LONGEST_REMARK;
+    const MAX_REMARK: usize = instances::MAX_REMARK;
     const PERMISSION: &'static str = "Workflow.Form.Write";
 
     type App = App;

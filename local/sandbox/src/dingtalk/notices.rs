@@ -7,12 +7,12 @@ use super::state::State;
 use crate::platform::text::beijing;
 
 /// Work notices shown.
-const MOST_NOTICES: usize = 10;
+const MAX_NOTICES: usize = 10;
 
 /// The latest work notices of a person.
 pub(super) fn notices(state: &State, user: &str) -> Vec<(String, String)> {
     let own = state.notices.iter().rev().filter(|notice| notice.users.iter().any(|one| one == user));
-    own.take(MOST_NOTICES).map(message).collect()
+    own.take(MAX_NOTICES).map(message).collect()
 }
 
 fn message(notice: &Notice) -> (String, String) {

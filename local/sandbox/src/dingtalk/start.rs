@@ -16,11 +16,11 @@ use crate::platform::people::department_name;
 use crate::platform::text::{beijing, random_name};
 
 /// Most nodes of a start.
-const MOST_NODES: usize = 20;
+const MAX_NODES: usize = 20;
 /// Most people who are copied.
-const MOST_COPIED: usize = 50;
+const MAX_COPIED: usize = 50;
 /// Most nodes whose people the caller selects.
-const MOST_SELECTED: usize = 20;
+const MAX_SELECTED: usize = 20;
 /// The root department, as the approval calls number it; the contact calls say 1.
 const ROOT: i64 = -1;
 
@@ -95,8 +95,8 @@ fn check_app(state: &State, body: &Value) -> Result<(), Refusal> {
         return Err(Refusal::bad("benefitStatusInvalid", "当前企业未开通 OA 高级版"));
     }
     let selected = body.get("targetSelectActioners").and_then(Value::as_array).map_or(0, Vec::len);
-    if selected > MOST_SELECTED {
-        return Err(Refusal::bad("invalidParameter", format!("targetSelectActioners 超过 {MOST_SELECTED} 个")));
+    if selected > MAX_SELECTED {
+        return Err(Refusal::bad("invalidParameter", format!("targetSelectActioners 超过 {MAX_SELECTED} 个")));
     }
     Ok(())
 }
@@ -106,8 +106,8 @@ fn nodes(state: &State, body: &Value) -> Result<Option<Vec<Node>>, Refusal> {
     let list = match body.get("approvers") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Array(list)) if list.is_empty() => return Ok(None),
-        Some(Value::Array(list)) if list.len() <= MOST_NODES => list,
-        Some(_) => return Err(invalid(format!("approvers 不合法或超过 {MOST_NODES} 个节点"))),
+        Some(Value::Array(list)) if list.len() <= MAX_NODES => list,
+        Some(_) => return Err(invalid(format!("approvers 不合法或超过 {MAX_NODES} 个节点"))),
     };
     list.iter().map(|item| node(state, item)).collect::<Result<_, _>>().map(Some)
 }
@@ -163,8 +163,8 @@ fn department(body: &Value, originator: &str, has_approvers: bool) -> Result<i64
 
 /// Who is copied and when.
 fn copied(body: &Value) -> Result<(Vec<String>, CcPosition), Refusal> {
-    let cc = texts(body, "ccList").filter(|cc| cc.len() <= MOST_COPIED);
-    let cc = cc.ok_or_else(|| invalid(format!("ccList 不合法或超过 {MOST_COPIED} 人")))?;
+    let cc = texts(body, "ccList").filter(|cc| cc.len() <= MAX_COPIED);
+    let cc = cc.ok_or_else(|| invalid(format!("ccList 不合法或超过 {MAX_COPIED} 人")))?;
     if let Some(stranger) = cc.iter().find(|user| directory::account(user).is_none()) {
         return Err(invalid(format!("抄送人不存在：{stranger}")));
     }

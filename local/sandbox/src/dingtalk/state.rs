@@ -13,7 +13,7 @@ use crate::platform::desk::{Claim, Desk, Order};
 use crate::platform::files::{Error, Folder, Shelf};
 
 /// Most work notices that are kept.
-const MOST_NOTICES: usize = 200;
+const MAX_NOTICES: usize = 200;
 /// The first task id is beyond this: ids do not fit in 32 bits.
 const FIRST_TASK: i64 = 80_000_000_000;
 
@@ -76,7 +76,7 @@ impl State {
     pub(super) fn put_notice(&mut self, notice: Notice) -> Result<(), Error> {
         let mut notices = self.notices.clone();
         notices.push(notice);
-        let surplus = notices.len().saturating_sub(MOST_NOTICES);
+        let surplus = notices.len().saturating_sub(MAX_NOTICES);
         notices.drain(..surplus);
         self.root.write("notices.json", &notices)?;
         self.notices = notices;

@@ -6,7 +6,7 @@ use super::answer::Refusal;
 use super::directory;
 use super::engine::Obstacle;
 use super::gateway::Call;
-use super::instances::{LONGEST_REMARK, refusal};
+use super::instances::{MAX_REMARK, refusal};
 use super::model::{TaskState, Verdict};
 use super::state::State;
 use crate::platform::call::Done;
@@ -14,7 +14,7 @@ use crate::platform::control::By;
 use crate::platform::fields::{length, number, text};
 
 /// Most characters of a remark on a transfer.
-const LONGEST_TRANSFER_REMARK: usize = 256;
+const MAX_TRANSFER_REMARK: usize = 256;
 
 /// `POST /processInstances/execute`.
 pub(super) fn execute(state: &mut State, call: &Call) -> Result<Done, Refusal> {
@@ -30,7 +30,7 @@ pub(super) fn execute(state: &mut State, call: &Call) -> Result<Done, Refusal> {
         _ => return Err(Refusal::bad("invalidInstanceExecuteResult", "result 只能是 agree 或 refuse")),
     };
     let remark = text(body, "remark");
-    if remark.is_some_and(|remark| length(remark) > LONGEST_REMARK) {
+    if remark.is_some_and(|remark| length(remark) > MAX_REMARK) {
         return Err(Refusal::bad("invalidParameter", "remark 过长"));
     }
     if directory::account(user).is_none() {
@@ -53,7 +53,7 @@ pub(super) fn redirect(state: &mut State, call: &Call) -> Result<Done, Refusal> 
     let user = text(body, "operateUserId").ok_or_else(|| blank("operateUserId"))?;
     let remark = text(body, "remark");
     let illegal = |text| Refusal::bad("param.illegal", text);
-    if remark.is_some_and(|remark| length(remark) > LONGEST_TRANSFER_REMARK) {
+    if remark.is_some_and(|remark| length(remark) > MAX_TRANSFER_REMARK) {
         return Err(illegal("remark 过长"));
     }
     if directory::account(to).is_none() || to == user {
@@ -76,7 +76,7 @@ pub(super) fn redirect(state: &mut State, call: &Call) -> Result<Done, Refusal> 
 pub(super) fn comment(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let body = &call.body;
     let id = text(body, "processInstanceId").ok_or_else(|| Refusal::mandatory("processInstanceId"))?;
-    let remark = text(body, "text").filter(|text| length(text) <= LONGEST_REMARK);
+    let remark = text(body, "text").filter(|text| length(text) <= MAX_REMARK);
     let remark = remark.ok_or_else(|| Refusal::bad("invalidInstanceCommentText", "评论内容为空或过长"))?;
     let user = text(body, "commentUserId").filter(|user| directory::account(user).is_some());
     let user = user.ok_or_else(|| Refusal::bad("invalidInstanceCommentUserId", "评论人不合法"))?;

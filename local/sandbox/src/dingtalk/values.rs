@@ -10,15 +10,15 @@ use super::model::{Component, FormValue, Template};
 use crate::platform::fields::{length, text};
 
 /// Most values of a start, and of the details of one control.
-const MOST: usize = 150;
+const MAX_VALUES: usize = 150;
 /// Most characters of a value.
-const LONGEST: usize = 65_535;
+const MAX_VALUE: usize = 65_535;
 
 /// Reads and checks `formComponentValues` against the template.
 pub(super) fn read(template: &Template, values: &Value) -> Result<Vec<FormValue>, Refusal> {
     let list = values.as_array().ok_or_else(|| Refusal::mandatory("formComponentValues"))?;
-    if list.len() > MOST {
-        return Err(Refusal::bad("invalidParameter", format!("formComponentValues 超过 {MOST} 个")));
+    if list.len() > MAX_VALUES {
+        return Err(Refusal::bad("invalidParameter", format!("formComponentValues 超过 {MAX_VALUES} 个")));
     }
     let mut filled = Vec::with_capacity(list.len());
     for item in list {
@@ -74,10 +74,10 @@ fn value(component: &Component, item: &Value) -> Result<Option<FormValue>, Refus
     };
     let ext = match item.get("extValue") {
         None | Some(Value::Null) => None,
-        Some(Value::String(ext)) if length(ext) <= LONGEST => Some(ext.clone()),
+        Some(Value::String(ext)) if length(ext) <= MAX_VALUE => Some(ext.clone()),
         Some(_) => return Err(refused()),
     };
-    if length(&value) > LONGEST {
+    if length(&value) > MAX_VALUE {
         return Err(refused());
     }
     if value.is_empty() {
@@ -96,7 +96,7 @@ fn value(component: &Component, item: &Value) -> Result<Option<FormValue>, Refus
 
 /// `details` of a table as its value's text.
 fn table(component: &Component, details: &Value) -> Result<String, Refusal> {
-    let rows = details.as_array().filter(|rows| rows.len() <= MOST).ok_or_else(|| unfit(&component.label))?;
+    let rows = details.as_array().filter(|rows| rows.len() <= MAX_VALUES).ok_or_else(|| unfit(&component.label))?;
     let row = |row: &Value| row.get("details").cloned().unwrap_or_else(|| json!([row]));
     Ok(Value::Array(rows.iter().map(row).collect()).to_string())
 }

@@ -14,7 +14,7 @@ use crate::platform::people::{DEPARTMENTS, Department, ORGANISATION, Person, ROO
 use crate::platform::range::{GROUP_DEPARTMENT, GROUP_PERSON};
 
 /// Most e-mail addresses, and most mobile numbers, of one call.
-const MOST: usize = 50;
+const MAX_PEOPLE: usize = 50;
 
 /// The one user group.
 const GROUP_ID: &str = "g187131";
@@ -23,8 +23,8 @@ const GROUP_ID: &str = "g187131";
 pub(super) fn batch_get_id(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let (emails, mobiles) = (body::texts(&call.body, "emails")?, body::texts(&call.body, "mobiles")?);
     body::boolean(&call.body, "include_resigned")?;
-    if emails.len() > MOST || mobiles.len() > MOST || emails.len() + mobiles.len() == 0 {
-        return Err(Refusal::new(40_001, format!("param error: 1 to {MOST} emails or mobiles")));
+    if emails.len() > MAX_PEOPLE || mobiles.len() > MAX_PEOPLE || emails.len() + mobiles.len() == 0 {
+        return Err(Refusal::new(40_001, format!("param error: 1 to {MAX_PEOPLE} emails or mobiles")));
     }
     let entry = |field: &str, asked: &str, known: &dyn Fn(&Person) -> bool| {
         let found = ACCOUNTS.iter().find(|account| account.person().is_some_and(known));

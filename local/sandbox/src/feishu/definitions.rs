@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::gateway::{Call, USER_ID};
-use super::i18n::{SHORTEST, Texts};
+use super::i18n::{MIN_KEY, Texts};
 use super::model::{Definition, NodeDefinition, Rules};
 use super::state::State;
 use super::{body, nodes, widgets};
 
 /// Most viewers, and most people who manage a definition.
-const MOST_VIEWERS: usize = 200;
+const MAX_VIEWERS: usize = 200;
 /// Highest number of an icon.
 const ICONS: i64 = 24;
 /// Seconds in which an approved instance may be revoked, by default: 31 days.
@@ -43,8 +43,8 @@ pub(super) fn save(state: &mut State, call: &Call) -> Result<Done, Refusal> {
         }
         body::boolean(config, name)?;
     }
-    if viewers.len() > MOST_VIEWERS || managers.len() > MOST_VIEWERS {
-        return Err(Refusal::param(format!("at most {MOST_VIEWERS} viewers and managers")));
+    if viewers.len() > MAX_VIEWERS || managers.len() > MAX_VIEWERS {
+        return Err(Refusal::param(format!("at most {MAX_VIEWERS} viewers and managers")));
     }
     viewers.iter().try_for_each(|viewer| self::viewer(call, viewer))?;
     for manager in managers {
@@ -53,9 +53,9 @@ pub(super) fn save(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     if icon.is_some_and(|icon| !(0..=ICONS).contains(&icon)) {
         return Err(Refusal::param(format!("icon is 0 to {ICONS}")));
     }
-    texts.check("approval_name", name, SHORTEST)?;
+    texts.check("approval_name", name, MIN_KEY)?;
     if let Some(description) = description {
-        texts.check("description", description, SHORTEST)?;
+        texts.check("description", description, MIN_KEY)?;
     }
     let old = code.map(|code| find(state, code)).transpose()?;
     let definition = Definition {

@@ -11,7 +11,7 @@ use super::body;
 /// What every key begins with.
 pub(super) const PREFIX: &str = "@i18n@";
 /// Fewest characters of a key that names a definition, a node or a note.
-pub(super) const SHORTEST: usize = 9;
+pub(super) const MIN_KEY: usize = 9;
 
 /// The resources of one call.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -12,9 +12,9 @@ use super::state::State;
 use super::{body, definitions, directory};
 
 /// Longest time between the bounds of a list, in milliseconds.
-const LONGEST_LIST: i64 = 10 * 3_600_000;
+const MAX_LIST: i64 = 10 * 3_600_000;
 /// Longest time between the bounds of a query, in milliseconds.
-const LONGEST_QUERY: i64 = 30 * 86_400_000;
+const MAX_QUERY: i64 = 30 * 86_400_000;
 
 /// The instance with this code or uuid.
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<&'a Instance, Refusal> {
@@ -149,7 +149,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let code = needed("approval_code")?;
     let (from, to) = (time("start_time")?, time("end_time")?);
     definitions::find(state, code)?;
-    if from > to || to - from > LONGEST_LIST {
+    if from > to || to - from > MAX_LIST {
         return Err(Refusal::param("end_time is at most 10 hours after start_time"));
     }
     let size = body::page_size(call.query("page_size"), 1..=100, 100)
@@ -202,7 +202,7 @@ pub(super) fn query(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     };
     let (from, to) = (time("instance_start_time_from")?, time("instance_start_time_to")?);
     if let (Some(from), Some(to)) = (from, to)
-        && !(0..=LONGEST_QUERY).contains(&(to - from))
+        && !(0..=MAX_QUERY).contains(&(to - from))
     {
         return Err(Refusal::param("the times are at most 30 days apart"));
     }

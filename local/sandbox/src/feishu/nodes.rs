@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::answer::Refusal;
 use super::body;
 use super::gateway::Call;
-use super::i18n::{SHORTEST, Texts};
+use super::i18n::{MIN_KEY, Texts};
 use super::model::{Approver, Mode, NodeDefinition, Starter};
 use super::state::State;
 
@@ -61,7 +61,7 @@ fn node(state: &State, call: &Call, texts: &Texts, source: &Value, position: usi
         return Ok(read);
     }
     let name = name.ok_or_else(|| Refusal::required("node_list[*].name"))?;
-    texts.check("node_list[*].name", name, SHORTEST)?;
+    texts.check("node_list[*].name", name, MIN_KEY)?;
     read.mode = match kind.ok_or_else(|| Refusal::required("node_list[*].node_type"))? {
         "AND" => Mode::And,
         "OR" => Mode::Or,

@@ -19,11 +19,11 @@ use crate::platform::control::By;
 use crate::platform::text::beijing;
 
 /// Longest uuid.
-const LONGEST_UUID: usize = 64;
+const MAX_UUID: usize = 64;
 /// Most entries of people to copy.
-const MOST_COPIED: usize = 20;
+const MAX_COPIED: usize = 20;
 /// Most nodes that are passed automatically.
-const MOST_AUTOMATIC: usize = 10;
+const MAX_AUTOMATIC: usize = 10;
 /// Two equal requests within this make one instance, in milliseconds. Documented.
 const SAME_REQUEST: i64 = 1000;
 
@@ -129,8 +129,8 @@ fn department(body: &Value, initiator: &Account) -> Result<String, Refusal> {
 }
 
 fn check_uuid(state: &State, uuid: &str) -> Result<(), Refusal> {
-    if uuid.chars().count() > LONGEST_UUID {
-        return Err(Refusal::field("uuid", uuid, format!("the max len is {LONGEST_UUID}")));
+    if uuid.chars().count() > MAX_UUID {
+        return Err(Refusal::field("uuid", uuid, format!("the max len is {MAX_UUID}")));
     }
     let used = |instance: &Instance| instance.uuid.as_ref().is_some_and(|used| used.eq_ignore_ascii_case(uuid));
     if state.desk.instances.values().any(used) {
@@ -163,8 +163,8 @@ fn chosen(body: &Value, prefix: &str) -> Result<Chosen, Refusal> {
             }
         }
     }
-    if prefix == "node_cc" && entries > MOST_COPIED {
-        return Err(Refusal::param(format!("at most {MOST_COPIED} entries of people to copy")));
+    if prefix == "node_cc" && entries > MAX_COPIED {
+        return Err(Refusal::param(format!("at most {MAX_COPIED} entries of people to copy")));
     }
     Ok(chosen)
 }
@@ -185,8 +185,8 @@ fn nodes(
     copied: &Chosen,
     automatic: &[Value],
 ) -> Result<Vec<Node>, Refusal> {
-    if automatic.len() > MOST_AUTOMATIC {
-        return Err(Refusal::param(format!("at most {MOST_AUTOMATIC} entries of node_auto_approval_list")));
+    if automatic.len() > MAX_AUTOMATIC {
+        return Err(Refusal::param(format!("at most {MAX_AUTOMATIC} entries of node_auto_approval_list")));
     }
     let named = |key: &String, fits: fn(&NodeDefinition) -> bool| {
         definition.nodes.iter().any(|node| fits(node) && (node.id == *key || node.custom_id == *key))

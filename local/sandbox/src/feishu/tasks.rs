@@ -13,7 +13,7 @@ use crate::platform::call::Done;
 use crate::platform::control::{By, Position};
 
 /// Most nodes that a task is rolled back to.
-const MOST_TARGETS: usize = 100;
+const MAX_TARGETS: usize = 100;
 
 /// What is done to a task.
 type Act<'a> = &'a dyn Fn(Step<'_>, &str) -> Result<Vec<Happening>, Obstacle>;
@@ -79,8 +79,8 @@ pub(super) fn roll_back(state: &mut State, call: &Call) -> Result<Done, Refusal>
     if keys.is_empty() {
         return Err(Refusal::required("task_def_key_list"));
     }
-    if keys.len() > MOST_TARGETS {
-        return Err(Refusal::param(format!("task_def_key_list has at most {MOST_TARGETS} entries")));
+    if keys.len() > MAX_TARGETS {
+        return Err(Refusal::param(format!("task_def_key_list has at most {MAX_TARGETS} entries")));
     }
     let holds = |instance: &&Instance| instance.tasks.iter().any(|one| one.id == task);
     let found = state.desk.instances.values().find(holds).cloned();

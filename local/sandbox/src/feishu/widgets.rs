@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::answer::Refusal;
 use super::directory;
-use super::i18n::{PREFIX, SHORTEST, Texts};
+use super::i18n::{MIN_KEY, PREFIX, Texts};
 use super::model::{FormValue, Widget};
 
 /// Widgets that a definition may have and whose values instances may give; `text` is a note without a value.
@@ -61,7 +61,7 @@ fn widget(source: &Value, texts: &Texts, ids: &mut BTreeSet<String>, inside: boo
         }
     }
     match kind {
-        "text" => texts.check("text", source["value"].as_str().unwrap_or_default(), SHORTEST)?,
+        "text" => texts.check("text", source["value"].as_str().unwrap_or_default(), MIN_KEY)?,
         "radioV2" | "checkboxV2" if source.get("externalData").is_none() => {
             let options = source["value"].as_array().filter(|options| !options.is_empty());
             for option in options.ok_or_else(|| wrong("it has no options"))? {

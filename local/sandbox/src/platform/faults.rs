@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::range::Range;
 
 /// Longest delay, in milliseconds.
-const LONGEST_DELAY: u64 = 60_000;
+const MAX_DELAY: u64 = 60_000;
 /// Most extra copies of one callback.
-const MOST_COPIES: u32 = 20;
+const MAX_COPIES: u32 = 20;
 
 /// How many more times a fault strikes: `false`, `true` (until told otherwise) or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,11 +135,11 @@ mod present {
 impl Faults {
     /// Applies a change; on an error nothing is changed.
     pub(crate) fn change(&mut self, change: Change) -> Result<(), String> {
-        if change.delay_ms.is_some_and(|delay| delay > LONGEST_DELAY) {
-            return Err(format!("delay_ms is at most {LONGEST_DELAY}"));
+        if change.delay_ms.is_some_and(|delay| delay > MAX_DELAY) {
+            return Err(format!("delay_ms is at most {MAX_DELAY}"));
         }
-        if change.repeat_callbacks.is_some_and(|copies| copies > MOST_COPIES) {
-            return Err(format!("repeat_callbacks is at most {MOST_COPIES}"));
+        if change.repeat_callbacks.is_some_and(|copies| copies > MAX_COPIES) {
+            return Err(format!("repeat_callbacks is at most {MAX_COPIES}"));
         }
         set(&mut self.throttle, change.throttle);
         set(&mut self.throttle_after, change.throttle_after);

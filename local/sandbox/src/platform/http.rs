@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 /// Most bytes of a request to the sandbox's own endpoints.
-const LARGEST: usize = 64 * 1024;
+const MAX_BODY: usize = 64 * 1024;
 
 /// An error of the sandbox's own endpoints: `{"error": "..."}`.
 #[derive(Debug)]
@@ -69,9 +69,9 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
-        let bytes = axum::body::to_bytes(request.into_body(), LARGEST)
+        let bytes = axum::body::to_bytes(request.into_body(), MAX_BODY)
             .await
-            .map_err(|_| Refused(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over {LARGEST} bytes")))?;
+            .map_err(|_| Refused(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over {MAX_BODY} bytes")))?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| Refused::bad(error.to_string()))
     }
 }

@@ -19,7 +19,7 @@ use super::sheet::{self, Abilities, Badge, Sheet};
 use super::text::beijing;
 
 /// Most instances in a list.
-const MOST: usize = 100;
+const MAX_INSTANCES: usize = 100;
 
 /// A list of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn busiest<'a, P: Platform>(people: &'a [Account], all: &[P::Instance]) -> Optio
 impl<P: Platform> View<P> {
     /// The instances of a list, newest first.
     fn listed(&self, list: List) -> Vec<&P::Instance> {
-        self.all.iter().filter(|instance| instance.lists(&self.user.1, list)).take(MOST).collect()
+        self.all.iter().filter(|instance| instance.lists(&self.user.1, list)).take(MAX_INSTANCES).collect()
     }
 
     fn people(&self) -> Markup {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::faults::Faults;
 
 /// Longest answer that is read, in bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
+const MAX_ANSWER: usize = 64 * 1024;
 
 /// One callback.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ pub(crate) async fn send(request: reqwest::RequestBuilder, deadline: Duration) -
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| innermost(&error))? {
-            if body.len() + chunk.len() > LONGEST_ANSWER {
+            if body.len() + chunk.len() > MAX_ANSWER {
                 return Err("the answer is too long".to_owned());
             }
             body.extend_from_slice(&chunk);

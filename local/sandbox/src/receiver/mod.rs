@@ -27,15 +27,15 @@ use super::platform::http::{Body, Refused, SameSite};
 use super::platform::text::rfc3339;
 
 /// Deliveries that are kept.
-const MOST: usize = 500;
+const MAX_KEPT: usize = 500;
 /// Signing secrets that are kept.
-const MOST_SECRETS: usize = 100;
+const MAX_SECRETS: usize = 100;
 /// Most bytes of a delivery.
-const LARGEST: usize = 2 * 1024 * 1024;
+const MAX_DELIVERY: usize = 2 * 1024 * 1024;
 /// How far a timestamp may be off, in seconds.
 const TOLERANCE: i64 = 5 * 60;
 /// Longest delay, in milliseconds.
-const LONGEST_DELAY: u64 = 60_000;
+const MAX_DELAY: u64 = 60_000;
 
 /// The receiver. Cheap to clone.
 #[derive(Clone)]
@@ -121,7 +121,7 @@ impl Receiver {
             return Ok(());
         }
         all.push(text.to_owned());
-        all.drain(..all.len().saturating_sub(MOST_SECRETS));
+        all.drain(..all.len().saturating_sub(MAX_SECRETS));
         memory.root.write("secrets.json", &all)?;
         memory.secrets = all.into_iter().map(SecretString::from).collect();
         memory.version += 1;
@@ -135,7 +135,7 @@ impl Receiver {
             .route("/sandbox/receiver/_/secrets", post(add_secret))
             .route("/sandbox/receiver/_/faults", get(faults).post(set_faults).delete(clear_faults))
             .route("/sandbox/receiver/_/version", get(version))
-            .layer(DefaultBodyLimit::max(LARGEST))
+            .layer(DefaultBodyLimit::max(MAX_DELIVERY))
             .with_state(self.clone())
     }
 
@@ -161,7 +161,7 @@ impl Receiver {
         };
         memory.files.write(&file(delivery.number), &delivery)?;
         memory.deliveries.push_back(delivery.clone());
-        while memory.deliveries.len() > MOST {
+        while memory.deliveries.len() > MAX_KEPT {
             if let Some(oldest) = memory.deliveries.pop_front() {
                 memory.files.remove(&file(oldest.number))?;
             }
@@ -268,8 +268,8 @@ async fn set_faults(
     Shared(receiver): Shared<Receiver>,
     Body(faults): Body<Faults>,
 ) -> Result<Json<Faults>, Refused> {
-    if faults.status.is_some_and(|status| !(200..=599).contains(&status)) || faults.delay_ms > LONGEST_DELAY {
-        return Err(Refused::bad(format!("status is 200 to 599, delay_ms at most {LONGEST_DELAY}")));
+    if faults.status.is_some_and(|status| !(200..=599).contains(&status)) || faults.delay_ms > MAX_DELAY {
+        return Err(Refused::bad(format!("status is 200 to 599, delay_ms at most {MAX_DELAY}")));
     }
     let mut memory = receiver.memory();
     memory.faults = faults.clone();

@@ -5,14 +5,14 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{Delivery, LONGEST_DELAY, Memory, Receiver};
+use super::{Delivery, MAX_DELAY, Memory, Receiver};
 use crate::platform::boxes::{faults_box, number};
 use crate::platform::lang::{Lang, Reader};
 use crate::platform::page::shell;
 use crate::platform::text::rfc3339;
 
 /// Deliveries shown.
-const MOST: usize = 100;
+const MAX_SHOWN: usize = 100;
 
 /// `GET /sandbox/receiver`.
 pub(super) async fn page(reader: Reader, Shared(receiver): Shared<Receiver>) -> Response {
@@ -54,7 +54,7 @@ fn table(lang: Lang, memory: &Memory) -> Markup {
             div.scroll {
                 table {
                     thead { tr { @for heading in headings { th scope="col" { (heading) } } } }
-                    tbody { @for delivery in memory.deliveries.iter().rev().take(MOST) { (row(lang, memory, delivery)) } }
+                    tbody { @for delivery in memory.deliveries.iter().rev().take(MAX_SHOWN) { (row(lang, memory, delivery)) } }
                 }
             }
         }
@@ -97,7 +97,7 @@ fn row(lang: Lang, memory: &Memory, delivery: &Delivery) -> Markup {
 
 fn boxes(lang: Lang, memory: &Memory) -> Markup {
     let faults = &memory.faults;
-    let max_delay = u32::try_from(LONGEST_DELAY).unwrap_or(u32::MAX);
+    let max_delay = u32::try_from(MAX_DELAY).unwrap_or(u32::MAX);
     let fields = html! {
         div.fields {
             (number(lang, "status", "Answer with HTTP status", faults.status.map(u64::from), (200, 599)))

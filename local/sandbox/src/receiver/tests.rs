@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tower::ServiceExt;
 
-use super::{MOST, Receiver};
+use super::{MAX_KEPT, Receiver};
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const BODY: &str = r#"{"type":"approval.approved","data":{"title":"<b>orders</b>","status":"approved"}}"#;
@@ -123,13 +123,13 @@ async fn it_can_be_told_to_answer_otherwise() {
 async fn only_the_latest_are_kept_and_none_is_endless() {
     let folder = folder();
     let receiver = open(&folder);
-    for number in 0..=MOST {
+    for number in 0..=MAX_KEPT {
         send(&receiver, delivery(SECRET, &format!("dlv_{number}"), "{}")).await;
     }
     let receiver = open(&folder);
     let (_, list) = call(&receiver, "GET", "/_/deliveries", Value::Null).await;
     let items = list["items"].as_array().unwrap();
-    assert_eq!((items.len(), &items[MOST - 1]["webhook_id"]), (MOST, &json!("dlv_1")));
-    let large = format!("\"{}\"", "x".repeat(super::LARGEST));
+    assert_eq!((items.len(), &items[MAX_KEPT - 1]["webhook_id"]), (MAX_KEPT, &json!("dlv_1")));
+    let large = format!("\"{}\"", "x".repeat(super::MAX_DELIVERY));
     assert_eq!(send(&receiver, delivery(SECRET, "dlv_x", &large)).await.0, 413);
 }

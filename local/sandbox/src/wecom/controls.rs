@@ -10,11 +10,11 @@ use super::templates::{texts, wrong};
 use crate::platform::fields::length;
 
 /// Most characters of a title and of a placeholder.
-const LONGEST_TITLE: usize = 40;
-const LONGEST_PLACEHOLDER: usize = 80;
+const MAX_TITLE: usize = 40;
+const MAX_PLACEHOLDER: usize = 80;
 /// Most characters of the texts of a `Tips`, and of its link's address.
-const LONGEST_TIPS: usize = 800;
-const LONGEST_LINK: usize = 600;
+const MAX_TIPS: usize = 800;
+const MAX_LINK: usize = 600;
 
 /// Controls that a template can have; `Formula` is none that the calls make.
 const KINDS: [&str; 17] = [
@@ -74,7 +74,7 @@ fn read_one(value: &Value, used: &mut Used, nested: bool) -> Result<Control, Ref
     if matches!(kind, "Vacation" | "Attendance") && std::mem::replace(&mut used.attendance, true) {
         return Err(wrong("control"));
     }
-    let title = texts(&property["title"], LONGEST_TITLE).filter(|title| !title.is_empty());
+    let title = texts(&property["title"], MAX_TITLE).filter(|title| !title.is_empty());
     let title = title.ok_or_else(|| wrong("title"))?;
     if !title.iter().all(|title| used.titles.insert((title.lang.clone(), title.text.clone()))) {
         return Err(wrong("title"));
@@ -97,7 +97,7 @@ fn placeholder(value: &Value) -> Result<Vec<Text>, Refusal> {
     let is_empty = |item: &Value| item["text"].as_str().is_some_and(str::is_empty);
     match value.as_array() {
         Some(items) if items.iter().all(is_empty) => Ok(vec![]),
-        _ => texts(value, LONGEST_PLACEHOLDER).ok_or_else(|| wrong("placeholder")),
+        _ => texts(value, MAX_PLACEHOLDER).ok_or_else(|| wrong("placeholder")),
     }
 }
 
@@ -153,7 +153,7 @@ fn selector(selector: &Value) -> Result<Value, Refusal> {
             one @ Value::Object(_) => json!([one]),
             many => many.clone(),
         };
-        let names = texts(&names, LONGEST_TIPS).filter(|names| !names.is_empty())?;
+        let names = texts(&names, MAX_TIPS).filter(|names| !names.is_empty())?;
         keys.insert(key.to_owned()).then(|| json!({"key": key, "value": names}))
     };
     let options: Option<Vec<Value>> = options.and_then(|options| options.iter().map(&mut read).collect());
@@ -182,12 +182,12 @@ fn tips_text(parts: &[Value]) -> bool {
             Some(2) => {
                 links += 1;
                 let url = content["link"]["url"].as_str();
-                content["link"]["title"].as_str().filter(|_| url.is_some_and(|url| length(url) <= LONGEST_LINK))
+                content["link"]["title"].as_str().filter(|_| url.is_some_and(|url| length(url) <= MAX_LINK))
             }
             _ => None,
         };
         let Some(text) = text else { return false };
         characters += length(text);
     }
-    links <= 1 && characters <= LONGEST_TIPS
+    links <= 1 && characters <= MAX_TIPS
 }

@@ -9,20 +9,20 @@ use super::model::{Asked, Comment, Form, Kind, Mark, Node, Relation};
 use super::state::State;
 
 /// Longest window of a list, in seconds.
-const LONGEST_WINDOW: i64 = 31 * 86_400;
+const MAX_WINDOW: i64 = 31 * 86_400;
 /// Most numbers on a page.
-const LARGEST_PAGE: i64 = 100;
+const MAX_PAGE: i64 = 100;
 /// Filters that a list takes.
 const FILTERS: [&str; 5] = ["template_id", "creator", "department", "sp_status", "record_type"];
 
 /// `POST oa/getapprovalinfo`: oldest first.
 pub(super) fn list(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let (start, end) = (seconds(call, "starttime")?, seconds(call, "endtime")?);
-    if end <= start || end - start > LONGEST_WINDOW {
+    if end <= start || end - start > MAX_WINDOW {
         return Err(Refusal::approval("starttime or endtime"));
     }
     let size = call.number("size")?.ok_or_else(Refusal::missing)?;
-    let size = Some(size).filter(|size| (1..=LARGEST_PAGE).contains(size));
+    let size = Some(size).filter(|size| (1..=MAX_PAGE).contains(size));
     let size = size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| Refusal::approval("size"))?;
     let cursor = match &call.body["new_cursor"] {
         Value::String(cursor) => cursor.as_str(),

@@ -13,8 +13,8 @@ use crate::platform::control::By;
 use crate::platform::fields::length;
 
 /// Most lines of a summary, and most characters of a line.
-const MOST_LINES: usize = 3;
-const LONGEST_LINE: usize = 20;
+const MAX_LINES: usize = 3;
+const MAX_LINE: usize = 20;
 
 /// `POST oa/applyevent`.
 pub(super) fn start(state: &mut State, call: &Call) -> Result<Done, Refusal> {
@@ -74,12 +74,12 @@ fn summary(body: &Value) -> Result<Vec<String>, Refusal> {
         let texts = line["summary_info"].as_array().filter(|texts| !texts.is_empty())?;
         let fits = |text: &Value| {
             let known = matches!(text["lang"].as_str(), Some("zh_CN" | "en"));
-            known && text["text"].as_str().is_some_and(|text| length(text) <= LONGEST_LINE)
+            known && text["text"].as_str().is_some_and(|text| length(text) <= MAX_LINE)
         };
         texts.iter().all(fits).then(|| texts[0]["text"].as_str().unwrap_or_default().to_owned())
     };
     let read: Option<Vec<String>> = lines.iter().map(read).collect();
-    read.filter(|lines| lines.len() <= MOST_LINES).ok_or_else(|| Refusal::approval("summary_list"))
+    read.filter(|lines| lines.len() <= MAX_LINES).ok_or_else(|| Refusal::approval("summary_list"))
 }
 
 /// The nodes of `process`. Without an approver there is no flow. The old fields `approver` and `notifyer` are not read:

@@ -14,7 +14,7 @@ use crate::platform::text::random_name;
 /// Most characters of a template's name.
 const MAX_NAME: usize = 40;
 /// Most templates of the corporation. The true number is unconfirmed.
-const MOST_TEMPLATES: usize = 500;
+const MAX_TEMPLATES: usize = 500;
 
 /// A wrong field of a template.
 pub(super) fn wrong(what: &str) -> Refusal {
@@ -52,7 +52,7 @@ fn control(control: &Control) -> Value {
 pub(super) fn create(state: &mut State, call: &Call) -> Result<Done, Refusal> {
     let names = names(state, &call.body, None)?;
     let controls = controls::read(&call.body["template_content"])?;
-    if state.templates.len() >= MOST_TEMPLATES {
+    if state.templates.len() >= MAX_TEMPLATES {
         return Err(Refusal::new(301_087, "approval template count over limit"));
     }
     let letters = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

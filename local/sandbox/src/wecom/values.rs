@@ -9,7 +9,7 @@ use super::directory;
 use super::model::{Content, Control, Template};
 
 /// Most files of a form.
-const MOST_FILES: usize = 6;
+const MAX_FILES: usize = 6;
 /// Seconds beyond this are milliseconds by mistake.
 const LATEST: i64 = 100_000_000_000;
 
@@ -41,7 +41,7 @@ pub(super) fn read(template: &Template, data: &Value) -> Result<Vec<Content>, Re
         return Err(refusal(&Wrong::Shape, &control.id));
     }
     let files: usize = filled.iter().filter_map(|content| Some(content.value["files"].as_array()?.len())).sum();
-    if files > MOST_FILES {
+    if files > MAX_FILES {
         let last = filled.iter().rfind(|content| content.control == "File");
         return Err(refusal(&Wrong::Shape, last.map_or("", |content| content.id.as_str())));
     }

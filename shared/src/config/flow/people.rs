@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MOST_APPROVERS, MOST_NODES};
+use super::{MAX_APPROVERS, MAX_NODES};
 use crate::http::FieldErrors;
 
 /// Who is asked where nobody whom a node names can be found.
@@ -47,7 +47,7 @@ impl RequestLimits {
     /// Checks the limits themselves.
     pub(super) fn check(self, errors: &mut FieldErrors) {
         for (pointer, value, most) in
-            [("/most_nodes", self.most_nodes, MOST_NODES), ("/most_approvers", self.most_approvers, MOST_APPROVERS)]
+            [("/most_nodes", self.most_nodes, MAX_NODES), ("/most_approvers", self.most_approvers, MAX_APPROVERS)]
         {
             if !(1..=most).contains(&value) {
                 errors.push(pointer, format!("must be from 1 to {most}"));
@@ -99,9 +99,9 @@ mod tests {
         let check =
             |most_nodes, most_approvers| errors(|errors| RequestLimits { most_nodes, most_approvers }.check(errors));
         assert_eq!(check(1, 1), "");
-        assert_eq!(check(MOST_NODES, MOST_APPROVERS), "");
-        assert!(check(0, 1).contains("/most_nodes") && check(MOST_NODES + 1, 1).contains("/most_nodes"));
-        assert!(check(1, 0).contains("/most_approvers") && check(1, MOST_APPROVERS + 1).contains("/most_approvers"));
+        assert_eq!(check(MAX_NODES, MAX_APPROVERS), "");
+        assert!(check(0, 1).contains("/most_nodes") && check(MAX_NODES + 1, 1).contains("/most_nodes"));
+        assert!(check(1, 0).contains("/most_approvers") && check(1, MAX_APPROVERS + 1).contains("/most_approvers"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use url::Url;
 use super::lane::{rest, wake};
 use super::receivers::Heard;
 use crate::config::Source;
-use crate::delivery::schedule::{LONGEST_REST, is_over, next_attempt};
+use crate::delivery::schedule::{MAX_REST, is_over, next_attempt};
 use crate::http::App;
 use crate::providers::outbound::{Answer, OutboundError};
 use crate::sources::{Format, Outgoing, Receiver, Unsendable, Verdict};
@@ -184,7 +184,7 @@ async fn post(app: &App, to: &Target, row: &Delivery, patience: Option<Duration>
         Verdict::Accepted => (Ok(answer), heard),
         Verdict::Refused { error, is_final } => {
             let wait = answer.retry_after_ms(app.world.now()).and_then(|wait| i64::try_from(wait).ok());
-            let retry_after = wait.unwrap_or(0).min(LONGEST_REST);
+            let retry_after = wait.unwrap_or(0).min(MAX_REST);
             let rests = retry_after > 0 && RESTING.contains(&answer.status);
             let (status, answer) = (Some(answer.status), beginning(&answer));
             let failed = Failed { status, answer, error, is_final, retry_after };

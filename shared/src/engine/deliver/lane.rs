@@ -20,9 +20,9 @@ pub(crate) const TOUCHED_FOR: i64 = 300_000;
 /// Touches within so long (milliseconds) are one.
 const SAME_TOUCH: i64 = 60_000;
 /// How often a lost race for a lane is begun again.
-const MOST_RACES: u32 = 8;
+const MAX_RACES: u32 = 8;
 /// Most lanes that are remembered.
-const MOST: usize = 1_000;
+const MAX_LANES: usize = 1_000;
 
 /// The lanes of which this process knows that they rest: when they were touched, and until when (milliseconds).
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Awake {
 
     fn note(&self, lane: &Lane) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
+        if known.len() >= MAX_LANES {
             known.clear();
         }
         match lane.rests_until {
@@ -106,7 +106,7 @@ pub(super) async fn rouse(app: &App, source: &Source) -> Result<(), Error> {
 }
 
 async fn change(app: &App, source: &Source, mut change: impl FnMut(&mut Lane, i64) -> bool) -> Result<(), Error> {
-    for _ in 0..MOST_RACES {
+    for _ in 0..MAX_RACES {
         let now = app.world.now();
         let mut lane = app.store.lane_or_new(&source.id, &source.org, now).await?;
         if change(&mut lane, now) {

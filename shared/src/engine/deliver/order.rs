@@ -17,12 +17,12 @@ use crate::store::deliveries::{Delivery, DeliveryStatus};
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long a delivery waits at least behind another before it is looked at again, in milliseconds. It goes on at once when the
 /// one before it is done; this is for what got lost.
-const BEHIND_AT_LEAST: i64 = 60_000;
+const MIN_BEHIND: i64 = 60_000;
 
 /// When a delivery is looked at again that waits behind one which is tried at `head` (milliseconds): not before it, and the more
 /// rarely the longer that takes.
 pub(crate) fn behind(head: i64, now: i64) -> i64 {
-    head + (head - now).max(BEHIND_AT_LEAST)
+    head + (head - now).max(MIN_BEHIND)
 }
 
 /// Makes the first attempts at deliveries that this process just made for one approval, in order. What cannot be sent now waits in

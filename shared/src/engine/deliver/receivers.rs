@@ -20,7 +20,7 @@ const OF_ONE_HOST: usize = 16;
 /// For how long a receiver that was slow gets no first attempts, in milliseconds.
 const SLOW_FOR: i64 = 60_000;
 /// Most receivers that are remembered; beyond that, those that nobody calls just now are forgotten.
-const MOST: usize = 2_000;
+const MAX_RECEIVERS: usize = 2_000;
 
 /// What an attempt told of its receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Receivers {
 
     fn places(&self, name: String, most: usize) -> Arc<Semaphore> {
         let mut known = self.lock();
-        if known.len() >= MOST && !known.contains_key(&name) {
+        if known.len() >= MAX_RECEIVERS && !known.contains_key(&name) {
             known.retain(|_, known| Arc::strong_count(&known.places) > 1);
         }
         let new = || Known { places: Arc::new(Semaphore::new(most)), unanswered: 0, left_until: 0, is_asked: false };

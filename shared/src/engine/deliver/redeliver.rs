@@ -9,11 +9,11 @@ use crate::store::Error;
 use crate::store::deliveries::{Delivery, DeliveryStatus, ToSource};
 
 /// Most deliveries that one call sends again, and that it looks at for that.
-pub const MOST: usize = 200;
+pub const MAX_REDELIVERED: usize = 200;
 const LOOKED_AT: usize = 1_000;
 const PAGE: u16 = 100;
 /// How often a lost race for a row is begun again.
-const MOST_RACES: u32 = 4;
+const MAX_RACES: u32 = 4;
 
 /// Which deliveries of a source are to be sent again. Pending ones are on their way anyway.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ pub async fn many(app: &App, org: &OrgId, source: &Source, asked: Asked<'_>) -> 
     };
     let (mut count, mut looked, mut cursor) = (0, 0, asked.cursor.map(str::to_owned));
     loop {
-        let limit = PAGE.min(u16::try_from(MOST - count).unwrap_or(PAGE));
+        let limit = PAGE.min(u16::try_from(MAX_REDELIVERED - count).unwrap_or(PAGE));
         let since = Some(asked.since);
         let to = ToSource { org, source: &source.id, since, oldest_first: true, limit, cursor: cursor.as_deref() };
         let page = app.store.deliveries_to(&to).await?;
@@ -72,7 +72,7 @@ pub async fn many(app: &App, org: &OrgId, source: &Source, asked: Asked<'_>) -> 
             again(app, row, wanted).await?;
             count += 1;
         }
-        if cursor.is_none() || count >= MOST || looked >= LOOKED_AT {
+        if cursor.is_none() || count >= MAX_REDELIVERED || looked >= LOOKED_AT {
             break;
         }
     }
@@ -84,7 +84,7 @@ pub async fn many(app: &App, org: &OrgId, source: &Source, asked: Asked<'_>) -> 
 }
 
 async fn again(app: &App, mut row: Delivery, wanted: impl Fn(&Delivery) -> bool) -> Result<Delivery, Error> {
-    for _ in 0..MOST_RACES {
+    for _ in 0..MAX_RACES {
         if !wanted(&row) {
             return Ok(row);
         }

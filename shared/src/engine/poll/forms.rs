@@ -14,10 +14,10 @@ use crate::sources::quick_bi::{APPLICATION, PeopleBy};
 use crate::store::Error;
 
 /// Most people of one form's node; a request may bring no more.
-const MOST_APPROVERS: usize = 5;
+const MAX_APPROVERS: usize = 5;
 /// Longest texts of a submit that are made of a form's, in characters.
 const MAX_NAME: usize = 128;
-const LONGEST_REASON: usize = 2_000;
+const MAX_REASON: usize = 2_000;
 
 /// A form, and everybody in whose lists it was.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(super) async fn enter(app: &App, source: &Source, by: PeopleBy, wanted: &Wan
 /// The members whom the source calls by the form's ids: the applicant, then the approvers.
 async fn people(app: &App, source: &Source, wanted: &Wanted) -> Result<Vec<Option<MemberId>>, Error> {
     let applicant = wanted.form.applicant_id.as_deref().unwrap_or_default();
-    let approvers = wanted.approvers.iter().take(MOST_APPROVERS).map(String::as_str);
+    let approvers = wanted.approvers.iter().take(MAX_APPROVERS).map(String::as_str);
     let ids: Vec<&str> = std::iter::once(applicant).chain(approvers).collect();
     app.store.members_by_source_ids(&source.id, &ids).await
 }
@@ -81,7 +81,7 @@ fn asked(by: PeopleBy, wanted: &Wanted, people: &[Option<MemberId>], nodes: Opti
     };
     let body = Body {
         title: title.chars().take(MAX_NAME).collect(),
-        reason: short(form.reason.as_deref(), LONGEST_REASON),
+        reason: short(form.reason.as_deref(), MAX_REASON),
         applicant: applicant(by, form, people.first().and_then(Option::as_ref)),
         nodes,
         fields: fields(form),

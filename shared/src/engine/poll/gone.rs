@@ -12,7 +12,7 @@ use crate::engine::withdraw::withdraw;
 use crate::sources::quick_bi::approvals::{Refusal, Which};
 
 /// Most pages of one person's handled forms that are looked through.
-const MOST_PAGES: usize = 5;
+const MAX_PAGES: usize = 5;
 
 const DECIDED: &str = "The form was decided at Quick BI";
 const DELETED: &str = "What was asked for no longer exists at Quick BI";
@@ -70,7 +70,7 @@ impl Turn<'_> {
         mut missing: BTreeSet<String>,
         over: &mut Vec<(String, &'static str)>,
     ) -> Result<(), Refusal> {
-        for number in 1..=MOST_PAGES {
+        for number in 1..=MAX_PAGES {
             if missing.is_empty() || self.is_spent() {
                 break;
             }

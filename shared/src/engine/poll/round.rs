@@ -19,20 +19,20 @@ use crate::store::polls::{Poll, RefusedForm};
 /// While one turn is under way another leaves the source alone for so long (milliseconds).
 const LEASE: i64 = 60_000;
 /// Most calls and submits of one turn, and pages of one person's forms; what is left is for the next.
-const MOST_CALLS: usize = 40;
-const MOST_SUBMITS: usize = 20;
-const MOST_PAGES: usize = 20;
+const MAX_CALLS: usize = 40;
+const MAX_SUBMITS: usize = 20;
+const MAX_PAGES: usize = 20;
 /// What did not work is tried again after so long, then twice as long each time, up to the longest (milliseconds).
 const AGAIN: i64 = 60_000;
-const AGAIN_AT_MOST: i64 = 60 * 60 * 1000;
+const MAX_AGAIN: i64 = 60 * 60 * 1000;
 /// Most forms that are remembered as refused, and as open; the longest id of a form, in bytes.
-const MOST_REFUSED: usize = 100;
-const MOST_OPEN: usize = 500;
-const LONGEST_ID: usize = 128;
+const MAX_REFUSED: usize = 100;
+const MAX_OPEN: usize = 500;
+const MAX_ID: usize = 128;
 /// A refused form that was not seen for so long is forgotten (milliseconds).
 const FORGOTTEN: i64 = 24 * 60 * 60 * 1000;
 /// Longest text of an error that is kept, in characters.
-const LONGEST_ERROR: usize = 300;
+const MAX_ERROR: usize = 300;
 
 /// A turn under way.
 pub(super) struct Turn<'a> {
@@ -160,7 +160,7 @@ impl Turn<'_> {
 
     /// Reads all pages of a person's waiting forms; `false` when the turn ended before.
     async fn list(&mut self, person: &str) -> Result<bool, Refusal> {
-        for number in 1..=MOST_PAGES {
+        for number in 1..=MAX_PAGES {
             if number > 1 && self.is_spent() {
                 self.is_left = true;
                 return Ok(false);
@@ -179,7 +179,7 @@ impl Turn<'_> {
     }
 
     fn note(&mut self, person: &str, form: Form) {
-        if form.application.len() > LONGEST_ID {
+        if form.application.len() > MAX_ID {
             tracing::warn!(source.id = %self.source.id, "a form's id is too long");
             return;
         }
@@ -203,7 +203,7 @@ impl Turn<'_> {
 
     /// Whether this turn is to stop.
     pub(super) fn is_spent(&self) -> bool {
-        self.calls >= MOST_CALLS || !(self.goes_on)()
+        self.calls >= MAX_CALLS || !(self.goes_on)()
     }
 
     /// Submits the forms that have no approval yet. `true` when some are left. One that cannot be submitted holds up no other.
@@ -222,7 +222,7 @@ impl Turn<'_> {
             if self.poll.refused.get(&application).is_some_and(|refused| refused.again_at > self.now) {
                 continue;
             }
-            if submitted >= MOST_SUBMITS || !(self.goes_on)() {
+            if submitted >= MAX_SUBMITS || !(self.goes_on)() {
                 return Ok(true);
             }
             submitted += 1;
@@ -260,7 +260,7 @@ impl Turn<'_> {
         if record.state.closed.is_some() {
             self.poll.open.remove(&wanted.form.application);
         } else if let Some(person) = wanted.approvers.first()
-            && (self.poll.open.len() < MOST_OPEN || self.poll.open.contains_key(&wanted.form.application))
+            && (self.poll.open.len() < MAX_OPEN || self.poll.open.contains_key(&wanted.form.application))
         {
             self.poll.open.insert(wanted.form.application.clone(), person.clone());
         }
@@ -272,7 +272,7 @@ impl Turn<'_> {
         let failures = self.poll.refused.get(application).map_or(0, |refused| refused.failures) + 1;
         let code = problem.code();
         tracing::warn!(source.id = %self.source.id, application, code, failures, "a form could not be submitted");
-        if self.poll.refused.len() >= MOST_REFUSED && !self.poll.refused.contains_key(application) {
+        if self.poll.refused.len() >= MAX_REFUSED && !self.poll.refused.contains_key(application) {
             let next = self.poll.refused.iter().min_by_key(|(_, refused)| refused.again_at);
             if let Some(next) = next.map(|(next, _)| next.clone()) {
                 self.poll.refused.remove(&next);
@@ -289,7 +289,7 @@ impl Turn<'_> {
             tracing::warn!(source.id = %self.source.id, error, "Quick BI could not be asked");
         }
         self.poll.failures = if failed.is_some() { self.poll.failures.saturating_add(1) } else { 0 };
-        self.poll.error = failed.map(|error| error.chars().take(LONGEST_ERROR).collect());
+        self.poll.error = failed.map(|error| error.chars().take(MAX_ERROR).collect());
         self.poll.refused.retain(|_, refused| refused.again_at > now - FORGOTTEN);
         let next = self.next(now);
         let mut current = before.clone();
@@ -332,14 +332,14 @@ fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
 
 /// How long what failed so often is left alone, in milliseconds.
 fn wait(failures: u32) -> i64 {
-    (AGAIN << failures.saturating_sub(1).min(16)).min(AGAIN_AT_MOST)
+    (AGAIN << failures.saturating_sub(1).min(16)).min(MAX_AGAIN)
 }
 
 /// A problem in one line.
 fn message(problem: &Problem) -> String {
     let errors: Vec<&str> = problem.errors().iter().map(|error| error.detail.as_str()).collect();
     let text = if errors.is_empty() { problem.detail().to_owned() } else { errors.join("; ") };
-    format!("{}: {text}", problem.code()).chars().take(LONGEST_ERROR).collect()
+    format!("{}: {text}", problem.code()).chars().take(MAX_ERROR).collect()
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ const APART: i64 = 2_000;
 /// A source that is about to be saved is asked after so many milliseconds: by then it is saved, or never will be.
 const SAVED_BY: i64 = 60_000;
 /// Most pushes and people that are remembered of a source.
-const MOST_MARKS: usize = 64;
-const MOST_LEARNED: usize = 50;
+const MAX_MARKS: usize = 64;
+const MAX_LEARNED: usize = 50;
 /// How often a write is repeated that somebody else was faster at.
 pub(super) const ATTEMPTS: usize = 5;
 
@@ -61,8 +61,8 @@ pub async fn pushed(app: &App, source: &Source, marks: &[String], people: &[Stri
         if marks.iter().any(|mark| poll.marks.contains(mark)) {
             return false;
         }
-        remember(&mut poll.marks, marks, MOST_MARKS);
-        remember(&mut poll.learned, people, MOST_LEARNED);
+        remember(&mut poll.marks, marks, MAX_MARKS);
+        remember(&mut poll.learned, people, MAX_LEARNED);
         let at = poll.asked_at.map_or(now, |asked| now.max(asked + APART));
         poll.pushed_at = Some(now);
         poll.due_at = Some(poll.due_at.map_or(at, |due| due.min(at)));

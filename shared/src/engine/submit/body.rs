@@ -1,17 +1,17 @@
 //! The body of a submit, and what is wrong with it.
 
 use crate::config::NodeSpec;
-use crate::config::flow::{MOST_APPROVERS, MOST_NODES};
+use crate::config::flow::{MAX_APPROVERS, MAX_NODES};
 use crate::http::{FieldErrors, Problem};
 use crate::ids::{FlowId, MemberId, SourceId, WorkspaceId};
 use crate::providers::Resource;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-const MOST_FIELDS: usize = 50;
-const LONGEST_FIELD: usize = 64 * 1024;
-const LONGEST_TITLE: usize = 128;
-const LONGEST_REASON: usize = 2_000;
+const MAX_FIELDS: usize = 50;
+const MAX_FIELD: usize = 64 * 1024;
+const MAX_TITLE: usize = 128;
+const MAX_REASON: usize = 2_000;
 const MAX_NAME: usize = 128;
 
 /// What a source sends.
@@ -66,7 +66,7 @@ impl Body {
     /// 400 with a pointer for everything that is wrong.
     pub fn check(&self) -> Result<(), Problem> {
         let mut errors = FieldErrors::new();
-        errors.text("/title", &self.title, LONGEST_TITLE);
+        errors.text("/title", &self.title, MAX_TITLE);
         self.check_texts(&mut errors);
         self.check_fields(&mut errors);
         self.check_nodes(&mut errors);
@@ -75,8 +75,8 @@ impl Body {
     }
 
     fn check_texts(&self, errors: &mut FieldErrors) {
-        if self.reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
-            errors.push("/reason", format!("must have at most {LONGEST_REASON} characters"));
+        if self.reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON) {
+            errors.push("/reason", format!("must have at most {MAX_REASON} characters"));
         }
         let applicant = &self.applicant;
         let texts = [
@@ -108,25 +108,25 @@ impl Body {
     }
 
     fn check_fields(&self, errors: &mut FieldErrors) {
-        if self.fields.len() > MOST_FIELDS {
-            errors.push("/fields", format!("must have at most {MOST_FIELDS} entries"));
+        if self.fields.len() > MAX_FIELDS {
+            errors.push("/fields", format!("must have at most {MAX_FIELDS} entries"));
         }
         let length = serde_json::to_string(&self.fields).map_or(usize::MAX, |text| text.len());
-        if length > LONGEST_FIELD {
-            errors.push("/fields", format!("must have at most {LONGEST_FIELD} bytes"));
+        if length > MAX_FIELD {
+            errors.push("/fields", format!("must have at most {MAX_FIELD} bytes"));
         }
     }
 
     /// The flow may allow fewer.
     fn check_nodes(&self, errors: &mut FieldErrors) {
         let Some(nodes) = &self.nodes else { return };
-        if nodes.is_empty() || nodes.len() > MOST_NODES {
-            errors.push("/nodes", format!("must hold 1 to {MOST_NODES} nodes"));
+        if nodes.is_empty() || nodes.len() > MAX_NODES {
+            errors.push("/nodes", format!("must hold 1 to {MAX_NODES} nodes"));
         }
         for (index, node) in nodes.iter().enumerate() {
-            if node.approvers.len() > MOST_APPROVERS {
+            if node.approvers.len() > MAX_APPROVERS {
                 errors
-                    .push(format!("/nodes/{index}/approvers"), format!("must have at most {MOST_APPROVERS} approvers"));
+                    .push(format!("/nodes/{index}/approvers"), format!("must have at most {MAX_APPROVERS} approvers"));
             }
         }
     }

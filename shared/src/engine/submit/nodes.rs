@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use futures_util::StreamExt;
 
 use crate::approval::{AccountIds, Deviation, Mode, Node};
-use crate::config::flow::MOST_APPROVERS;
+use crate::config::flow::MAX_APPROVERS;
 use crate::config::{Approver, Flow, Member, OwnApprover};
 use crate::http::{FieldErrors, Problem};
 use crate::ids::ConnectionId;
@@ -316,8 +316,8 @@ impl Resolver<'_> {
 
     /// A node that asks these, if the platform can.
     fn ask(&self, people: Vec<Candidate>, deviation: Deviation, wrong: &mut Wrong) -> Resolved {
-        if people.len() > MOST_APPROVERS {
-            let detail = format!("would ask {} people; a node asks at most {MOST_APPROVERS}", people.len());
+        if people.len() > MAX_APPROVERS {
+            let detail = format!("would ask {} people; a node asks at most {MAX_APPROVERS}", people.len());
             self.place.push(&mut wrong.many, "/approvers", &detail);
             return Resolved::Wrong;
         }

@@ -5,14 +5,14 @@ use std::pin::pin;
 use futures_util::StreamExt;
 
 use crate::approval::Person;
-use crate::config::flow::MOST_APPROVERS;
+use crate::config::flow::MAX_APPROVERS;
 use crate::config::{Approver, Connection, Member, Workspace};
 use crate::engine::people;
 use crate::http::{App, Problem};
 use crate::ids::{MemberId, OrgId, WorkspaceId};
 use crate::providers::{self, Account, Contact, Mobile, Provider};
 use crate::store;
-use crate::store::members::{MOST_WITH_ROLE, WithRole};
+use crate::store::members::{MAX_WITH_ROLE, WithRole};
 
 use super::body::Applicant;
 use super::look_ups::{By, LookUps, MAX_LOOK_UPS, several};
@@ -312,13 +312,13 @@ impl<'a> People<'a> {
         let members = match self.app.store.members_with_role(self.org, role, self.workspace).await? {
             WithRole::Members(members) => members,
             WithRole::TooMany => {
-                return Err(Missing::TooMany(format!("more than {MOST_WITH_ROLE} members have the role `{role}`")));
+                return Err(Missing::TooMany(format!("more than {MAX_WITH_ROLE} members have the role `{role}`")));
             }
         };
-        if members.len() > MOST_APPROVERS {
+        if members.len() > MAX_APPROVERS {
             let count = members.len();
             return Err(Missing::TooMany(format!(
-                "{count} members have the role `{role}`; a node asks at most {MOST_APPROVERS}"
+                "{count} members have the role `{role}`; a node asks at most {MAX_APPROVERS}"
             )));
         }
         self.members(&members).await

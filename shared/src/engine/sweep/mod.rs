@@ -31,7 +31,7 @@ use queue::Waiting;
 use round::Round;
 
 /// Most things of one partition in one look, and how many are read at once.
-const MOST: usize = 100;
+const MAX_DUE: usize = 100;
 const PAGE: u16 = 50;
 /// Partitions that are read at the same time.
 const SHARDS_AT_ONCE: usize = 8;
@@ -222,7 +222,7 @@ async fn of_shard(app: &App, shard: u8, now: i64) -> Result<Vec<Due>, Error> {
         let page = app.store.due(shard, now, PAGE, cursor.as_deref()).await?;
         due.extend(page.items);
         cursor = page.next_cursor;
-        if cursor.is_none() || due.len() >= MOST {
+        if cursor.is_none() || due.len() >= MAX_DUE {
             return Ok(due);
         }
     }

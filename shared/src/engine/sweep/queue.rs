@@ -31,18 +31,18 @@ const RUN_FOR: i64 = 20_000;
 /// Approvals at the same time where the receiver takes long to answer.
 const OF_A_SLOW_ONE: usize = 2;
 /// So many deliveries in a row without an answer end a run in which there were answers before.
-const MOST_UNANSWERED: u32 = 3;
+const MAX_UNANSWERED: u32 = 3;
 /// Most approvals whose deliveries one run gives up because they waited for too long.
-const MOST_GIVEN_UP: usize = 500;
+const MAX_GIVEN_UP: usize = 500;
 const GIVEN_UP_AT_ONCE: u16 = 20;
 /// So many in a row that are not old enough end the search for those that are.
-const MOST_IN_VAIN: usize = 20;
+const MAX_IN_VAIN: usize = 20;
 /// A lane that was touched lately is looked at again after so long, in milliseconds: the index may be behind.
 const LOOK_AGAIN: i64 = 60_000;
 /// Shortest time between two runs of a lane, in milliseconds.
 const RUN_AGAIN: i64 = 1_000;
 /// How often a lost race for a lane is begun again.
-const MOST_RACES: u32 = 8;
+const MAX_RACES: u32 = 8;
 
 /// What waits for a source.
 #[derive(Debug)]
@@ -250,7 +250,7 @@ impl Seen {
             }
             Heard::Silence => {
                 self.unanswered += 1;
-                if !self.answered || self.unanswered >= MOST_UNANSWERED {
+                if !self.answered || self.unanswered >= MAX_UNANSWERED {
                     self.end.get_or_insert(End::Silent);
                 }
             }
@@ -363,7 +363,7 @@ impl Run {
             }
             looked += page.items.len();
             cursor = page.next_cursor;
-            let enough = looked >= MOST_GIVEN_UP || in_vain >= MOST_IN_VAIN;
+            let enough = looked >= MAX_GIVEN_UP || in_vain >= MAX_IN_VAIN;
             if cursor.is_none() || enough || self.is_over.load(Ordering::Relaxed) {
                 return Ok(());
             }
@@ -378,7 +378,7 @@ async fn finish(app: &App, mut lane: Lane, ended: End, seen: Seen) -> Result<(),
         _ => None,
     };
     let mut touched = false;
-    for _ in 0..MOST_RACES {
+    for _ in 0..MAX_RACES {
         let (now, [random]) = (app.world.now(), app.world.random::<1>());
         let touched_lately = now - lane.touched_at < TOUCHED_FOR;
         if seen.answered {

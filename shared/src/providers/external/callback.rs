@@ -26,7 +26,7 @@ const FIELDS: &[&str] = &[
     WORKSPACE_ID,
 ];
 const MAX_NAME: usize = 128;
-const LONGEST_REASON: usize = 1024;
+const MAX_REASON: usize = 1024;
 
 /// What is wrong with a field of the form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,10 +98,10 @@ pub fn parse(form: &[(String, String)]) -> Result<Decision, FieldError> {
     Ok(Decision {
         apply_id,
         approved,
-        reason: text(APPROVER_REASON, LONGEST_REASON)?,
+        reason: text(APPROVER_REASON, MAX_REASON)?,
         node: optional(APPROVAL_NODE).map(node).transpose()?,
         approver: text(APPROVER_NAME, MAX_NAME)?.unwrap_or_default(),
-        next_approvers: names(&text(NEXT_APPROVER_NAME, LONGEST_REASON)?.unwrap_or_default()),
+        next_approvers: names(&text(NEXT_APPROVER_NAME, MAX_REASON)?.unwrap_or_default()),
         outcome,
         organization_id: text(ORGANIZATION_ID, MAX_NAME)?,
         workspace_id: text(WORKSPACE_ID, MAX_NAME)?,

@@ -51,8 +51,8 @@ pub mod call_back {
 }
 
 /// Longest code and longest text of an envelope that are kept, in characters.
-const LONGEST_CODE: usize = 64;
-const LONGEST_TEXT: usize = 500;
+const MAX_CODE: usize = 64;
+const MAX_TEXT: usize = 500;
 /// From this number on a time is in milliseconds: as seconds it would be in the year 5138.
 const FIRST_MILLIS: i64 = 100_000_000_000;
 
@@ -89,13 +89,13 @@ impl Answered {
     pub fn of(body: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(body) {
             Ok(Value::Object(envelope)) if is_true(&envelope) => {
-                Self::Yes { trace: kept(&envelope, "traceId", LONGEST_CODE) }
+                Self::Yes { trace: kept(&envelope, "traceId", MAX_CODE) }
             }
             Ok(Value::Object(envelope)) => Self::No(Refusal {
-                code: kept(&envelope, "errorCode", LONGEST_CODE),
-                description: kept(&envelope, "errorDesc", LONGEST_TEXT),
-                solution: kept(&envelope, "solution", LONGEST_TEXT),
-                trace: kept(&envelope, "traceId", LONGEST_CODE),
+                code: kept(&envelope, "errorCode", MAX_CODE),
+                description: kept(&envelope, "errorDesc", MAX_TEXT),
+                solution: kept(&envelope, "solution", MAX_TEXT),
+                trace: kept(&envelope, "traceId", MAX_CODE),
             }),
             Ok(value) if says_true(&value) => Self::Yes { trace: None },
             Err(_) if body.trim_ascii().eq_ignore_ascii_case(b"true") => Self::Yes { trace: None },

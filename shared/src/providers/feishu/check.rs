@@ -18,7 +18,7 @@ const NOTHING: &str = "00000000-0000-0000-0000-000000000000";
 /// An address that nobody has.
 const NO_EMAIL: &str = "connection-test@countersign.invalid";
 /// Most of our definitions that are looked at; there are as many as sequences of modes.
-const MOST_TEMPLATES: usize = 10;
+const MAX_TEMPLATES: usize = 10;
 
 /// Checks credentials, scopes and definitions.
 pub(super) async fn run(account: &Account, calls: &Calls<'_>) -> Vec<Check> {
@@ -87,7 +87,7 @@ async fn template_write(api: &Api<'_>) -> Check {
 async fn templates(api: &Api<'_>, account: &Account) -> Check {
     const NAME: &str = "templates";
     let mut new = 0;
-    for code in account.templates.values().take(MOST_TEMPLATES) {
+    for code in account.templates.values().take(MAX_TEMPLATES) {
         let looked = async {
             let definition = template::read(api, code).await?;
             let was_new = template::subscribe(api, code).await?;

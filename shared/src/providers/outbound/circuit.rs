@@ -11,11 +11,11 @@ use url::Url;
 const FAILURES: u32 = 5;
 /// How long it stays open at first and at most, in milliseconds; twice as long each time that it fails again.
 const OPEN_AT_FIRST: i64 = 5_000;
-const OPEN_AT_MOST: i64 = 60_000;
+const MAX_OPEN: i64 = 60_000;
 /// Calls to one endpoint at the same time. WeCom refuses more of one organisation (45033) without naming a number.
 const SIDE_BY_SIDE: usize = 16;
 /// Endpoints that are remembered; beyond that, all are forgotten.
-const MOST: usize = 1_000;
+const MAX_ENDPOINTS: usize = 1_000;
 
 /// What is known of every endpoint.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Circuits {
         let endpoint = endpoint(url);
         let places = {
             let mut known = self.lock();
-            if known.len() >= MOST && !known.contains_key(&endpoint) {
+            if known.len() >= MAX_ENDPOINTS && !known.contains_key(&endpoint) {
                 known.clear();
             }
             let found = known.entry(endpoint.clone()).or_default();
@@ -86,7 +86,7 @@ impl Circuits {
             return;
         }
         if found.open_until.is_some() {
-            found.open_for = (found.open_for * 2).min(OPEN_AT_MOST);
+            found.open_for = (found.open_for * 2).min(MAX_OPEN);
         }
         found.open_until = Some(now + found.open_for);
         tracing::warn!(endpoint = pass.endpoint, failures = found.failures, open_ms = found.open_for, "left alone");

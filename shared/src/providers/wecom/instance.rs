@@ -21,12 +21,12 @@ const OWN_FLOW: i64 = 0;
 /// sides. That the end may lie in the future is unconfirmed.
 const MARGIN: i64 = 10 * 60 * 1_000;
 /// The longest time that one list may span is 31 days.
-const LONGEST_SPAN: i64 = 30 * 24 * 60 * 60 * 1_000;
+const MAX_SPAN: i64 = 30 * 24 * 60 * 60 * 1_000;
 /// Largest page of numbers.
 const PAGE: usize = 100;
 /// Lists and forms that are looked through for a lost one.
-const MOST_PAGES: usize = 50;
-const MOST_FORMS: usize = 300;
+const MAX_PAGES: usize = 50;
+const MAX_FORMS: usize = 300;
 
 /// Starts an instance. There is no idempotency key, and a second call makes a second form, so the call is made once: see
 /// [`find`].
@@ -74,7 +74,7 @@ pub(super) async fn find(api: &Api<'_>, account: &Account, start: &Start) -> Res
     let (Some(applicant), Some(template)) = (&start.applicant, template_of(account, start)) else { return Ok(None) };
     let reference = reference(start);
     let forms = forms_since(api, start.submitted_at - MARGIN, applicant, template).await?;
-    for instance in forms.iter().take(MOST_FORMS) {
+    for instance in forms.iter().take(MAX_FORMS) {
         match read(api, instance).await {
             Ok(found) if form::carries(&found, &reference) => return Ok(Some(started(instance.clone()))),
             // It is listed, so it is there: to leave it out might start it a second time.
@@ -86,15 +86,15 @@ pub(super) async fn find(api: &Api<'_>, account: &Account, start: &Start) -> Res
             Ok(_) => {}
         }
     }
-    if forms.len() > MOST_FORMS { Err(too_many()) } else { Ok(None) }
+    if forms.len() > MAX_FORMS { Err(too_many()) } else { Ok(None) }
 }
 
 /// The numbers of the applicant's forms of a template that were submitted since a time in milliseconds.
 async fn forms_since(api: &Api<'_>, since: i64, applicant: &str, template: &str) -> Result<Vec<String>, Failure> {
     let until = api.now() + MARGIN;
     let (mut from, mut cursor, mut found) = (since, String::new(), Vec::new());
-    for _ in 0..MOST_PAGES {
-        let to = until.min(from + LONGEST_SPAN);
+    for _ in 0..MAX_PAGES {
+        let to = until.min(from + MAX_SPAN);
         let seconds = |at: i64| (at / 1_000).to_string();
         let body = json!({"starttime": seconds(from), "endtime": seconds(to), "new_cursor": cursor, "size": PAGE,
             "filters": [{"key": "template_id", "value": template}, {"key": "creator", "value": applicant}]});

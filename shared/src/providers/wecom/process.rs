@@ -15,7 +15,7 @@ const NODE_REJECTED: i64 = 3;
 const IN_TURN: i64 = 3;
 
 /// Most nodes that are read; the plan has a handful.
-const MOST_NODES: usize = 64;
+const MAX_NODES: usize = 64;
 
 /// What a form's `sp_status` (`SpStatus`) says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,7 @@ pub(super) fn deciding(nodes: &[FormNode]) -> impl Iterator<Item = &FormNode> {
 /// stand in between. WeCom lists the nodes to come as well; they say nothing until they are reached.
 pub(super) fn told(nodes: &[FormNode], applied_at: Option<i64>) -> Told {
     let mut deciding: Vec<&FormNode> = deciding(nodes).collect();
-    deciding.truncate((last_reached(&deciding) + 1).min(MOST_NODES));
+    deciding.truncate((last_reached(&deciding) + 1).min(MAX_NODES));
     let mut told = Told { rollbacks: rollbacks(&deciding), ..Told::default() };
     let mut opened_at = applied_at;
     for (index, node) in (0_u8..).zip(deciding.iter().copied()) {
@@ -471,7 +471,7 @@ mod tests {
     #[test]
     fn more_nodes_than_a_plan_can_have_are_left_out() {
         let nodes = vec![node(1, 2, 1, &[piece("A", 2, 1_000)]); 600];
-        assert_eq!(read(&nodes).len(), MOST_NODES);
+        assert_eq!(read(&nodes).len(), MAX_NODES);
     }
 
     #[test]

@@ -14,11 +14,11 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 
 /// Longest document, in bytes: no request is longer, so that the size of an event keeps it from being proved by nothing. One of a
 /// form with a hundred approvers has 30 KB.
-const MOST_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 /// Deepest nesting. Events have seven levels.
 const DEEPEST: usize = 16;
 /// Most elements.
-const MOST_ELEMENTS: usize = 10_000;
+const MAX_ELEMENTS: usize = 10_000;
 
 /// A document: its elements in the order in which they begin.
 #[derive(Debug)]
@@ -53,11 +53,11 @@ impl<'a> Document<'a> {
     /// element in which it breaks has no text.
     pub(super) fn before_break(bytes: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes);
-        let whole = bytes.len() <= MOST_BYTES && text.is_ok();
+        let whole = bytes.len() <= MAX_BYTES && text.is_ok();
         let valid = text.unwrap_or_else(|error| {
             std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
         });
-        let text = valid.get(..valid.floor_char_boundary(MOST_BYTES)).unwrap_or_default();
+        let text = valid.get(..valid.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
         let mut document = Self { entries: Vec::with_capacity(64), whole: false };
         let mut open = Vec::with_capacity(DEEPEST);
         let ended = document.fill(text.strip_prefix('\u{feff}').unwrap_or(text), &mut open);
@@ -131,7 +131,7 @@ impl<'a> Document<'a> {
         let index = self.entries.len();
         let is_second_root = open.is_empty() && index > 0;
         let in_text = open.last().and_then(|around| self.entries.get(*around)).is_some_and(|it| !it.text.is_empty());
-        if is_second_root || in_text || open.len() >= DEEPEST || index >= MOST_ELEMENTS {
+        if is_second_root || in_text || open.len() >= DEEPEST || index >= MAX_ELEMENTS {
             return None;
         }
         self.entries.push(Entry { name, text: Cow::Borrowed(""), end: index + 1 });
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(broken("<x/>"), Some((true, 1)));
         let bytes = Document::before_break(b"<x><a>1</a><b>\xff</b></x>").map(|it| it.root().value("a").is_some());
         assert_eq!(bytes, Some(true));
-        let long = format!("<x><a>1</a><b>{}</b></x>", "\u{5b57}".repeat(MOST_BYTES));
+        let long = format!("<x><a>1</a><b>{}</b></x>", "\u{5b57}".repeat(MAX_BYTES));
         let document = Document::before_break(long.as_bytes()).unwrap();
         assert_eq!(
             (document.is_whole(), document.root().value("a"), document.root().value("b")),
@@ -336,9 +336,9 @@ mod tests {
         assert!(parse(&nested(DEEPEST)).is_some() && parse(&nested(DEEPEST + 1)).is_none());
         assert!(parse(&nested(20_000)).is_none());
         let many = |count: usize| format!("<a>{}</a>", "<b/>".repeat(count));
-        assert!(parse(&many(MOST_ELEMENTS - 1)).is_some() && parse(&many(MOST_ELEMENTS)).is_none());
+        assert!(parse(&many(MAX_ELEMENTS - 1)).is_some() && parse(&many(MAX_ELEMENTS)).is_none());
         let long = |bytes: usize| format!("<a>{}</a>", "x".repeat(bytes - 7));
-        assert!(parse(&long(MOST_BYTES)).is_some() && parse(&long(MOST_BYTES + 1)).is_none());
+        assert!(parse(&long(MAX_BYTES)).is_some() && parse(&long(MAX_BYTES + 1)).is_none());
     }
 
     proptest::proptest! {

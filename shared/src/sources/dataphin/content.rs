@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use super::inbound::cut;
 
 /// Most lines that are shown.
-const MOST_LINES: usize = 60;
+const MAX_LINES: usize = 60;
 /// Longest line, in characters.
-const LONGEST_LINE: usize = 300;
+const MAX_LINE: usize = 300;
 /// Longest plain text, in characters.
-const LONGEST_TEXT: usize = 4_000;
+const MAX_TEXT: usize = 4_000;
 /// Texts in texts: how often a text that is JSON is read.
-const MOST_WRAPS: usize = 2;
+const MAX_WRAPS: usize = 2;
 
 /// Both spellings of each `resourceType` (the interface's, the metadata's), and what it is.
 const RESOURCE_TYPES: &[(&[&str], &str)] = &[
@@ -100,7 +100,7 @@ pub struct Content {
 #[must_use]
 pub fn read(content: &Value) -> Content {
     let mut value = content.clone();
-    for _ in 0..MOST_WRAPS {
+    for _ in 0..MAX_WRAPS {
         let Some(inner) = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) else { break };
         // A number is a text like any other.
         if !matches!(inner, Value::Object(_) | Value::Array(_) | Value::String(_)) {
@@ -123,8 +123,8 @@ pub fn read(content: &Value) -> Content {
 /// A plain text with its lines, without other control characters.
 fn clip(text: &str) -> String {
     let shown = text.trim().chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c });
-    let clipped: String = shown.clone().take(LONGEST_TEXT).collect();
-    if shown.count() > LONGEST_TEXT { format!("{clipped}…") } else { clipped }
+    let clipped: String = shown.clone().take(MAX_TEXT).collect();
+    if shown.count() > MAX_TEXT { format!("{clipped}…") } else { clipped }
 }
 
 fn structured(mut object: Map<String, Value>) -> Content {
@@ -258,13 +258,13 @@ impl Lines {
         if text.trim().is_empty() {
             return;
         }
-        if self.lines.len() >= MOST_LINES {
+        if self.lines.len() >= MAX_LINES {
             self.left_out += 1;
             return;
         }
         // A list of plain values has no name.
         let line = if label.is_empty() { text.to_owned() } else { format!("{label}: {text}") };
-        self.lines.push(cut(&line, LONGEST_LINE));
+        self.lines.push(cut(&line, MAX_LINE));
     }
 
     fn text(mut self) -> String {

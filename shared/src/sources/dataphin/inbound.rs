@@ -12,13 +12,13 @@ use crate::approval::Mode;
 use crate::sources::Receiver;
 
 /// Longest id, in characters.
-const LONGEST_ID: usize = 256;
+const MAX_ID: usize = 256;
 /// Longest name of a person that is kept, in characters.
 pub(super) const MAX_NAME: usize = 100;
 /// Longest title, in characters.
-const LONGEST_TITLE: usize = 128;
+const MAX_TITLE: usize = 128;
 /// Most people that a form is read with.
-const MOST_PEOPLE: usize = 1_000;
+const MAX_PEOPLE: usize = 1_000;
 
 /// What is wrong with what was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,7 +149,7 @@ pub fn form(receiver: &Receiver, body: &[u8]) -> Result<Form, Bad> {
     let body = object(body)?;
     let field = |name: &str| text(&body, name, name);
     let apply_id = id(field("applyId")?, "applyId")?.ok_or_else(|| Bad::new("applyId", "is missing"))?;
-    let title = field("title")?.map(|title| cut(&title, LONGEST_TITLE)).filter(|title| !title.is_empty());
+    let title = field("title")?.map(|title| cut(&title, MAX_TITLE)).filter(|title| !title.is_empty());
     let mut applicant = applicant(body.get("applyUserInfo"))?;
     applicant.source_id = match applicant.source_id {
         None => id(field("applyUser")?, "applyUser")?,
@@ -166,7 +166,7 @@ pub fn form(receiver: &Receiver, body: &[u8]) -> Result<Form, Bad> {
     Ok(Form {
         asked: json!({"type": kind, "content": content, "applicant": asker, "nodes": asked_of}),
         tenant_id: id(field("tenantId")?, "tenantId")?,
-        title: title.unwrap_or_else(|| cut(&format!("Dataphin {apply_id}"), LONGEST_TITLE)),
+        title: title.unwrap_or_else(|| cut(&format!("Dataphin {apply_id}"), MAX_TITLE)),
         kind,
         template_code: id(field("templateCode")?, "templateCode")?,
         content,
@@ -210,10 +210,10 @@ fn text(object: &Map<String, Value>, name: &str, path: &str) -> Result<Option<St
 }
 
 fn id(text: Option<String>, field: &str) -> Result<Option<String>, Bad> {
-    let fits = |text: &String| text.chars().count() <= LONGEST_ID && !text.chars().any(char::is_control);
+    let fits = |text: &String| text.chars().count() <= MAX_ID && !text.chars().any(char::is_control);
     match text {
         Some(text) if !fits(&text) => {
-            Err(Bad::new(field, format!("must have at most {LONGEST_ID} characters, none of them a control character")))
+            Err(Bad::new(field, format!("must have at most {MAX_ID} characters, none of them a control character")))
         }
         other => Ok(other),
     }
@@ -254,8 +254,8 @@ fn nodes(receiver: &Receiver, given: Option<&Value>) -> Result<Vec<Node>, Bad> {
         let path = format!("approveNodes[{index}]");
         let node = node(receiver, item, index, &path)?;
         people += node.users.len().max(1);
-        if people > MOST_PEOPLE {
-            return Err(Bad::new("approveNodes", format!("must have at most {MOST_PEOPLE} people")));
+        if people > MAX_PEOPLE {
+            return Err(Bad::new("approveNodes", format!("must have at most {MAX_PEOPLE} people")));
         }
         nodes.push(node);
     }

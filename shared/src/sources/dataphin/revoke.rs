@@ -54,10 +54,10 @@ pub fn read(receiver: &Receiver, query: &[(String, String)], body: &[u8]) -> Rev
 }
 
 /// Most texts that a revoke is searched for.
-const MOST_TEXTS: usize = 200;
+const MAX_TEXTS: usize = 200;
 
 fn collect(value: &Value, name: &str, found: &mut Vec<(String, String)>) {
-    if found.len() >= MOST_TEXTS {
+    if found.len() >= MAX_TEXTS {
         return;
     }
     match value {
@@ -81,7 +81,7 @@ pub fn is_at(receiver: &Receiver, path: &str) -> bool {
 }
 
 /// Longest shape that is written, in bytes.
-const LONGEST_SHAPE: usize = 1_000;
+const MAX_SHAPE: usize = 1_000;
 
 /// Names and types of what was sent, and none of its values: for the log, where an operator finds a call that is not known yet.
 #[must_use]
@@ -96,14 +96,14 @@ pub fn shape(body: &[u8]) -> String {
 }
 
 fn write_shape(value: &Value, shape: &mut String) {
-    if shape.len() > LONGEST_SHAPE {
+    if shape.len() > MAX_SHAPE {
         return;
     }
     match value {
         Value::Object(object) => {
             shape.push('{');
             for (index, (name, value)) in object.iter().enumerate() {
-                if shape.len() > LONGEST_SHAPE {
+                if shape.len() > MAX_SHAPE {
                     shape.push('…');
                     break;
                 }

@@ -16,12 +16,12 @@ use crate::providers::external::wire::{APPLY_ID, ORGANIZATION_ID, WORKSPACE_ID, 
 use crate::providers::lenient::{shorten, text};
 
 /// Longest id, name and text, in characters, and longest link, in bytes.
-const LONGEST_ID: usize = 128;
+const MAX_ID: usize = 128;
 const MAX_NAME: usize = 128;
-const LONGEST_TEXT: usize = 2_000;
-const LONGEST_LINK: usize = 1_024;
+const MAX_TEXT: usize = 2_000;
+const MAX_LINK: usize = 1_024;
 /// Most entries of `applyContent` that are kept.
-const MOST_CONTENT: usize = 20;
+const MAX_CONTENT: usize = 20;
 
 /// What is known of the entries of `applyContent`, and what we call them.
 const CONTENT: [(&str, &str); 6] = [
@@ -43,7 +43,7 @@ pub enum Malformed {
     #[error("{0}: is missing")]
     Missing(&'static str),
     /// An id that is no id.
-    #[error("{0}: must have at most {LONGEST_ID} characters, none of them a control character")]
+    #[error("{0}: must have at most {MAX_ID} characters, none of them a control character")]
     NoId(&'static str),
     /// Nothing says who asks.
     #[error("applicantName, applicantPhone and applicantMail: are all missing")]
@@ -190,7 +190,7 @@ fn fields(body: &[u8]) -> Result<Map<String, Value>, Malformed> {
 fn id(fields: &Map<String, Value>, name: &'static str) -> Result<Option<String>, Malformed> {
     let Some(id) = fields.get(name).and_then(text) else { return Ok(None) };
     let id = id.trim();
-    if id.chars().any(char::is_control) || id.chars().count() > LONGEST_ID {
+    if id.chars().any(char::is_control) || id.chars().count() > MAX_ID {
         return Err(Malformed::NoId(name));
     }
     Ok((!id.is_empty()).then(|| id.to_owned()))
@@ -206,13 +206,13 @@ fn one_line(text: &str, longest: usize) -> Option<String> {
 fn several_lines(text: &str) -> Option<String> {
     let kept: String = text.chars().filter(|c| !c.is_control() || *c == '\n').collect();
     let kept = kept.trim();
-    (!kept.is_empty()).then(|| shorten(kept, LONGEST_TEXT))
+    (!kept.is_empty()).then(|| shorten(kept, MAX_TEXT))
 }
 
 fn web_link(text: &str) -> Option<String> {
     let text = text.trim();
     let is_web = text.starts_with("https://") || text.starts_with("http://");
-    (is_web && text.len() <= LONGEST_LINK && !text.chars().any(char::is_control)).then(|| text.to_owned())
+    (is_web && text.len() <= MAX_LINK && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
 fn moment(value: &Value) -> Option<Time> {
@@ -240,7 +240,7 @@ fn content(value: Option<&Value>) -> Vec<(String, String)> {
     let others = object.iter().filter(|(name, _)| !is_known(name) && !is_ours(name));
     let others = others.filter_map(|(name, value)| Some((one_line(name, MAX_NAME)?, Some(value))));
     let entry = |(name, value): (String, Option<&Value>)| Some((name, several_lines(&plain(value?)?)?));
-    known.chain(others).filter_map(entry).take(MOST_CONTENT).collect()
+    known.chain(others).filter_map(entry).take(MAX_CONTENT).collect()
 }
 
 /// A value as people read it: lists as their items, what else is nested as JSON.

@@ -20,7 +20,7 @@ use crate::store::approvals::Record;
 /// Who is named where nobody decided, or it is not known who.
 const SYSTEM: &str = "system";
 /// Longest names and longest remark, in characters. The vendor gives no limit.
-const LONGEST: usize = 500;
+const MAX_TEXT: usize = 500;
 
 /// What a level has come to, and the form with it.
 struct Decided {
@@ -125,17 +125,17 @@ fn form(origin: &Origin, levels: &Levels<'_>, decided: &Decided) -> String {
     let mut form = Serializer::new(String::new());
     form.append_pair(APPLY_ID, &origin.apply_id)
         .append_pair(APPROVER_STATUS, digit(decided.passed))
-        .append_pair(APPROVER_NAME, &shorten(&decided.names, LONGEST))
+        .append_pair(APPROVER_NAME, &shorten(&decided.names, MAX_TEXT))
         .append_pair(APPLY_STATUS, if decided.ends { digit(decided.passed) } else { "0" })
         .append_pair(ORGANIZATION_ID, &origin.organization_id)
         .append_pair(WORKSPACE_ID, &origin.workspace_id);
     if let Some(reason) = &decided.reason {
-        form.append_pair(APPROVER_REASON, &shorten(reason, LONGEST));
+        form.append_pair(APPROVER_REASON, &shorten(reason, MAX_TEXT));
     }
     if levels.are_several() {
         let next = levels.asked(decided.level + 1).filter(|_| !decided.ends).unwrap_or_default();
         form.append_pair(APPROVAL_NODE, &(decided.level + 1).to_string())
-            .append_pair(NEXT_APPROVER_NAME, &shorten(&next, LONGEST));
+            .append_pair(NEXT_APPROVER_NAME, &shorten(&next, MAX_TEXT));
     }
     form.finish()
 }

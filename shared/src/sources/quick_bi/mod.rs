@@ -63,7 +63,7 @@ const FIELDS: &[Field] = &[
 ];
 
 /// Most approvers whose forms are asked for; what a setting names beyond them is left out.
-const MOST_APPROVERS: usize = 200;
+const MAX_APPROVERS: usize = 200;
 /// How often forms are asked for without a push, where the setting does not say, in minutes.
 const POLL_MINUTES: i64 = 60;
 
@@ -72,7 +72,7 @@ const POLL_MINUTES: i64 = 60;
 pub fn approvers(receiver: &Receiver) -> Vec<String> {
     let listed = receiver.setting("approver_user_ids").unwrap_or_default();
     let ids = listed.split(',').map(str::trim).filter(|id| !id.is_empty());
-    ids.take(MOST_APPROVERS).map(str::to_owned).collect()
+    ids.take(MAX_APPROVERS).map(str::to_owned).collect()
 }
 
 /// How often forms are asked for without a push, in milliseconds; `None` when only a push asks.

@@ -21,10 +21,10 @@ const APPROVERS: &str =
 /// Names under which a person that is an object may have an id.
 const IDS: [&str; 4] = ["userId", "approverId", "accountId", "id"];
 /// Most ids that one push tells, and the longest, in bytes.
-const MOST_IDS: usize = 50;
-const LONGEST_ID: usize = 128;
+const MAX_IDS: usize = 50;
+const MAX_ID: usize = 128;
 /// Longest part of what is signed, in bytes.
-const LONGEST_PART: usize = 256;
+const MAX_PART: usize = 256;
 /// Below this a time is in seconds: as milliseconds it would lie in 1973.
 const FIRST_MILLIS: i64 = 100_000_000_000;
 
@@ -51,7 +51,7 @@ impl Signed<'_> {
 
     fn is_signed(&self, token: &SecretString) -> bool {
         let Self { timestamp, nonce, sign } = *self;
-        if [timestamp, nonce, sign].iter().any(|part| part.is_empty() || part.len() > LONGEST_PART) {
+        if [timestamp, nonce, sign].iter().any(|part| part.is_empty() || part.len() > MAX_PART) {
             return false;
         }
         let hash = Sha256::new().chain_update(timestamp).chain_update(nonce).chain_update(token.expose_secret());
@@ -106,7 +106,7 @@ pub fn read(receiver: &Receiver, body: &[u8]) -> Told {
     let pointers = receiver.setting("push_approvers").unwrap_or(APPROVERS).split(',');
     let mut approvers = Vec::new();
     for id in pointers.filter_map(|pointer| body.pointer(pointer.trim())).flat_map(ids) {
-        if approvers.len() < MOST_IDS && !approvers.contains(&id) {
+        if approvers.len() < MAX_IDS && !approvers.contains(&id) {
             approvers.push(id);
         }
     }
@@ -116,7 +116,7 @@ pub fn read(receiver: &Receiver, body: &[u8]) -> Told {
 /// The ids in a value: a text or number, an object that has one, or a list of them.
 fn ids(value: &Value) -> Vec<String> {
     match value {
-        Value::Array(items) => items.iter().take(MOST_IDS).filter_map(id).collect(),
+        Value::Array(items) => items.iter().take(MAX_IDS).filter_map(id).collect(),
         single => id(single).into_iter().collect(),
     }
 }
@@ -134,6 +134,6 @@ fn plain(value: &Value) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    let is_plain = !id.is_empty() && id.len() <= LONGEST_ID && !id.chars().any(char::is_control);
+    let is_plain = !id.is_empty() && id.len() <= MAX_ID && !id.chars().any(char::is_control);
     is_plain.then_some(id)
 }

@@ -5,7 +5,7 @@ use crate::delivery::EventType;
 use crate::store::approvals::Record;
 
 /// Longest reason, in characters. How long it may be is not documented.
-const LONGEST: usize = 200;
+const MAX_REASON: usize = 200;
 
 /// Who decided and what they wrote, or what else ended it; never empty.
 pub(super) fn of(event: EventType, record: &Record) -> String {
@@ -29,7 +29,7 @@ pub(super) fn of(event: EventType, record: &Record) -> String {
     }
     let text = if parts.is_empty() { word.to_owned() } else { format!("{word}. {}", parts.join("; ")) };
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_REASON) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

@@ -6,7 +6,7 @@ use super::approvals::{get, text};
 use crate::providers::outbound::Answer;
 
 /// Longest text of Quick BI's that is passed on, in characters.
-const LONGEST_MESSAGE: usize = 300;
+const MAX_MESSAGE: usize = 300;
 
 /// A refusal of Quick BI's, or of the gateway before it.
 pub(super) struct Refused {
@@ -19,7 +19,7 @@ impl Refused {
     pub(super) fn of(answer: &Answer, body: &Value) -> Self {
         let of = |names: [&str; 2]| names.iter().find_map(|name| get(body, name).and_then(text)).unwrap_or_default();
         let message = of(["Message", "ErrorMsg"]);
-        let message = message.chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE).collect();
+        let message = message.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
         let code = of(["Code", "ErrorCode"]).chars().filter(|c| c.is_ascii_graphic()).take(80).collect();
         Self { status: answer.status, code, message }
     }
