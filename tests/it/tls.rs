@@ -57,6 +57,17 @@ pub(crate) enum Manner {
     HangsUp,
 }
 
+/// Each manner that fails although the authority is trusted: what is said of it, and a word of its remedy.
+pub(crate) const FAILURES: [(Manner, &str, &str); 7] = [
+    (Manner::Expired, "has expired", "renew"),
+    (Manner::Early, "is not valid yet", "clock"),
+    (Manner::OtherName, "is for another name", "subject alternative name"),
+    (Manner::OfAuthority, "cannot be used", "subject alternative name"),
+    (Manner::OldProtocol, "refused the handshake (ProtocolVersion)", "TLS 1.2 or 1.3"),
+    (Manner::PlainText, "speaks no TLS", "http://"),
+    (Manner::HangsUp, "hung up during the handshake", "port"),
+];
+
 /// A server. It ends with the process.
 pub(crate) struct Server {
     /// Where it is, with no slash at the end.

@@ -18,7 +18,7 @@ use super::time;
 /// Longest expression, in characters.
 pub const MAX_EXPRESSION: usize = 2_000;
 /// How deep brackets may be nested.
-const DEEPEST_BRACKETS: u16 = 12;
+const MAX_BRACKET_DEPTH: u16 = 12;
 /// Most question marks: each `? :` is a level of the parser's recursion that it does not count itself.
 const MAX_QUESTIONS: usize = 12;
 /// Longest reason of a failure that is kept, in characters.
@@ -53,7 +53,7 @@ impl Expression {
             return invalid(format!("must have at most {MAX_QUESTIONS} question marks"));
         }
         let parser =
-            PrattParser::new().max_recursion_depth(DEEPEST_BRACKETS).max_expression_node_count(shape::MAX_NODES);
+            PrattParser::new().max_recursion_depth(MAX_BRACKET_DEPTH).max_expression_node_count(shape::MAX_NODES);
         // It should not panic; if it does, on what nobody has tried, that is the text's fault and not the process's end.
         let parsed = catch_unwind(AssertUnwindSafe(|| parser.parse(text)));
         let tree = match parsed {

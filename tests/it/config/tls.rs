@@ -4,7 +4,7 @@ use countersign_tests::http::Client;
 use serde_json::{Value, json};
 
 use super::{AES_KEY, APP_SECRET, TOKEN, make, setup};
-use crate::tls::{Authority, Manner, Server};
+use crate::tls::{Authority, FAILURES, Manner, Server};
 
 /// What every server says: an access token to DingTalk, Feishu and WeCom at once.
 const TOKENS: &str = r#"{"accessToken": "token", "expireIn": 7200, "code": 0, "msg": "ok", "tenant_access_token": "token",
@@ -45,16 +45,8 @@ async fn tested(owner: &Client, body: &Value, name: &str) -> Value {
 async fn each_failure_of_tls_is_a_check_with_its_remedy_and_is_met_once() {
     let (owner, _) = setup().await;
     let authority = Authority::new();
-    for (manner, cause, remedy) in [
-        (Manner::Right, "is not trusted", "`ca_certificate`"),
-        (Manner::Expired, "has expired", "renew"),
-        (Manner::Early, "is not valid yet", "clock"),
-        (Manner::OtherName, "is for another name", "subject alternative name"),
-        (Manner::OfAuthority, "cannot be used", "subject alternative name"),
-        (Manner::OldProtocol, "refused the handshake (ProtocolVersion)", "TLS 1.2 or 1.3"),
-        (Manner::PlainText, "speaks no TLS", "http://"),
-        (Manner::HangsUp, "hung up during the handshake", "port"),
-    ] {
+    let untrusted = (Manner::Right, "is not trusted", "`ca_certificate`");
+    for (manner, cause, remedy) in FAILURES.into_iter().chain([untrusted]) {
         let ca = if manner == Manner::Right { Value::Null } else { json!(authority.pem()) };
         let server = Server::start(manner, &authority, TOKENS);
         for (body, name) in connections(&server.url, &ca) {

@@ -5,7 +5,7 @@ use countersign_tests::desk::make;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use crate::tls::{Authority, Manner, Server};
+use crate::tls::{Authority, FAILURES, Manner, Server};
 
 /// A scene whose source is called at this address, and trusts these certificates too.
 async fn scene(url: &str, ca_certificate: &Value) -> Scene {
@@ -26,15 +26,7 @@ async fn told(scene: &Scene) -> (DeliveryStatus, String) {
 #[tokio::test]
 async fn each_failure_of_tls_is_said_with_its_remedy() {
     let authority = Authority::new();
-    for (manner, cause, remedy) in [
-        (Manner::Expired, "has expired", "renew"),
-        (Manner::Early, "is not valid yet", "clock"),
-        (Manner::OtherName, "is for another name", "subject alternative name"),
-        (Manner::OfAuthority, "cannot be used", "subject alternative name"),
-        (Manner::OldProtocol, "refused the handshake (ProtocolVersion)", "TLS 1.2 or 1.3"),
-        (Manner::PlainText, "speaks no TLS", "http://"),
-        (Manner::HangsUp, "hung up during the handshake", "port"),
-    ] {
+    for (manner, cause, remedy) in FAILURES {
         let server = Server::start(manner, &authority, "");
         let scene = scene(&server.url, &json!(authority.pem())).await;
         let (status, error) = told(&scene).await;
