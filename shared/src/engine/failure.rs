@@ -1,4 +1,4 @@
-//! What a platform's refusal means, and how it is told.
+//! How a platform's refusal is told.
 
 use super::error::Error;
 use crate::providers;
@@ -10,41 +10,6 @@ const NEW_CREDENTIALS: &str =
 const MORE_CALLS: &str = "Wait for the next month, or buy calls on the platform";
 /// Most characters of a platform's text that are kept.
 const MAX_MESSAGE: usize = 500;
-
-/// What becomes of a call that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It had no effect, and the same call may pass later by itself.
-    Later,
-    /// It may have had its effect, and may pass later by itself.
-    Unknown,
-    /// It was refused, and passes only once somebody mends a permission or a secret.
-    Mendable,
-    /// It was refused for good.
-    Never,
-}
-
-impl Fate {
-    /// The one table of what errors come to.
-    pub(super) const fn of(error: &providers::Error) -> Self {
-        use providers::Error as E;
-        match error {
-            E::TokenRefused { .. }
-            | E::Throttled { .. }
-            | E::QuotaExhausted { .. }
-            | E::NotYet { .. }
-            | E::NotSent { .. } => Self::Later,
-            E::Unavailable { .. } => Self::Unknown,
-            E::Permission { .. } | E::Credentials { .. } => Self::Mendable,
-            E::Unsupported { .. } | E::NotFound { .. } | E::Refused { .. } => Self::Never,
-        }
-    }
-
-    /// Whether the same call may pass later by itself.
-    pub(super) const fn passes(self) -> bool {
-        matches!(self, Self::Later | Self::Unknown)
-    }
-}
 
 /// What stood in the way at `now` (milliseconds).
 pub(super) fn trouble(error: &Error, now: i64) -> Trouble {

@@ -91,7 +91,7 @@ impl Failure {
             Self::NoAnswer(error) => error.was_sent(),
             Self::Refused(refusal) => refusal.kind == Kind::Unavailable,
             Self::NotUnderstood(_) => true,
-            Self::Ours(error) => error.may_have_had_effect(),
+            Self::Ours(error) => error.fate() == super::Fate::Unknown,
             Self::Before(_) => false,
         };
         if unknown { Self::Before(Box::new(self)) } else { self }

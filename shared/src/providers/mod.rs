@@ -21,12 +21,14 @@ pub mod outbound;
 pub mod wecom;
 
 mod failure;
+mod fate;
 mod form;
 pub(crate) mod lenient;
 mod mobile;
 mod settings;
 mod token;
 
+pub use fate::Fate;
 pub use mobile::Mobile;
 
 #[cfg(test)]
@@ -518,30 +520,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the call that failed so may have had its effect all the same. Everything else is a refusal, or was not sent.
-    #[must_use]
-    pub const fn may_have_had_effect(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
-    }
-
-    /// Whether the same call may pass later, by itself.
-    #[must_use]
-    pub const fn passes(&self) -> bool {
-        match self {
-            Self::TokenRefused { .. }
-            | Self::Throttled { .. }
-            | Self::QuotaExhausted { .. }
-            | Self::NotYet { .. }
-            | Self::Unavailable { .. }
-            | Self::NotSent { .. } => true,
-            Self::Unsupported { .. }
-            | Self::Permission { .. }
-            | Self::Credentials { .. }
-            | Self::NotFound { .. }
-            | Self::Refused { .. } => false,
-        }
-    }
-
     /// The same of a step before the call that matters: that call was not made.
     #[must_use]
     pub fn before_the_call(self) -> Self {

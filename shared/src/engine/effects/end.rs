@@ -7,10 +7,10 @@ use super::read::read;
 use super::start::LEASE;
 use crate::approval::{Approval, Closed, Effect, LeftoverEnd};
 use crate::engine::Error;
-use crate::engine::failure::{Fate, failure};
+use crate::engine::failure::failure;
 use crate::engine::transition::{Transition, continue_from};
 use crate::http::App;
-use crate::providers;
+use crate::providers::{self, Fate};
 use crate::store::Error as StoreError;
 use crate::store::approvals::{Record, Trouble};
 
@@ -146,7 +146,7 @@ async fn not_taken(app: &App, record: Record, stage: usize, error: Error, tried:
         }
         error @ Error::Store(_) => return Err(error),
     };
-    let fate = Fate::of(&error);
+    let fate = error.fate();
     // A spent quota lasts longer than a deadline waits.
     let outlasts = tried.wanted == Wanted::Deadline && matches!(error, providers::Error::QuotaExhausted { .. });
     let waits = fate.passes() && !outlasts && !(is_forced && tried.is_spent);

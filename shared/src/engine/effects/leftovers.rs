@@ -6,10 +6,9 @@ use super::find::find_held;
 use super::read::read;
 use crate::approval::{Leftover, LeftoverEnd};
 use crate::engine::Error;
-use crate::engine::failure::Fate;
 use crate::engine::transition::transition;
 use crate::http::App;
-use crate::providers;
+use crate::providers::{self, Fate};
 use crate::store::approvals::Record;
 
 /// For so long it is tried (milliseconds).
@@ -17,38 +16,28 @@ const GIVEN_UP_AFTER: i64 = 3 * 24 * 60 * 60 * 1000;
 /// What the platform's people read of an instance that nobody waits for any more.
 const TOO_LATE: &str = "申请已结束 The request has ended";
 
-/// Takes back what is left over of an approval, or looks for what may have been made. The caller has put the next try off.
+/// Takes back an instance of a stage that is owed a cancel, or without one looks for what a start may have made; does nothing where
+/// nobody owes that. The caller has put the next try off, or the instance has just become known.
 ///
 /// # Errors
 /// The table's own.
-pub(super) async fn take_back(app: &App, record: &Record, left: &Leftover) -> Result<(), Error> {
-    let Some(instance) = &left.instance else {
-        let found = find_held(app, record.clone(), left.stage).await;
+pub(super) async fn take_back(app: &App, record: &Record, stage: usize, instance: Option<&str>) -> Result<(), Error> {
+    let Some(left) = record.state.leftover(stage, instance) else { return Ok(()) };
+    let Some(instance) = instance else {
+        let found = find_held(app, record.clone(), stage).await;
         if let Ok((found, Some(instance))) = &found {
-            take_back_if_left(app, found, left.stage, instance).await?;
+            Box::pin(take_back(app, found, stage, Some(instance))).await?;
         }
         return note(app, record, left, found.map(drop)).await;
     };
-    let tried = cancel(app, record, left.stage, instance, TOO_LATE).await;
+    let tried = cancel(app, record, stage, instance, TOO_LATE).await;
     if let Err(Error::Provider(providers::Error::Refused { .. })) = &tried
-        && record.state.stages[left.stage].instance.as_ref() == Some(instance)
+        && record.state.stages[stage].instance.as_deref() == Some(instance)
     {
         // It may have ended there, and nobody has told.
-        read(app, record, left.stage, true).await?;
+        read(app, record, stage, true).await?;
     }
     note(app, record, left, tried).await
-}
-
-/// Takes back an instance that has just become known, where nobody waits for it: the approval was ended meanwhile, or the stage has
-/// another one.
-///
-/// # Errors
-/// The table's own.
-pub(super) async fn take_back_if_left(app: &App, record: &Record, stage: usize, instance: &str) -> Result<(), Error> {
-    match record.state.leftover(stage, Some(instance)) {
-        Some(left) => Box::pin(take_back(app, record, left)).await,
-        None => Ok(()),
-    }
 }
 
 /// Records what came of a try.
@@ -56,7 +45,7 @@ async fn note(app: &App, record: &Record, left: &Leftover, tried: Result<(), Err
     let is_over = app.world.now() - left.since >= GIVEN_UP_AFTER;
     let end = match &tried {
         Ok(()) => Some(LeftoverEnd::Done),
-        Err(Error::Provider(error)) if Fate::of(error) == Fate::Never => Some(LeftoverEnd::Refused),
+        Err(Error::Provider(error)) if error.fate() == Fate::Never => Some(LeftoverEnd::Refused),
         Err(_) => is_over.then_some(LeftoverEnd::GivenUp),
     };
     let why = tried.err().map(|error| error.to_string());

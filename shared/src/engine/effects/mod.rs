@@ -44,18 +44,11 @@ pub(super) async fn carry_out(app: &App, record: &Record, effect: &Effect) -> Re
         Effect::Find { purpose: Purpose::End, .. } | Effect::Cancel { purpose: Purpose::End, .. } => {
             drop(end(app, record.clone(), Patience::Some).await?);
         }
-        Effect::Find { stage, purpose: Purpose::Leftover } => take_back(app, record, *stage, None).await?,
+        Effect::Find { stage, purpose: Purpose::Leftover } => leftovers::take_back(app, record, *stage, None).await?,
         Effect::Cancel { stage, instance, purpose: Purpose::Leftover } => {
-            take_back(app, record, *stage, Some(instance)).await?;
+            leftovers::take_back(app, record, *stage, Some(instance)).await?;
         }
         Effect::Read { stage, wanted } => return Ok(Carried::Read(read(app, record, *stage, *wanted).await?)),
     }
     Ok(Carried::Recorded)
-}
-
-async fn take_back(app: &App, record: &Record, stage: usize, instance: Option<&str>) -> Result<(), Error> {
-    match record.state.leftover(stage, instance) {
-        Some(left) => leftovers::take_back(app, record, left).await,
-        None => Ok(()),
-    }
 }

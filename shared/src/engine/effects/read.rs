@@ -3,10 +3,9 @@
 use super::open::open;
 use crate::approval::Event;
 use crate::engine::Error;
-use crate::engine::failure::Fate;
 use crate::engine::transition::{Write, transition};
 use crate::http::App;
-use crate::providers;
+use crate::providers::{self, Fate};
 use crate::store::approvals::Record;
 
 /// What became of a reading.
@@ -29,7 +28,7 @@ pub(crate) async fn read(app: &App, record: &Record, stage: usize, wanted: bool)
     let Some(instance) = found.instance.clone() else { return Ok(Reading::NotAsked) };
     let open = match open(app, record, stage).await {
         Ok(open) => open,
-        Err(Error::Provider(error)) if Fate::of(&error) == Fate::Never => return Ok(Reading::NotAsked),
+        Err(Error::Provider(error)) if error.fate() == Fate::Never => return Ok(Reading::NotAsked),
         Err(Error::Provider(error)) => return Ok(failed(record, stage, &error)),
         Err(error) => return Err(error),
     };

@@ -6,18 +6,18 @@
 
 use super::find::find;
 use super::keep::keep;
-use super::leftovers::take_back_if_left;
+use super::leftovers::take_back;
 use super::open::{Open, open};
 use super::plan::{add_names, plan};
 use crate::approval::{Closed, Closure};
 use crate::engine::Error;
 use crate::engine::backoff::Backoff;
-use crate::engine::failure::{Fate, failure, trouble};
+use crate::engine::failure::{failure, trouble};
 use crate::engine::template::{create_template, remember};
 use crate::engine::transition::{Transition, continue_from, transition};
 use crate::http::App;
-use crate::ids::ApprovalId;
-use crate::providers::{self, Start, Started};
+use crate::ids::{ApprovalId, ConnectionId};
+use crate::providers::{self, Fate, Start, Started};
 use crate::store::approvals::{Record, Trouble};
 use crate::store::requests::Request;
 
@@ -156,19 +156,14 @@ fn before_the_start(error: Error) -> Error {
 }
 
 impl Held {
-    async fn started(
-        self,
-        app: &App,
-        connection: &crate::ids::ConnectionId,
-        started: Started,
-    ) -> Result<StartOutcome, Error> {
+    async fn started(self, app: &App, connection: &ConnectionId, started: Started) -> Result<StartOutcome, Error> {
         let record = keep(app, self.record, self.stage, connection, &started).await?;
-        take_back_if_left(app, &record, self.stage, &started.instance).await?;
+        take_back(app, &record, self.stage, Some(&started.instance)).await?;
         Ok(StartOutcome::Started(Box::new(record)))
     }
 
     async fn failed(self, app: &App, error: providers::Error) -> Result<StartOutcome, Error> {
-        if Fate::of(&error).passes() { self.put_off(app, &error).await } else { self.fail(app, error).await }
+        if error.fate().passes() { self.put_off(app, &error).await } else { self.fail(app, error).await }
     }
 
     /// Gives the lease back until the start is to be tried again: soon at first, then less and less often, and not before a lease's
@@ -176,7 +171,7 @@ impl Held {
     async fn put_off(self, app: &App, error: &providers::Error) -> Result<StartOutcome, Error> {
         let Self { record, stage, tried } = self;
         let now = app.world.now();
-        let is_unknown = Fate::of(error) == Fate::Unknown;
+        let is_unknown = error.fate() == Fate::Unknown;
         let least = match error {
             providers::Error::Throttled { retry_after_ms: Some(wait), .. } => i64::try_from(*wait).unwrap_or(i64::MAX),
             _ if is_unknown => LEASE,

@@ -193,6 +193,6 @@ impl<'a> Page<'a> {
 
     /// What passes by itself ends a page that has done something; the next one begins with it.
     fn end_with(&self, error: Error, wait_ms: Option<u64>) -> End {
-        if error.passes() && self.has_read { End::Later { wait_ms } } else { End::Failed(error.into()) }
+        if error.fate().passes() && self.has_read { End::Later { wait_ms } } else { End::Failed(error.into()) }
     }
 }
