@@ -8,8 +8,8 @@ mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 
+use countersign::engine::App;
 use countersign::engine::caught;
-use countersign::http::App;
 use countersign_dispatch::{Numbered, run};
 use tokio::time::{Instant, sleep, sleep_until};
 

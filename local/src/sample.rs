@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign::clock::World;
-use countersign::config::connection::{Given, check_fields};
-use countersign::http::FieldErrors;
 use countersign::providers::outbound::AddressPolicy;
+use countersign::resources::FieldErrors;
+use countersign::resources::connection::{Given, check_fields};
 use countersign::sources::dataphin::{By, Callback, Captured, Dataphin, Decision, open};
 use countersign::sources::{Format, Receiver};
 use secrecy::SecretString;
@@ -101,8 +101,8 @@ fn receiver(arguments: &Arguments) -> Result<Receiver, Error> {
     // A sample may do without what a source must have.
     let given = Given { settings: &settings, secrets: &secrets, kept: &["access_token"] };
     check_fields(Dataphin.fields(), &given, &AddressPolicy::AllowAll, &mut errors);
-    errors.into_result().map_err(|problem| {
-        let told = problem.errors().iter().map(|error| format!("{}: {}", error.pointer, error.detail));
+    errors.into_result().map_err(|errors| {
+        let told = errors.into_list().into_iter().map(|error| format!("{}: {}", error.pointer, error.detail));
         Error::new(told.collect::<Vec<_>>().join("\n"))
     })?;
     let url = Some(arguments.url.clone());

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, Shard, ShardIteratorType};
+use countersign::engine::App;
 use countersign::engine::caught;
 use countersign::engine::dispatch::{Before, Change, dispatch};
-use countersign::http::App;
 use countersign::store::Item;
 use countersign_dispatch::{Failed, Numbered, run};
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use countersign::engine::App;
 use countersign::engine::caught;
 use countersign::engine::sweep::Sweeper;
-use countersign::http::App;
 
 use crate::dynamodb::Engine;
 

@@ -1,6 +1,6 @@
 //! The configuration, as its users see it.
 
-use countersign::http::App;
+use countersign::engine::App;
 use countersign_tests::http::{Client, owner_key, test_app};
 use countersign_tests::{TestClock, test_store};
 use serde_json::{Value, json};

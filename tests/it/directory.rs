@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use countersign::clock::{Clock, SystemClock, Waiting, World};
-use countersign::config::Member;
-use countersign::http::App;
+use countersign::engine::App;
+use countersign::resources::Member;
 use countersign::store::members::Claim;
 use countersign::store::resources::create_write;
 use countersign_tests::http::{Answer, Client};

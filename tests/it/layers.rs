@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::root;
 
-/// What each module of the shared crate may use of the others. `config`, `http` and `engine` are one layer: what
-/// handlers share (`http::App`) holds settings and the engine's connections, and both use its problems and itself.
+/// What each module of the shared crate may use of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("ids", &["clock"]),
@@ -17,14 +16,34 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["approval", "clock", "crypto", "ids", "providers"]),
     ("delivery", &["approval", "store"]),
     ("sources", &["approval", "clock", "crypto", "delivery", "providers", "store"]),
-    ("config", &["approval", "clock", "crypto", "http", "ids", "providers", "rules", "sources", "store"]),
-    ("http", &["clock", "config", "crypto", "engine", "ids", "providers", "store"]),
-    ("engine", &["approval", "config", "delivery", "http", "ids", "providers", "rules", "sources", "store"]),
+    ("settings", &["clock", "crypto", "providers", "store"]),
+    ("resources", &["approval", "clock", "crypto", "ids", "providers", "rules", "settings", "sources", "store"]),
+    (
+        "engine",
+        &[
+            "approval",
+            "clock",
+            "delivery",
+            "http",
+            "ids",
+            "providers",
+            "resources",
+            "rules",
+            "settings",
+            "sources",
+            "store",
+        ],
+    ),
+    ("http", &["clock", "crypto", "engine", "ids", "providers", "resources", "settings", "store"]),
 ];
 
 /// Where AWS types may be: the store, the clients, and the functions that Lambda calls with events of its own.
-const MAY_USE_AWS: &[&str] =
-    &["shared/src/store/", "shared/src/config/clients.rs", "shared/src/config/sdk_http.rs", "functions/dispatch/src/"];
+const MAY_USE_AWS: &[&str] = &[
+    "shared/src/store/",
+    "shared/src/settings/clients.rs",
+    "shared/src/settings/sdk_http.rs",
+    "functions/dispatch/src/",
+];
 
 /// What the sandbox may use of the shared crate: the arithmetic of the envelopes, clock and randomness, and the HTTP client's cryptography.
 const SANDBOX_MAY_USE: &[&str] = &["clock::", "crypto::envelope::", "crypto::tls::"];
@@ -162,7 +181,7 @@ fn time_and_environment_have_one_reader_each() {
     rust_files(&root().join("functions"), &mut files);
     for file in files {
         let text = code(&file);
-        let (clock, environment) = (shared().join("clock.rs"), shared().join("config/env.rs"));
+        let (clock, environment) = (shared().join("clock.rs"), shared().join("settings/env.rs"));
         let now = ["SystemTime::now", "Timestamp::now", "Zoned::now", "Instant::now"];
         assert!(file == clock || !now.iter().any(|word| text.contains(word)), "{}: the clock", file.display());
         assert!(file == environment || !text.contains("env::var"), "{}: the environment", file.display());

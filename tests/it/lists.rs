@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign::approval::Mode;
-use countersign::config::Flow;
 use countersign::ids::FlowId;
+use countersign::resources::Flow;
 use countersign::store::deliveries::Delivery;
 use countersign::store::{Consistency, Key};
 use countersign_tests::desk::{Desk, make};

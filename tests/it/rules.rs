@@ -1,8 +1,8 @@
 //! Rules: what becomes of a request that names no flow, through HTTP.
 
-use countersign::config::{Rule, Then};
 use countersign::engine::rules::KEEP;
 use countersign::ids::RuleId;
+use countersign::resources::{Rule, Then};
 use countersign_tests::local::{APPLICANT, Local, id, instance, request};
 use serde_json::{Value, json};
 
@@ -287,11 +287,11 @@ async fn what_another_process_changes_counts_five_seconds_later_at_the_latest() 
         position: 1,
         when: "true".into(),
         then: Then::Approve(true),
-        on_error: countersign::config::OnError::DefaultFlow,
+        on_error: countersign::resources::OnError::DefaultFlow,
         enabled: true,
         created_at: local.app.world.now(),
     };
-    let sources = local.app.store.list::<countersign::config::Source>(&rule.org, 1, None).await.unwrap();
+    let sources = local.app.store.list::<countersign::resources::Source>(&rule.org, 1, None).await.unwrap();
     assert_eq!(sources.items.len(), 1, "the organisation is the one of the tests");
     local.app.store.create(&rule).await.unwrap();
     assert_eq!(local.submit(&asking(1)).await.json["rule"], Value::Null, "what was read a moment ago is used");

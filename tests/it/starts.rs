@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use countersign::approval::Mode;
-use countersign::config::Connection;
 use countersign::engine::sweep::sweep;
+use countersign::resources::Connection;
 use countersign_tests::desk::{Desk, instance_event, make};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 //! On the embedded table the figures are its own; on DynamoDB Local (`TEST_DYNAMODB_ENDPOINT`) they are AWS's.
 
 use countersign::approval::Mode;
-use countersign::http::App;
+use countersign::engine::App;
 use countersign::store::{Spent, Store};
 use countersign_tests::desk::{Desk, NOW, instance_event, make, task_event};
 use countersign_tests::local::{Local, OWNER, SECOND, THIRD};

@@ -1,7 +1,7 @@
 //! Configuration resources in the table.
 
-use countersign::config::Workspace;
 use countersign::ids::{OrgId, WorkspaceId};
+use countersign::resources::Workspace;
 use countersign::store::{Error, Store};
 use countersign_tests::test_store;
 

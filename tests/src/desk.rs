@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use countersign::approval::{Approval, DecidedBy, Mode, Node, Person, Stage};
-use countersign::config::Connection;
 use countersign::crypto::envelope::Keys;
-use countersign::http::App;
+use countersign::engine::App;
 use countersign::ids::{ApprovalId, ConnectionId, OrgId, SourceId};
 use countersign::providers::ANY_LAYOUT;
+use countersign::resources::Connection;
 use countersign::store::Store;
 use countersign::store::approvals::Record;
 use countersign::store::references::Reference;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::clock::World;
-use countersign::http::App;
+use countersign::engine::App;
 use countersign_local::run::{Options, Running, start};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};

@@ -4,12 +4,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use countersign::config::Source;
 use countersign::delivery::{from_rfc3339, rfc3339};
+use countersign::engine::App;
 use countersign::engine::submit::only_source;
 use countersign::http::extract::limit;
-use countersign::http::{App, Caller, Id, ListQuery, Listing, Problem, Query};
+use countersign::http::{Caller, Id, ListQuery, Listing, Problem, Query};
 use countersign::ids::{ApprovalId, DeliveryId, SourceId};
+use countersign::resources::Source;
 use countersign::store::Row;
 use countersign::store::deliveries::{Delivery, DeliveryStatus, ToSource};
 use serde::{Deserialize, Serialize};

@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use countersign::config::Source;
+use countersign::engine::App;
 use countersign::engine::deliver::redeliver::{self, Asked};
-use countersign::http::{App, Id, Json, OptionalJson, Problem, Submitter};
+use countersign::http::{Id, Json, OptionalJson, Problem, Submitter};
 use countersign::ids::{DeliveryId, SourceId};
+use countersign::resources::Source;
 use countersign::store::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};

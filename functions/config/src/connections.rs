@@ -2,25 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use crate::secrets::{secret_too_short, secrets_needed};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use countersign::config::connection::{Given, check_fields, check_lengths, normalise};
-use countersign::config::hosts::must_be_given_again;
-use countersign::config::{Connection, Flow, Member};
-use countersign::http::{
-    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged,
-};
+use countersign::engine::App;
+use countersign::http::{Admin, Created, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged};
 use countersign::ids::ConnectionId;
 use countersign::providers::{self, Provider};
+use countersign::resources::FieldErrors;
+use countersign::resources::connection::{Given, check_fields, check_lengths, normalise};
+use countersign::resources::hosts::must_be_given_again;
+use countersign::resources::{Connection, Flow, Member};
 use countersign::store::Resource;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use countersign::config::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
-use countersign::http::resource::{MAX_NAME, MAX_TEXT, list_of, load, must_be_unused};
+use countersign::http::resource::{list_of, load, must_be_unused};
+use countersign::resources::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
+use countersign::resources::{MAX_NAME, MAX_TEXT};
 
 mod actions;
 mod stored;
@@ -114,10 +116,10 @@ async fn create_connection(
         errors.push(pointer, detail);
     }
     errors.into_result()?;
-    check_lengths(&secrets)?;
+    check_lengths(&secrets).map_err(secret_too_short)?;
     normalise(provider.fields(), &mut connection.settings);
     let key = connection.key();
-    seal(&app, &key, &mut connection.secrets, &secrets).await?;
+    seal(&app.data_key, &app.world, &key, &mut connection.secrets, &secrets).await?;
     create(&app, &connection, provider).await?;
     let location = format!("/v1/connections/{}", connection.id);
     Ok(Created { version: 1, location, body: view(&connection, provider, &app.settings) })
@@ -173,11 +175,11 @@ async fn update_connection(
         }
     }
     errors.into_result()?;
-    check_lengths(&secrets)?;
+    check_lengths(&secrets).map_err(secret_too_short)?;
     normalise(provider.fields(), &mut connection.settings);
-    must_be_given_again(&found.value.destinations(), &connection.destinations(), &secrets)?;
+    must_be_given_again(&found.value.destinations(), &connection.destinations(), &secrets).map_err(secrets_needed)?;
     let key = connection.key();
-    seal(&app, &key, &mut connection.secrets, &secrets).await?;
+    seal(&app.data_key, &app.world, &key, &mut connection.secrets, &secrets).await?;
     let version = replace(&app, &found.value, &connection, found.version, provider, &if_match).await?;
     if connection.monthly_quota != found.value.monthly_quota {
         app.end_exhausted(id.as_str()).await;

@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::flow::{MAX_STAGES, RequestLimits, Unsupported, check_nodes, members_named};
-use countersign::config::{Connection, Fallback, Flow, Member, OnDeadline, OwnApprover, Rule, Source, StageSpec};
-use countersign::http::{
-    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
-};
+use countersign::engine::App;
+use countersign::http::{Admin, Created, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time};
 use countersign::ids::FlowId;
+use countersign::resources::FieldErrors;
+use countersign::resources::flow::{MAX_STAGES, RequestLimits, Unsupported, check_nodes, members_named};
+use countersign::resources::{Connection, Fallback, Flow, Member, OnDeadline, OwnApprover, Rule, Source, StageSpec};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ fn view(flow: &Flow) -> Value {
 async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Problem> {
     flow.check(&mut errors);
     if flow.stages.len() > MAX_STAGES {
-        return errors.into_result();
+        return Ok(errors.into_result()?);
     }
     let mut unsupported = Unsupported::default();
     let mut members = Vec::new();
@@ -102,13 +102,13 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
         members.extend(members_named(&stage.nodes, &pointer));
     }
     if !errors.is_empty() {
-        return errors.into_result();
+        return Ok(errors.into_result()?);
     }
     let named: Vec<_> = members.iter().map(|(pointer, id)| (pointer.clone(), id.as_str())).collect();
     must_exist::<Member>(app, &flow.org, &named, &mut errors).await?;
     errors.into_result()?;
-    unsupported.modes.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_mode")?;
-    unsupported.approvers.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_approver")
+    Problem::unless_empty("unsupported_mode", unsupported.modes)?;
+    Problem::unless_empty("unsupported_approver", unsupported.approvers)
 }
 
 async fn create_flow(

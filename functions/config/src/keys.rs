@@ -5,15 +5,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::{ApiKeyRecord, Role, Source};
 use countersign::crypto::api_key::ApiKey;
-use countersign::http::{App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Owner, Problem, Query, Tagged, time};
+use countersign::engine::App;
+use countersign::http::{Created, Id, IfMatch, Json, ListQuery, Owner, Problem, Query, Tagged, time};
 use countersign::ids::{KeyId, SourceId};
+use countersign::resources::FieldErrors;
+use countersign::resources::{ApiKeyRecord, Role, Source};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use countersign::http::resource::{MAX_NAME, list_of, load, must_exist, save};
+use countersign::http::resource::{list_of, load, must_exist, save};
+use countersign::resources::MAX_NAME;
 
 pub(crate) fn router() -> Router<App> {
     Router::new()

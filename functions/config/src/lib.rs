@@ -1,7 +1,8 @@
 //! `/v1` configuration resources: organisations, workspaces, members, connections, keys, sources, flows and rules.
 
 use axum::Router;
-use countersign::http::{App, ok_router};
+use countersign::engine::App;
+use countersign::http::ok_router;
 
 mod connections;
 mod flows;
@@ -9,6 +10,7 @@ mod keys;
 mod members;
 mod organizations;
 mod rules;
+mod secrets;
 mod sources;
 mod workspaces;
 mod zones;

@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::{Approver, Connection, Flow, Member, Source, Workspace};
-use countersign::http::resource::{MAX_NAME, MAX_TEXT, check_list, list_of, load, must_be_unused, must_exist, pointed};
-use countersign::http::{
-    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
-};
+use countersign::engine::App;
+use countersign::http::resource::{check_list, list_of, load, must_be_unused, must_exist, pointed};
+use countersign::http::{Admin, Created, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time};
 use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
 use countersign::providers::Mobile;
+use countersign::resources::FieldErrors;
+use countersign::resources::{Approver, Connection, Flow, Member, Source, Workspace};
+use countersign::resources::{MAX_NAME, MAX_TEXT};
 use countersign::store::members::MAX_SOURCE_ID;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -112,7 +113,7 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
     must_exist::<Workspace>(app, &member.org, &named, &mut errors).await?;
     let named: Vec<_> = member.accounts.keys().map(|id| (format!("/accounts/{id}"), id.as_str())).collect();
     must_exist::<Connection>(app, &member.org, &named, &mut errors).await?;
-    errors.into_result()
+    Ok(errors.into_result()?)
 }
 
 /// A mobile number as it is kept: E.164. One that was kept before numbers were checked may stay as it is.

@@ -4,21 +4,23 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::bootstrap::owner_record;
-use countersign::config::organization::{Zone, default_org};
-use countersign::config::{AskRules, Organization};
 use countersign::crypto::api_key::ApiKey;
+use countersign::engine::App;
 use countersign::http::{
-    App, Caller, Created, DeploymentOwner, FieldErrors, Id, IfMatch, Json, ListQuery, Owner, Patch, Problem, Query,
-    Tagged, time,
+    Caller, Created, DeploymentOwner, Id, IfMatch, Json, ListQuery, Owner, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::OrgId;
+use countersign::resources::FieldErrors;
+use countersign::resources::bootstrap::owner_record;
+use countersign::resources::organization::{Zone, default_org};
+use countersign::resources::{AskRules, Organization};
 use countersign::store::resources::create_write;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use countersign::http::resource::{MAX_NAME, list_of, load, save};
+use countersign::http::resource::{list_of, load, save};
+use countersign::resources::MAX_NAME;
 
 use crate::zones;
 

@@ -7,15 +7,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use countersign::config::rule::MAX_RULES;
-use countersign::config::{Flow, OnError, Rule, Then};
+use countersign::engine::App;
 use countersign::engine::rules::{Ready, in_order};
 use countersign::engine::submit::{Body, By, Tried, TriedWay, source, try_rules};
 use countersign::http::resource::{list_of, load, must_exist, remove, save};
-use countersign::http::{
-    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, extract, time,
-};
+use countersign::http::{Admin, Created, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, extract, time};
 use countersign::ids::{OrgId, RuleId};
+use countersign::resources::FieldErrors;
+use countersign::resources::rule::MAX_RULES;
+use countersign::resources::{Flow, OnError, Rule, Then};
 use countersign::rules::Finding;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -94,7 +94,7 @@ fn flows<'a>(rule: &'a Rule, pointer: &str) -> Vec<(String, &'a str)> {
 async fn check(app: &App, rule: &Rule, mut errors: FieldErrors) -> Result<(), Problem> {
     rule.check(&mut errors);
     must_exist::<Flow>(app, &rule.org, &flows(rule, ""), &mut errors).await?;
-    errors.into_result()
+    Ok(errors.into_result()?)
 }
 
 async fn create_rule(

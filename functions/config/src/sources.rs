@@ -2,24 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use crate::secrets::{secret_too_short, secrets_needed};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use countersign::config::connection::{Given, check_fields, check_lengths, normalise, normalise_authorities};
-use countersign::config::hosts::must_be_given_again;
-use countersign::config::source::WEBHOOK_SECRET;
-use countersign::config::{ApiKeyRecord, AskRules, Flow, Role, SealedSecret, Source, Workspace, address};
 use countersign::crypto::api_key::ApiKey;
 use countersign::crypto::authorities::Authorities;
 use countersign::crypto::webhook::WebhookSecret;
 use countersign::delivery::EventType;
+use countersign::engine::App;
 use countersign::engine::poll;
 use countersign::http::{
-    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, OptionalJson, Patch, Problem, Query, Tagged, time,
+    Admin, Created, Id, IfMatch, Json, ListQuery, OptionalJson, Patch, Problem, Query, Tagged, time,
 };
 use countersign::ids::{FlowId, OrgId, SourceId, WorkspaceId};
+use countersign::resources::FieldErrors;
+use countersign::resources::connection::{Given, check_fields, check_lengths, normalise, normalise_authorities};
+use countersign::resources::hosts::must_be_given_again;
+use countersign::resources::source::WEBHOOK_SECRET;
+use countersign::resources::{ApiKeyRecord, AskRules, Flow, Role, SealedSecret, Source, Workspace};
+use countersign::settings::address;
 use countersign::sources::{self, Format, Unsendable};
 use countersign::store::Resource;
 use countersign::store::polls::Poll;
@@ -29,8 +33,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use countersign::config::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
-use countersign::http::resource::{MAX_NAME, check_list, list_of, load, must_exist, pointed, remove, save};
+use countersign::http::resource::{check_list, list_of, load, must_exist, pointed, remove, save};
+use countersign::resources::MAX_NAME;
+use countersign::resources::given::{SecretText, change_secrets, change_settings, given_secrets, seal};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -169,7 +174,7 @@ async fn check(
         }
     }
     errors.into_result()?;
-    check_lengths(secrets)?;
+    check_lengths(secrets).map_err(secret_too_short)?;
     normalise(format.fields(), &mut source.settings);
     if let Some(url) = &mut source.callback_url {
         *url = address::normalised(url);
@@ -209,7 +214,7 @@ async fn create_source(
         created_at: now,
     };
     check(&app, &mut source, &secrets, FieldErrors::new()).await?;
-    seal(&app, &at, &mut source.secrets, &secrets).await?;
+    seal(&app.data_key, &app.world, &at, &mut source.secrets, &secrets).await?;
     let key = ApiKey::generate(&app.world);
     let record = ApiKeyRecord {
         id: key.id().clone(),
@@ -294,9 +299,9 @@ async fn update_source(
     change_settings(&mut source.settings, update.settings);
     let secrets = change_secrets(&mut source.secrets, update.secrets);
     check(&app, &mut source, &secrets, errors).await?;
-    must_be_given_again(&before, &source.destinations(), &secrets)?;
+    must_be_given_again(&before, &source.destinations(), &secrets).map_err(secrets_needed)?;
     let key = source.key();
-    seal(&app, &key, &mut source.secrets, &secrets).await?;
+    seal(&app.data_key, &app.world, &key, &mut source.secrets, &secrets).await?;
     poll::watch(&app, &source).await?;
     let version = save(&app, &source, found.version, &if_match).await?;
     Ok(Tagged { version, body: view(&source) })

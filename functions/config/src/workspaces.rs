@@ -5,17 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use countersign::config::{Member, Source, Workspace};
-use countersign::http::{
-    Admin, App, Created, FieldErrors, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time,
-};
+use countersign::engine::App;
+use countersign::http::{Admin, Created, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time};
 use countersign::ids::{MemberId, WorkspaceId};
+use countersign::resources::FieldErrors;
+use countersign::resources::{Member, Source, Workspace};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use countersign::http::resource::{
-    MAX_NAME, check_list, list_of, load, must_be_unused, must_exist, pointed, remove, save,
-};
+use countersign::http::resource::{check_list, list_of, load, must_be_unused, must_exist, pointed, remove, save};
+use countersign::resources::MAX_NAME;
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -53,7 +52,7 @@ async fn check(app: &App, workspace: &Workspace, mut errors: FieldErrors) -> Res
     check_list(&workspace.administrators, "/administrators", &mut errors);
     let named = pointed(&workspace.administrators, "/administrators");
     must_exist::<Member>(app, &workspace.org, &named, &mut errors).await?;
-    errors.into_result()
+    Ok(errors.into_result()?)
 }
 
 async fn create_workspace(

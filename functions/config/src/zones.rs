@@ -1,6 +1,6 @@
 //! Time zones by name, out of the database that this function carries; the machine it runs on may have none.
 
-use countersign::config::organization::Zone;
+use countersign::resources::organization::Zone;
 use jiff::tz::TimeZone;
 
 /// Longest name that is looked up, in bytes.
@@ -22,7 +22,7 @@ pub(crate) fn find(name: &str) -> Option<Zone> {
 
 #[cfg(test)]
 mod tests {
-    use countersign::config::organization::Zone;
+    use countersign::resources::organization::Zone;
 
     use super::find;
 

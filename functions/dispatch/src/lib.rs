@@ -9,9 +9,9 @@ use std::panic::resume_unwind;
 
 use aws_lambda_events::event::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use countersign::engine::App;
 use countersign::engine::dispatch::{Change, Unreadable, dispatch};
 use countersign::engine::{Error, caught};
-use countersign::http::App;
 use countersign::store::Item;
 use tokio::task::JoinSet;
 

@@ -11,8 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
+use countersign::engine::App;
 use countersign::engine::submit::{Body, Submission, source};
-use countersign::http::{App, Problem, Submitter, extract, ok_router};
+use countersign::http::{Problem, Submitter, extract, ok_router};
 use serde_json::Value;
 
 /// What this function serves.

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use countersign::engine::App;
 use countersign::engine::Error;
 use countersign::engine::sweep::Sweeper;
-use countersign::http::App;
 
 /// It answers no requests.
 pub const ROUTES: &[(&str, &str)] = &[];

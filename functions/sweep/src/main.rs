@@ -1,14 +1,15 @@
 //! Wiring only.
 
-use countersign::config::{Settings, clients};
+use countersign::engine::App;
 use countersign::http::serve::{Failure, init_log};
+use countersign::settings::Settings;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     init_log();
-    let app = clients::app(Settings::from_env()?).await;
+    let app = App::open(Settings::from_env()?).await;
     let app = &app;
     lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async move {
         let done = countersign_sweep::run(app).await?;

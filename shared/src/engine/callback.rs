@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::kept::Kept;
 use super::transition::{Transition, transition};
 use crate::approval::{Event, LeftoverEnd};
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::ConnectionId;
 use crate::providers::Notice;
 use crate::store::approvals::Record;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::kept::Kept;
-use crate::config::Connection;
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::ConnectionId;
 use crate::providers::{self, Account, Provider};
+use crate::resources::Connection;
 use crate::store::Error;
 
 /// How long a connection is used without looking whether it has changed, in milliseconds: a key that another process has retired

@@ -1,6 +1,7 @@
 //! What happens to an approval between the state machine, the store and the platforms. Every routine here may be interrupted
 //! after any step and called again.
 
+pub mod app;
 mod backoff;
 pub mod callback;
 mod caught;
@@ -26,6 +27,7 @@ pub mod unreadable;
 pub mod usage;
 pub mod withdraw;
 
+pub use app::App;
 pub use caught::{Panicked, caught};
 pub use error::Error;
 pub use failure::failure;

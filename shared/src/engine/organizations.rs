@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::kept::Kept;
-use crate::config::{AskRules, Organization};
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::OrgId;
+use crate::resources::{AskRules, Organization};
 use crate::store::Error;
 
 /// How long settings are used without looking whether they have changed, in milliseconds.

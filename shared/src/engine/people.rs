@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use crate::approval::{AccountIds, Person, Stage};
-use crate::config::Member;
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::{MemberId, OrgId};
 use crate::providers::Mobile;
+use crate::resources::Member;
 use crate::store::approvals::Record;
 use crate::store::members::Claim;
 use crate::store::{Error, Versioned};

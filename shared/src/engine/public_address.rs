@@ -4,10 +4,11 @@ use std::net::{IpAddr, ToSocketAddrs};
 
 use url::{Host, Url};
 
-use crate::config::{Connection, address};
-use crate::http::App;
+use crate::engine::App;
 use crate::providers::Check;
 use crate::providers::outbound::{AddressPolicy, Answer, OutboundError, Request, is_public};
+use crate::resources::Connection;
+use crate::settings::address;
 
 /// The check's name.
 const NAME: &str = "public_address";

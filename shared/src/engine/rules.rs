@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::kept::Kept;
-use crate::config::{Rule, Then};
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::OrgId;
+use crate::resources::{Rule, Then};
 use crate::rules::{Expression, Facts, Finding, Invalid, look};
 use crate::store::Error;
 use crate::store::approvals::{Ruled, RuledAs};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Error;
-use crate::config::Connection;
-use crate::http::App;
+use crate::engine::App;
 use crate::providers::{self, Account, Provider};
+use crate::resources::Connection;
 use crate::store::Error as StoreError;
 
 /// How long the making of a template may take before another may try, in milliseconds.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::due;
 use super::pace::Pace;
 use crate::approval::Owed;
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::ApprovalId;
 use crate::store::Error;
 use crate::store::approvals::{Lost, Record};

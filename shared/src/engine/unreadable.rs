@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::ConnectionId;
 
 /// Shortest pause between two times that a process stores what it counted, in milliseconds.

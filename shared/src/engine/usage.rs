@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pace::{Month, Pace};
-use crate::config::Connection;
-use crate::http::App;
+use crate::engine::App;
 use crate::providers::outbound::Outbound;
 use crate::providers::{self, Calls};
+use crate::resources::Connection;
 use crate::store::Error;
 use crate::store::usage::Usage;
 

@@ -4,7 +4,7 @@ use super::Error;
 use super::effects::{Patience, end};
 use super::transition::{Transition, transition};
 use crate::approval::{Person, Withdrawal};
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::ApprovalId;
 
 pub use super::effects::EndOutcome;

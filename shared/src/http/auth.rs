@@ -4,12 +4,12 @@ use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::app::App;
 use super::problem::Problem;
-use crate::config::organization::default_org;
-use crate::config::{ApiKeyRecord, Role};
 use crate::crypto::api_key::ApiKey;
+use crate::engine::App;
 use crate::ids::{KeyId, OrgId, SourceId};
+use crate::resources::organization::default_org;
+use crate::resources::{ApiKeyRecord, Role};
 use crate::store;
 
 /// Who is calling. As an extractor it refuses a request without a good key with 401.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::fields::step;
+use crate::resources::fields::step;
 
 /// A pointer to the first name that stands twice in an object of this text, however deep. `None` when there is none, and of what
 /// is not JSON.

@@ -13,9 +13,9 @@ use serde_json::Value;
 use serde_path_to_error::{Path as ErrorPath, Segment};
 
 use super::duplicates::duplicate;
-use super::fields::{FieldErrors, step};
 use super::problem::Problem;
 use super::trace;
+use crate::resources::fields::{FieldErrors, step};
 
 /// Most items of a list page.
 pub const MAX_LIMIT: u16 = 200;
@@ -121,7 +121,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if errors.is_empty() {
         errors.push(pointer(error.path()), without_value(&error.inner().to_string()));
     }
-    Err(errors.into_problem(StatusCode::BAD_REQUEST, code.unwrap_or("invalid_request")))
+    Err(Problem::bad_fields(StatusCode::BAD_REQUEST, code.unwrap_or("invalid_request"), errors))
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {

@@ -1,11 +1,9 @@
 //! What every endpoint has in common: problem answers, traces, authentication, and how requests are read.
 
 pub mod answer;
-pub mod app;
 pub mod auth;
 pub mod duplicates;
 pub mod extract;
-pub mod fields;
 pub mod form;
 pub mod log;
 pub mod patch;
@@ -15,10 +13,8 @@ pub mod serve;
 pub mod trace;
 
 pub use answer::{Created, IfMatch, Listing, Tagged, time};
-pub use app::App;
 pub use auth::{Admin, Caller, DeploymentOwner, Owner, Submitter};
 pub use extract::{Id, Json, ListQuery, OptionalJson, Query};
-pub use fields::FieldErrors;
 pub use patch::Patch;
 pub use problem::Problem;
 pub use serve::{MAX_BODY, ok_router, pasted};

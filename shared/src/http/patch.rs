@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::fields::FieldErrors;
+use crate::resources::FieldErrors;
 
 /// One field of an update. Use with `#[serde(default)]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -10,9 +10,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::fields::FieldError;
 use crate::engine;
 use crate::providers;
+use crate::resources::fields::{FieldError, FieldErrors};
 use crate::store;
 
 /// An error answer.
@@ -61,6 +61,27 @@ impl Problem {
             pointer => format!("{pointer}: {}", error.detail),
         };
         Self::bad_request(code, detail).with_errors(vec![error])
+    }
+
+    /// These bad fields, with the status and the code of what is wrong with them.
+    #[must_use]
+    pub fn bad_fields(status: StatusCode, code: &'static str, errors: FieldErrors) -> Self {
+        let errors = errors.into_list();
+        let detail = match errors.as_slice() {
+            // The body as a whole has an empty pointer.
+            [only] if only.pointer.is_empty() => only.detail.clone(),
+            [only] => format!("{}: {}", only.pointer, only.detail),
+            several => format!("{} fields are wrong", several.len()),
+        };
+        Self::new(status, code, detail).with_errors(errors)
+    }
+
+    /// Refuses these bad fields with 422 and this code, if there are any.
+    ///
+    /// # Errors
+    /// As [`Problem::bad_fields`].
+    pub fn unless_empty(code: &'static str, errors: FieldErrors) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self::bad_fields(StatusCode::UNPROCESSABLE_ENTITY, code, errors)) }
     }
 
     /// 401 `invalid_key`. Does not say whether the key exists.
@@ -233,6 +254,14 @@ impl IntoResponse for Problem {
         let mut response = self.render(None);
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<FieldErrors> for Problem {
+    /// 400 `invalid_request`, or `unknown_field` if one is unknown.
+    fn from(errors: FieldErrors) -> Self {
+        let code = if errors.has_unknown() { "unknown_field" } else { "invalid_request" };
+        Self::bad_fields(StatusCode::BAD_REQUEST, code, errors)
     }
 }
 

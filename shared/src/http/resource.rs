@@ -6,16 +6,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::{App, FieldErrors, IfMatch, ListQuery, Listing, Problem};
+use super::{IfMatch, ListQuery, Listing, Problem};
+use crate::engine::App;
 use crate::ids::OrgId;
+use crate::resources::{FieldErrors, MAX_ENTRIES};
 use crate::store::{Error, Resource, Row, Versioned};
-
-/// Longest name, in characters.
-pub const MAX_NAME: usize = 128;
-/// Longest free text that is not a name, in characters.
-pub const MAX_TEXT: usize = 256;
-/// Most entries of a list in a resource.
-pub const MAX_ENTRIES: usize = 200;
 
 /// Reads a resource of the organisation and checks that it is the version that the request means.
 ///

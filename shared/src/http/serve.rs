@@ -14,12 +14,12 @@ use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
-use super::app::App;
 use super::problem::Problem;
 use super::trace;
 use crate::clock::World;
-use crate::config::env::Logging;
-use crate::config::{Settings, clients};
+use crate::engine::App;
+use crate::settings::Settings;
+use crate::settings::env::Logging;
 
 /// Largest body that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -48,7 +48,7 @@ pub type Failure = lambda_http::Error;
 /// When a setting is missing, or the runtime cannot be reached.
 pub async fn function(routes: impl FnOnce(App) -> Router) -> Result<(), Failure> {
     init_log();
-    let app = clients::app(Settings::from_env()?).await;
+    let app = App::open(Settings::from_env()?).await;
     let world = app.world.clone();
     serve_lambda(routes(app), &world).await
 }

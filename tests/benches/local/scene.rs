@@ -10,9 +10,9 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use countersign::clock::World;
-use countersign::config::Connection;
 use countersign::ids::ConnectionId;
 use countersign::providers::ANY_LAYOUT;
+use countersign::resources::Connection;
 use countersign_local::dynamodb;
 use countersign_local::run::{Options, Running, start};
 use countersign_tests::desk::{

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue as Sdk;
 use countersign::approval::{Approval, DecidedBy, Mode, Node, Person, Stage};
+use countersign::engine::App;
 use countersign::engine::sweep::sweep;
-use countersign::http::App;
 use countersign::ids::ApprovalId;
 use countersign::store::approvals::Record;
 use countersign::store::{Consistency, Item, Spent, Store, create_table, keys};

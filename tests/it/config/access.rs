@@ -145,7 +145,7 @@ async fn what_belongs_to_another_organisation_does_not_exist() {
 
 #[tokio::test]
 async fn the_first_start_makes_one_key_and_the_operator_may_set_it() {
-    use countersign::config::bootstrap;
+    use countersign::resources::bootstrap;
     use secrecy::SecretString;
 
     let (owner, app) = setup().await;

@@ -1,6 +1,6 @@
 //! Connections: secrets go in and never come out.
 
-use countersign::config::Connection;
+use countersign::resources::Connection;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -132,7 +132,7 @@ async fn kinds_and_addresses_are_checked() {
     assert_eq!((answer.status, answer.code(), answer.pointers()), (400, "unknown_kind", vec!["/kind"]));
     // In the cloud private addresses are refused unless the operator lists them.
     let mut settings = (*app.settings).clone();
-    settings.addresses = countersign::config::address::policy("10.0.0.5");
+    settings.addresses = countersign::settings::address::policy("10.0.0.5");
     app.settings = settings.into();
     let router = countersign_config::routes(app);
     let cloud = countersign_tests::http::Client { router, key: owner.key.clone() };
@@ -245,7 +245,7 @@ async fn a_secret_that_can_be_guessed_is_refused() {
     let found = app.store.get_unscoped::<Connection>(&id).await.unwrap();
     let (mut stored, sealer) = (found.value, app.data_key.sealer().await.unwrap());
     let key = countersign::store::Resource::key(&stored);
-    let short = countersign::config::SealedSecret::seal(sealer, &"t".into(), &key, "token", &app.world).unwrap();
+    let short = countersign::resources::SealedSecret::seal(sealer, &"t".into(), &key, "token", &app.world).unwrap();
     stored.secrets.insert("token".into(), short);
     app.store.update(&stored, found.version).await.unwrap();
     let path = format!("/v1/connections/{id}");

@@ -23,7 +23,7 @@ async fn an_access_id_is_one_connections_of_its_organisation_and_tells_nothing_o
 }
 
 /// The connections with this access id.
-async fn by_access_id(app: &countersign::http::App, access_id: &str) -> Vec<String> {
+async fn by_access_id(app: &countersign::engine::App, access_id: &str) -> Vec<String> {
     let found = app.store.connections_by_access_id(access_id).await.unwrap();
     found.into_iter().map(String::from).collect()
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use countersign::config::Member;
-use countersign::http::App;
+use countersign::engine::App;
 use countersign::ids::{MemberId, OrgId, SourceId, WorkspaceId};
+use countersign::resources::Member;
 use countersign::store::members::{Claim, WithRole};
 use countersign::store::resources::create_write;
 use countersign_tests::http::Answer;

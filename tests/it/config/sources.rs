@@ -1,8 +1,8 @@
 //! Sources, members, workspaces and organisations.
 
-use countersign::config::Source;
-use countersign::config::source::WEBHOOK_SECRET;
-use countersign::http::App;
+use countersign::engine::App;
+use countersign::resources::Source;
+use countersign::resources::source::WEBHOOK_SECRET;
 use countersign::store::Resource;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};

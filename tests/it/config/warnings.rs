@@ -50,7 +50,7 @@ async fn an_external_oa_that_proves_nothing_says_what_that_means() {
         let id = make(&owner, "/v1/connections", &body).await;
         let path = format!("/v1/connections/{id}");
         assert_eq!(warned(&owner.call("GET", &path, &Value::Null).await.json), Vec::<&str>::new());
-        let mut stored = app.store.get_unscoped::<countersign::config::Connection>(&id).await.unwrap();
+        let mut stored = app.store.get_unscoped::<countersign::resources::Connection>(&id).await.unwrap();
         stored.value.secrets.clear();
         app.store.update(&stored.value, stored.version).await.unwrap();
         assert_eq!(warned(&owner.call("GET", &path, &Value::Null).await.json), ["callback_keys"], "{auth}");

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use countersign::engine::App;
 use countersign::engine::deliver::redeliver;
 use countersign::engine::dispatch::{Change, dispatch};
 use countersign::engine::sweep::sweep;
-use countersign::http::App;
 use countersign::ids::DeliveryId;
 use countersign::store::deliveries::DeliveryStatus;
 use countersign_tests::desk::Desk;

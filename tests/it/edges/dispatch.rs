@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use countersign::approval::{
     Closed, Closure, Event, Mode, Outcome, Person, TaskEnd, TaskFact, TaskOutcome, Withdrawal,
 };
-use countersign::config::Connection;
-use countersign::http::App;
+use countersign::engine::App;
 use countersign::ids::ApprovalId;
 use countersign::providers::{Keeping, TokenStore};
+use countersign::resources::Connection;
 use countersign::store::approvals::Record;
 use countersign::store::requests::{Request, StoredRequest};
 use countersign_tests::desk::{Desk, make};

@@ -1,7 +1,7 @@
 //! Events of the table's stream as Lambda hands them in, and what it is answered.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use countersign::http::App;
+use countersign::engine::App;
 use countersign::store::approvals::Record;
 use countersign::store::{Consistency, Item, Store, keys};
 use serde_json::{Map, Value, json};

@@ -2,15 +2,16 @@
 
 use axum::extract::State;
 use countersign::approval::Mode;
-use countersign::config::flow::MAX_NODES;
-use countersign::config::{Connection, SealedSecret};
 use countersign::crypto::envelope::random_text;
+use countersign::engine::App;
 use countersign::engine::pace::Month;
 use countersign::engine::public_address;
 use countersign::engine::template::create_template;
-use countersign::http::{Admin, App, Id, IfMatch, OptionalJson, Problem, Tagged, time};
+use countersign::http::{Admin, Id, IfMatch, OptionalJson, Problem, Tagged, time};
 use countersign::ids::ConnectionId;
 use countersign::providers::{NodePlan, Provider};
+use countersign::resources::flow::MAX_NODES;
+use countersign::resources::{Connection, SealedSecret};
 use countersign::store::{Resource, Versioned};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;

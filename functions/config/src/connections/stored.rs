@@ -1,8 +1,9 @@
 //! Writing connections, together with the ways that lead to them from what an external OA calls itself.
 
-use countersign::config::Connection;
-use countersign::http::{App, IfMatch, Problem};
+use countersign::engine::App;
+use countersign::http::{IfMatch, Problem};
 use countersign::providers::Provider;
+use countersign::resources::Connection;
 use countersign::store::external::{
     claim_access, link_organization, release_access, release_earlier_access, unlink_organization,
 };

@@ -1,8 +1,9 @@
 //! What is shown of a connection: no secret, ever.
 
-use countersign::config::{Connection, SealedSecret, Settings};
 use countersign::http::time;
 use countersign::providers::Provider;
+use countersign::resources::{Connection, SealedSecret};
+use countersign::settings::Settings;
 use countersign::store::unreadable::UnreadableCallbacks;
 use serde_json::{Map, Value, json};
 

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use countersign::config::{Connection, Member};
+use countersign::engine::App;
 use countersign::http::resource::lost;
-use countersign::http::{App, FieldErrors, IfMatch, Problem};
+use countersign::http::{IfMatch, Problem};
 use countersign::ids::{ConnectionId, MemberId, OrgId, SourceId, WorkspaceId};
 use countersign::providers::Mobile;
+use countersign::resources::FieldErrors;
+use countersign::resources::{Connection, Member};
 use countersign::store::members::{
     Claim, claim_source_id, folded, give_email, give_role, holder, release_source_id, take_email, take_role,
 };

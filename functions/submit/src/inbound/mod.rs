@@ -8,11 +8,12 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
-use countersign::config::Source;
+use countersign::engine::App;
 use countersign::http::duplicates::duplicate;
-use countersign::http::fields::FieldError;
-use countersign::http::{App, Problem, extract, form};
+use countersign::http::{Problem, extract, form};
 use countersign::ids::SourceId;
+use countersign::resources::Source;
+use countersign::resources::fields::FieldError;
 use countersign::sources::Receiver;
 use countersign::store;
 

@@ -7,10 +7,10 @@ use url::Url;
 
 use super::lane::{rest, wake};
 use super::receivers::Heard;
-use crate::config::Source;
 use crate::delivery::schedule::{MAX_REST, is_over, next_attempt};
-use crate::http::App;
+use crate::engine::App;
 use crate::providers::outbound::{Answer, OutboundError};
+use crate::resources::Source;
 use crate::sources::{Format, Outgoing, Receiver, Unsendable, Verdict};
 use crate::store::Error;
 use crate::store::deliveries::{Delivery, DeliveryStatus};

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::config::Source;
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::SourceId;
+use crate::resources::Source;
 use crate::store::Error;
 use crate::store::deliveries::Delivery;
 use crate::store::lanes::Lane;

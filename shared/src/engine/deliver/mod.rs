@@ -17,7 +17,7 @@ pub(crate) use lane::{HELD_FOR, TOUCHED_FOR, queue, wake};
 pub(crate) use order::{fall_behind, first_attempts};
 
 use crate::delivery::Told;
-use crate::http::App;
+use crate::engine::App;
 use crate::store::Error;
 use crate::store::approvals::Record;
 use crate::store::deliveries::Delivery;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::attempt::{Outcome, Target, attempt};
 use super::lane::{queue, wake};
 use super::receivers::Heard;
-use crate::http::App;
+use crate::engine::App;
 use crate::store::Error;
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 

@@ -2,9 +2,9 @@
 //! approval.
 
 use super::lane::rouse;
-use crate::config::Source;
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::OrgId;
+use crate::resources::Source;
 use crate::store::Error;
 use crate::store::deliveries::{Delivery, DeliveryStatus, ToSource};
 

@@ -1,8 +1,8 @@
 //! Taking an instance back on its platform.
 
 use super::open::open;
+use crate::engine::App;
 use crate::engine::Error;
-use crate::http::App;
 use crate::store::approvals::Record;
 
 /// Takes an instance of a stage back; `reason` is what the platform's people read. Nothing is recorded.

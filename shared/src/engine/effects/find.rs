@@ -3,8 +3,8 @@
 use super::keep::keep;
 use super::open::{Open, open};
 use super::plan::plan;
+use crate::engine::App;
 use crate::engine::Error;
-use crate::http::App;
 use crate::providers::{self, Start, Started};
 use crate::store::approvals::Record;
 

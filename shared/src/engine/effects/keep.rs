@@ -1,9 +1,9 @@
 //! Keeping an instance that a platform has made.
 
+use crate::engine::App;
 use crate::engine::Error;
 use crate::engine::callback::apply;
 use crate::engine::transition::continue_from;
-use crate::http::App;
 use crate::ids::ConnectionId;
 use crate::providers::Started;
 use crate::store::approvals::Record;

@@ -5,9 +5,9 @@ use super::cancel::cancel;
 use super::find::find_held;
 use super::read::read;
 use crate::approval::{Leftover, LeftoverEnd};
+use crate::engine::App;
 use crate::engine::Error;
 use crate::engine::transition::transition;
-use crate::http::App;
 use crate::providers::{self, Fate};
 use crate::store::approvals::Record;
 

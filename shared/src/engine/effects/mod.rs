@@ -21,7 +21,7 @@ pub use start::{LEASE, StartOutcome, start_held};
 
 use super::Error;
 use crate::approval::{Effect, Purpose};
-use crate::http::App;
+use crate::engine::App;
 use crate::store::approvals::Record;
 
 /// What carrying out an effect came to, where its caller has more to do.

@@ -1,9 +1,9 @@
 //! The way from an approval to the opened connection of one of its stages.
 
-use crate::config::Connection;
+use crate::engine::App;
 use crate::engine::Error;
-use crate::http::App;
 use crate::providers::{self, Account, Provider};
+use crate::resources::Connection;
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
 

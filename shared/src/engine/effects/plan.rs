@@ -1,11 +1,11 @@
 //! What a platform is asked to start.
 
 use crate::approval::{Approval, Node};
-use crate::config::Workspace;
-use crate::config::organization::usual;
+use crate::engine::App;
 use crate::engine::Error;
-use crate::http::App;
 use crate::providers::{NodePlan, Provider, Start};
+use crate::resources::Workspace;
+use crate::resources::organization::usual;
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
 use crate::store::requests::Request;

@@ -2,9 +2,9 @@
 
 use super::open::open;
 use crate::approval::Event;
+use crate::engine::App;
 use crate::engine::Error;
 use crate::engine::transition::{Write, transition};
-use crate::http::App;
 use crate::providers::{self, Fate};
 use crate::store::approvals::Record;
 

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::approval::Mode;
-use crate::config::{Approver, NodeSpec, Source};
 use crate::delivery::rfc3339;
+use crate::engine::App;
 use crate::engine::submit::{Applicant, Asked, Body, Submitted, submit};
-use crate::http::{App, Problem};
+use crate::http::Problem;
 use crate::ids::MemberId;
 use crate::providers::Resource;
+use crate::resources::{Approver, NodeSpec, Source};
 use crate::sources::quick_bi::approvals::Form;
 use crate::sources::quick_bi::{APPLICATION, PeopleBy};
 use crate::store::Error;

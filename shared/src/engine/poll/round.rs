@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::forms::{Wanted, enter};
 use super::watch::{ATTEMPTS, is_polled};
-use crate::config::Source;
+use crate::engine::App;
 use crate::engine::Error;
 use crate::engine::submit::Submitted;
-use crate::http::{App, Problem};
+use crate::http::Problem;
 use crate::ids::ApprovalId;
+use crate::resources::Source;
 use crate::sources::Receiver;
 use crate::sources::quick_bi::approvals::{Form, Page, Refusal, Which, query_approval_info, read};
 use crate::sources::quick_bi::{approvers, people_by, poll_every};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Source;
-use crate::http::App;
+use crate::engine::App;
+use crate::resources::Source;
 use crate::sources;
 use crate::store::Error;
 use crate::store::polls::Poll;

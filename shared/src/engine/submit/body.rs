@@ -1,10 +1,11 @@
 //! The body of a submit, and what is wrong with it.
 
-use crate::config::NodeSpec;
-use crate::config::flow::{MAX_APPROVERS, MAX_NODES};
-use crate::http::{FieldErrors, Problem};
+use crate::http::Problem;
 use crate::ids::{FlowId, MemberId, SourceId, WorkspaceId};
 use crate::providers::Resource;
+use crate::resources::FieldErrors;
+use crate::resources::NodeSpec;
+use crate::resources::flow::{MAX_APPROVERS, MAX_NODES};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -71,7 +72,7 @@ impl Body {
         self.check_fields(&mut errors);
         self.check_nodes(&mut errors);
         self.check_times(&mut errors);
-        errors.into_result()
+        Ok(errors.into_result()?)
     }
 
     fn check_texts(&self, errors: &mut FieldErrors) {

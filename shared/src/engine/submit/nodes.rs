@@ -3,14 +3,14 @@
 
 use std::pin::pin;
 
-use axum::http::StatusCode;
 use futures_util::StreamExt;
 
 use crate::approval::{AccountIds, Deviation, Mode, Node};
-use crate::config::flow::MAX_APPROVERS;
-use crate::config::{Approver, Flow, Member, OwnApprover};
-use crate::http::{FieldErrors, Problem};
+use crate::http::Problem;
 use crate::ids::ConnectionId;
+use crate::resources::FieldErrors;
+use crate::resources::flow::MAX_APPROVERS;
+use crate::resources::{Approver, Flow, Member, OwnApprover};
 
 use super::look_ups::several;
 use super::people::{Absent, Candidate, Missing, Named, People, Platform};
@@ -88,11 +88,10 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub(super) fn into_result(self) -> Result<(), Problem> {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        self.missing.into_result_as(status, "person_not_found")?;
-        self.own.into_result_as(status, "own_approval")?;
-        self.many.into_result_as(status, "too_many_approvers")?;
-        self.modes.into_result_as(status, "unsupported_mode")
+        Problem::unless_empty("person_not_found", self.missing)?;
+        Problem::unless_empty("own_approval", self.own)?;
+        Problem::unless_empty("too_many_approvers", self.many)?;
+        Problem::unless_empty("unsupported_mode", self.modes)
     }
 }
 

@@ -5,12 +5,13 @@ use std::pin::pin;
 use futures_util::StreamExt;
 
 use crate::approval::Person;
-use crate::config::flow::MAX_APPROVERS;
-use crate::config::{Approver, Connection, Member, Workspace};
+use crate::engine::App;
 use crate::engine::people;
-use crate::http::{App, Problem};
+use crate::http::Problem;
 use crate::ids::{MemberId, OrgId, WorkspaceId};
 use crate::providers::{self, Account, Contact, Mobile, Provider};
+use crate::resources::flow::MAX_APPROVERS;
+use crate::resources::{Approver, Connection, Member, Workspace};
 use crate::store;
 use crate::store::members::{MAX_WITH_ROLE, WithRole};
 

@@ -1,12 +1,13 @@
 //! From a flow to the stages of an approval, with every person resolved.
 
 use crate::approval::{Mode, Stage};
-use crate::config::flow::{Unsupported, check_nodes};
-use crate::config::{Connection, Flow, Member, NodeSpec};
-use crate::http::{App, FieldErrors, Problem};
+use crate::engine::App;
+use crate::http::Problem;
 use crate::ids::OrgId;
+use crate::resources::FieldErrors;
+use crate::resources::flow::{Unsupported, check_nodes};
+use crate::resources::{Connection, Flow, Member, NodeSpec};
 use crate::store;
-use axum::http::StatusCode;
 
 use super::body::{Applicant, Body};
 use super::nodes::{Identity, Wanted, WantedStage, Wrong, resolve};
@@ -116,7 +117,7 @@ fn check_limits(flow: &Flow, body: &Body) -> Result<(), Problem> {
     let approvers: Vec<usize> = nodes.iter().map(|node| node.approvers.len()).collect();
     let mut errors = FieldErrors::new();
     flow.limits.check_nodes(&approvers, &mut errors);
-    errors.into_result()
+    Ok(errors.into_result()?)
 }
 
 /// What a flow says was checked when it was saved; what a request brings is checked here.
@@ -125,6 +126,6 @@ fn check_own(platform: &Platform, body: &Body) -> Result<(), Problem> {
     let (mut errors, mut unsupported) = (FieldErrors::new(), Unsupported::default());
     check_nodes(nodes, platform.provider, "/nodes", false, &mut errors, &mut unsupported);
     errors.into_result()?;
-    unsupported.modes.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_mode")?;
-    unsupported.approvers.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_approver")
+    Problem::unless_empty("unsupported_mode", unsupported.modes)?;
+    Problem::unless_empty("unsupported_approver", unsupported.approvers)
 }

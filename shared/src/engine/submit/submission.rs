@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::body::Body;
-use crate::config::{Source, Workspace};
-use crate::http::{App, Problem};
+use crate::engine::App;
+use crate::http::Problem;
 use crate::ids::ApprovalId;
+use crate::resources::{Source, Workspace};
 use crate::store;
 
 /// One submit: a source asks for something.

@@ -2,13 +2,13 @@
 
 use super::round::Round;
 use crate::approval::{Approval, Effect, effects};
-use crate::config::Connection;
+use crate::engine::App;
 use crate::engine::Error;
 use crate::engine::due::is_new;
 use crate::engine::effects::{Carried, Reading, carry_out};
 use crate::engine::pace::Pace;
 use crate::engine::transition::{Transition, Write, transition};
-use crate::http::App;
+use crate::resources::Connection;
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
 

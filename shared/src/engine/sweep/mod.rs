@@ -20,7 +20,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::timeout;
 
 use super::Error;
-use crate::http::App;
+use crate::engine::App;
 use crate::ids::{ApprovalId, SourceId};
 use crate::store::approvals::Record;
 use crate::store::due::Due;

@@ -11,15 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::{JoinError, JoinSet};
 
 use super::round::Round;
-use crate::config::Source;
 use crate::delivery::schedule::{TRIED_FOR, silence};
+use crate::engine::App;
 use crate::engine::deliver::receivers::{Heard, OF_ONE_RECEIVER};
 use crate::engine::deliver::{
     HELD_FOR, Outcome, TOUCHED_FOR, Target, attempt, bury, fall_behind, give_up, queue as leave_to_lane,
 };
 use crate::engine::{Error, caught};
-use crate::http::App;
 use crate::ids::{ApprovalId, OrgId, SourceId};
+use crate::resources::Source;
 use crate::store::Error as StoreError;
 use crate::store::deliveries::Delivery;
 use crate::store::lanes::Lane;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::places::Places;
-use crate::http::App;
+use crate::engine::App;
 
 /// Approvals that are dealt with at the same time, and how many of them may be of one connection.
 const APPROVALS_AT_ONCE: usize = 8;

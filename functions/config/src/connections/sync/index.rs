@@ -1,8 +1,8 @@
 //! Members who were stored before accounts, numbers and addresses led to them: they are made findable, so that nobody is made a
 //! second time.
 
-use countersign::config::Member;
 use countersign::http::Problem;
+use countersign::resources::Member;
 use countersign::store::directories::Phase;
 
 use super::run::Page;

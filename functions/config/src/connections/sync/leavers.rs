@@ -3,9 +3,9 @@
 //! Whoever was not seen may have left, or be outside of what the app may see now. So the platform is asked about each: only who
 //! it says is not there is marked, and the mark goes when they are seen again.
 
-use countersign::config::Member;
 use countersign::http::{IfMatch, Problem};
 use countersign::providers::directory::{Read, Step};
+use countersign::resources::Member;
 use countersign::store::Versioned;
 use countersign::store::directories::Phase;
 

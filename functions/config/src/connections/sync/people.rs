@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use countersign::config::Member;
 use countersign::http::{IfMatch, Problem};
 use countersign::ids::MemberId;
 use countersign::providers::directory::DirectoryEntry;
 use countersign::providers::{Contact, Mobile};
+use countersign::resources::Member;
 use countersign::store::Versioned;
 use countersign::store::directories::{MAX_LISTED, WithoutMobile};
 use countersign::store::members::Claim;

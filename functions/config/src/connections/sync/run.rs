@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use countersign::config::Connection;
-use countersign::http::{App, Problem};
+use countersign::engine::App;
+use countersign::http::Problem;
 use countersign::providers::directory::{Directory, Read, Step};
 use countersign::providers::{Account, Error};
+use countersign::resources::Connection;
 use countersign::store::directories::{MAX_LISTED, MAX_STEPS, Phase, Run, Unreadable};
 
 /// How long a page may take, in milliseconds: a call that has begun and its people come on top, and callers wait for 29 s at most.

@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 
-use countersign::config::{Approver, NodeSpec};
+use countersign::engine::App;
 use countersign::engine::submit::{Applicant, Body};
-use countersign::http::{App, Problem};
+use countersign::http::Problem;
 use countersign::ids::{MemberId, SourceId};
 use countersign::providers::Resource;
+use countersign::resources::{Approver, NodeSpec};
 use countersign::sources::dataphin::inbound::{Form, User};
 use countersign::sources::dataphin::{Known, content};
 use countersign::store;

@@ -11,9 +11,6 @@ use tokio::time::timeout;
 
 use super::env::{self, Settings};
 use super::sdk_http;
-use crate::clock::World;
-use crate::http::App;
-use crate::providers::outbound::{DEFAULT_TIMEOUT, Outbound};
 use crate::store::{Consistency, DataKey, Store, keys};
 
 /// What all AWS clients share. Region and credentials come from where Lambda puts them, the environment: the SDK's search
@@ -65,8 +62,8 @@ async fn warm(store: &Store, data_key: &DataKey, has_key: bool) {
     }
 }
 
-/// Everything that the handlers of a function share, from what the environment says.
-pub async fn app(settings: Settings) -> App {
+/// The table that the settings name, and where the sealer of its secrets comes from.
+pub async fn table(settings: &Settings) -> (Store, DataKey) {
     let aws = aws().await;
     let store = Store::new(dynamodb(&aws), &settings.table);
     let data_key = match &settings.kms_key {
@@ -74,6 +71,5 @@ pub async fn app(settings: Settings) -> App {
         None => DataKey::absent(),
     };
     warm(&store, &data_key, settings.kms_key.is_some()).await;
-    let outbound = Outbound::new(settings.addresses.clone(), DEFAULT_TIMEOUT);
-    App::new(store, data_key, World::system(), settings, outbound)
+    (store, data_key)
 }

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::http::FieldErrors;
-use crate::http::resource::{MAX_NAME, MAX_TEXT};
+use super::{FieldErrors, MAX_NAME, MAX_TEXT};
 use crate::ids::{FlowId, OrgId, RuleId};
 use crate::rules::Expression;
 

@@ -1,19 +1,19 @@
-//! What handlers share.
+//! What a process carries from call to call: the engine's context, shared by its routines and by all handlers.
 
 use std::sync::Arc;
 
+use super::callback::References;
+use super::connections::Connections;
+use super::deliver::Awake;
+use super::deliver::receivers::Receivers;
+use super::organizations::Organizations;
+use super::rules::Rules;
+use super::unreadable::Unread;
+use super::usage::Tallies;
 use crate::clock::World;
-use crate::config::Settings;
-use crate::engine::callback::References;
-use crate::engine::connections::Connections;
-use crate::engine::deliver::Awake;
-use crate::engine::deliver::receivers::Receivers;
-use crate::engine::organizations::Organizations;
-use crate::engine::rules::Rules;
-use crate::engine::unreadable::Unread;
-use crate::engine::usage::Tallies;
-use crate::providers::outbound::Outbound;
+use crate::providers::outbound::{DEFAULT_TIMEOUT, Outbound};
 use crate::providers::{Calls, TokenStore};
+use crate::settings::{Settings, clients};
 use crate::store::tokens::Tokens;
 use crate::store::{DataKey, Store};
 
@@ -51,7 +51,14 @@ pub struct App {
 }
 
 impl App {
-    /// What handlers share, over this table.
+    /// The context that the environment's settings describe: the table, the data key, the clients.
+    pub async fn open(settings: Settings) -> Self {
+        let (store, data_key) = clients::table(&settings).await;
+        let outbound = Outbound::new(settings.addresses.clone(), DEFAULT_TIMEOUT);
+        Self::new(store, data_key, World::system(), settings, outbound)
+    }
+
+    /// The context over this table.
     #[must_use]
     pub fn new(store: Store, data_key: DataKey, world: World, settings: Settings, outbound: Outbound) -> Self {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));

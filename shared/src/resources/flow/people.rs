@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_APPROVERS, MAX_NODES};
-use crate::http::FieldErrors;
+use crate::resources::FieldErrors;
 
 /// Who is asked where nobody whom a node names can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +79,7 @@ mod tests {
     fn errors(check: impl FnOnce(&mut FieldErrors)) -> String {
         let mut errors = FieldErrors::new();
         check(&mut errors);
-        errors.into_result().map_or_else(|problem| format!("{problem:?}"), |()| String::new())
+        errors.into_result().map_or_else(|errors| format!("{errors:?}"), |()| String::new())
     }
 
     #[test]

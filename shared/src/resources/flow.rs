@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{FieldErrors, MAX_NAME};
 use crate::approval::{Deadline, Mode, OnDeadline};
-use crate::http::FieldErrors;
 use crate::ids::{ConnectionId, FlowId, MemberId, OrgId};
 use crate::providers::Provider;
 
@@ -23,8 +23,6 @@ pub const MAX_APPROVERS: usize = 50;
 pub const MAX_DEADLINE: u16 = 8760;
 /// In milliseconds.
 const HOUR: i64 = 60 * 60 * 1000;
-/// Longest name, in characters.
-const MAX_NAME: usize = 128;
 
 /// One node of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

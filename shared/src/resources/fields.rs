@@ -1,9 +1,6 @@
 //! Several bad fields, collected and reported at once.
 
-use axum::http::StatusCode;
 use serde::Serialize;
-
-use super::problem::Problem;
 
 /// One bad field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +30,7 @@ impl FieldErrors {
         self.found.push(FieldError { pointer: pointer.into(), detail: detail.into() });
     }
 
-    /// Adds one that is not among the fields that there are: the problem's code is then `unknown_field`.
+    /// Adds one that is not among the fields that there are: whoever reports them says so ([`FieldErrors::has_unknown`]).
     pub fn push_unknown(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.unknown = true;
         self.push(pointer, detail);
@@ -63,33 +60,24 @@ impl FieldErrors {
         self.found.is_empty()
     }
 
-    /// The problem, if there are any: 400 `invalid_request`, or `unknown_field` if one is unknown.
-    ///
-    /// # Errors
-    /// That problem.
-    pub fn into_result(self) -> Result<(), Problem> {
-        let code = if self.unknown { "unknown_field" } else { "invalid_request" };
-        self.into_result_as(StatusCode::BAD_REQUEST, code)
-    }
-
-    /// The problem with this status and code, if there are any.
-    ///
-    /// # Errors
-    /// That problem.
-    pub fn into_result_as(self, status: StatusCode, code: &'static str) -> Result<(), Problem> {
-        if self.found.is_empty() { Ok(()) } else { Err(self.into_problem(status, code)) }
-    }
-
-    /// A problem with this status and code that lists them.
+    /// Whether one of them is not among the fields that there are.
     #[must_use]
-    pub fn into_problem(self, status: StatusCode, code: &'static str) -> Problem {
-        let detail = match self.found.as_slice() {
-            // The body as a whole has an empty pointer.
-            [only] if only.pointer.is_empty() => only.detail.clone(),
-            [only] => format!("{}: {}", only.pointer, only.detail),
-            several => format!("{} fields are wrong", several.len()),
-        };
-        Problem::new(status, code, detail).with_errors(self.found)
+    pub fn has_unknown(&self) -> bool {
+        self.unknown
+    }
+
+    /// All of them, in the order in which they were found.
+    #[must_use]
+    pub fn into_list(self) -> Vec<FieldError> {
+        self.found
+    }
+
+    /// Themselves, if there are any.
+    ///
+    /// # Errors
+    /// All of them.
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.is_empty() { Ok(()) } else { Err(self) }
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::http::{FieldErrors, Problem};
+use super::fields::FieldErrors;
 use crate::providers::{Field, Shape};
 
 /// A secret, by name, and a host that is shown it, or something made with it.
@@ -55,12 +54,12 @@ pub(super) fn destinations<'a>(
 /// Refuses a change after which a secret that is not among those `given` anew would go where it did not go before.
 ///
 /// # Errors
-/// 422 `secrets_needed` with a pointer to each secret that is to be sent again.
+/// A pointer to each secret that is to be sent again.
 pub fn must_be_given_again(
     before: &BTreeSet<Destination>,
     after: &BTreeSet<Destination>,
     given: &BTreeMap<String, SecretString>,
-) -> Result<(), Problem> {
+) -> Result<(), FieldErrors> {
     let astray = after.difference(before).filter(|destination| !given.contains_key(&destination.secret));
     let hosts: BTreeMap<&str, &str> = astray.map(|found| (found.secret.as_str(), found.host.as_str())).collect();
     let mut errors = FieldErrors::new();
@@ -68,7 +67,7 @@ pub fn must_be_given_again(
         let detail = format!("is needed again, in this request: it would go to {host}, for which it was not given");
         errors.push(format!("/secrets/{secret}"), detail);
     }
-    errors.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "secrets_needed")
+    errors.into_result()
 }
 
 #[cfg(test)]
@@ -105,9 +104,9 @@ mod tests {
         assert!(ask(&before, &[]).is_ok() && ask(&to(&[]), &[]).is_ok());
         let moved = to(&[("s", "https://b.example"), ("t", "https://a.example")]);
         let refused = ask(&moved, &["t"]).unwrap_err();
-        assert_eq!((refused.status().as_u16(), refused.code()), (422, "secrets_needed"));
-        assert_eq!(refused.errors().len(), 1);
-        assert_eq!(refused.errors()[0].pointer, "/secrets/s");
+        let refused = refused.into_list();
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].pointer, "/secrets/s");
         assert!(ask(&moved, &["s"]).is_ok());
     }
 }

@@ -2,22 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::address;
+use super::fields::{FieldErrors, step};
 use super::hosts::{Destination, addresses, destinations};
 use super::secret::SealedSecret;
 use crate::crypto::authorities::Authorities;
 use crate::crypto::envelope::Keys;
-use crate::http::fields::step;
-use crate::http::{FieldErrors, Problem};
 use crate::ids::{ConnectionId, OrgId};
 use crate::providers::outbound::AddressPolicy;
 use crate::providers::{Account, Field, Provider, Secrets, Shape, by_kind};
+use crate::settings::address;
 use crate::store::{DataKey, Error, Resource};
 
 /// Shortest secret that is taken, in characters: the token of DingTalk's own published example has six. What platforms make up is longer.
@@ -183,15 +181,15 @@ pub fn normalise_authorities(pem: &mut String) {
 /// Refuses new secrets that could be guessed. What was stored before this was checked stays.
 ///
 /// # Errors
-/// 422 `secret_too_short` with a pointer to each.
-pub fn check_lengths(secrets: &BTreeMap<String, SecretString>) -> Result<(), Problem> {
+/// A pointer to each, whoever asked is told `secret_too_short`.
+pub fn check_lengths(secrets: &BTreeMap<String, SecretString>) -> Result<(), FieldErrors> {
     let mut errors = FieldErrors::new();
     for (name, secret) in secrets {
         if secret.expose_secret().chars().count() < MIN_SECRET {
             errors.push(format!("/secrets/{}", step(name)), format!("must have at least {MIN_SECRET} characters"));
         }
     }
-    errors.into_result_as(StatusCode::UNPROCESSABLE_ENTITY, "secret_too_short")
+    errors.into_result()
 }
 
 fn unknown(fields: &[Field], secret: bool) -> String {

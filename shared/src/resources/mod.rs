@@ -1,19 +1,15 @@
-//! Typed settings and the configuration resources, one file each.
+//! The configuration resources, one file each: what is stored, and what of it is refused.
 
-pub mod address;
 pub mod api_key;
 pub mod bootstrap;
-pub mod clients;
 pub mod connection;
-pub mod env;
+pub mod fields;
 pub mod flow;
 pub mod given;
 pub mod hosts;
-pub mod key_file;
 pub mod member;
 pub mod organization;
 pub mod rule;
-mod sdk_http;
 pub mod secret;
 pub mod source;
 pub mod workspace;
@@ -22,7 +18,7 @@ pub use crate::approval::OnDeadline;
 pub use api_key::{ApiKeyRecord, Role};
 pub use bootstrap::{Bootstrapped, bootstrap};
 pub use connection::Connection;
-pub use env::Settings;
+pub use fields::{FieldError, FieldErrors};
 pub use flow::{Approver, Fallback, Flow, NodeSpec, OwnApprover, StageSpec};
 pub use member::Member;
 pub use organization::Organization;
@@ -30,6 +26,13 @@ pub use rule::{OnError, Rule, Then};
 pub use secret::SealedSecret;
 pub use source::{AskRules, Source};
 pub use workspace::Workspace;
+
+/// Longest name, in characters.
+pub const MAX_NAME: usize = 128;
+/// Longest free text that is not a name, in characters.
+pub const MAX_TEXT: usize = 256;
+/// Most entries of a list in a resource.
+pub const MAX_ENTRIES: usize = 200;
 
 /// Says where a resource's id, organisation and time are: in fields of these names.
 macro_rules! resource {

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::SealedSecret;
-use crate::http::{App, Problem};
-use crate::store::Key;
+use crate::clock::World;
+use crate::store::{DataKey, Error, Key};
 
 /// A secret in a request; it has no `Debug`.
 #[derive(Deserialize)]
@@ -56,19 +56,20 @@ pub fn change_secrets(
 /// Seals new secrets of the item with this key.
 ///
 /// # Errors
-/// What the error of the data key or of sealing is answered with.
+/// As [`DataKey::sealer`] and [`SealedSecret::seal`].
 pub async fn seal(
-    app: &App,
+    data_key: &DataKey,
+    world: &World,
     key: &Key,
     secrets: &mut BTreeMap<String, SealedSecret>,
     new: &BTreeMap<String, SecretString>,
-) -> Result<(), Problem> {
+) -> Result<(), Error> {
     if new.is_empty() {
         return Ok(());
     }
-    let sealer = app.data_key.sealer().await?;
+    let sealer = data_key.sealer().await?;
     for (name, secret) in new {
-        secrets.insert(name.clone(), SealedSecret::seal(sealer, secret, key, name, &app.world)?);
+        secrets.insert(name.clone(), SealedSecret::seal(sealer, secret, key, name, world)?);
     }
     Ok(())
 }
