@@ -18,3 +18,4 @@ pub mod rules;
 pub mod settings;
 pub mod sources;
 pub mod store;
+pub mod ttl_map;

@@ -96,7 +96,7 @@ fn text_after(text: &str, heading: &str) -> (String, String) {
 
 #[test]
 fn every_environment_variable_is_in_the_readme() {
-    let code = read("shared/src/config/env.rs") + &read("shared/src/config/clients.rs");
+    let code = read("shared/src/settings/env.rs") + &read("shared/src/settings/clients.rs");
     let named = |text: &str, prefix: &str| -> BTreeSet<String> {
         let plain = |c: char| c.is_ascii_uppercase() || c == '_';
         let rests = text.split(prefix).skip(1);

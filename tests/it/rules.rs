@@ -1,6 +1,6 @@
 //! Rules: what becomes of a request that names no flow, through HTTP.
 
-use countersign::engine::rules::KEEP;
+use countersign::engine::organizations::KEEP;
 use countersign::ids::RuleId;
 use countersign::resources::{Rule, Then};
 use countersign_tests::local::{APPLICANT, Local, id, instance, request};

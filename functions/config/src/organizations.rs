@@ -125,6 +125,6 @@ async fn update_organization(
     }
     errors.into_result()?;
     let version = save(&app, &organization, found.version, &if_match).await?;
-    app.organizations.forget(&id);
+    app.memory.organizations.forget(&id);
     Ok(Tagged { version, body: view(&organization) })
 }

@@ -109,7 +109,7 @@ async fn create_rule(
         return Err(Problem::conflict("too_many_rules", format!("an organisation has at most {MAX_RULES} rules")));
     }
     let version = app.store.create(&rule).await?;
-    app.rules.forget(&rule.org);
+    app.memory.rules.forget(&rule.org);
     Ok(Created { version, location: format!("/v1/rules/{}", rule.id), body: view(&rule) })
 }
 
@@ -143,7 +143,7 @@ async fn update_rule(
     update.enabled.replace(&mut rule.enabled, "/enabled", &mut errors);
     check(&app, &rule, errors).await?;
     let version = save(&app, &rule, found.version, &if_match).await?;
-    app.rules.forget(&rule.org);
+    app.memory.rules.forget(&rule.org);
     Ok(Tagged { version, body: view(&rule) })
 }
 
@@ -155,7 +155,7 @@ async fn delete_rule(
 ) -> Result<StatusCode, Problem> {
     let found = load::<Rule>(&app, &caller.org, id.as_str(), &if_match).await?;
     let removed = remove(&app, &found, &if_match).await?;
-    app.rules.forget(&caller.org);
+    app.memory.rules.forget(&caller.org);
     Ok(removed)
 }
 
@@ -174,7 +174,7 @@ async fn try_request(
         Some(candidates) => (false, read(&app, &caller.org, &candidates).await?),
         None => {
             // What is stored now, and not what this process knew of it some seconds ago.
-            app.rules.forget(&caller.org);
+            app.memory.rules.forget(&caller.org);
             (true, app.rules(&caller.org).await?)
         }
     };

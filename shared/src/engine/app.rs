@@ -2,14 +2,7 @@
 
 use std::sync::Arc;
 
-use super::callback::References;
-use super::connections::Connections;
-use super::deliver::Awake;
-use super::deliver::receivers::Receivers;
-use super::organizations::Organizations;
-use super::rules::Rules;
-use super::unreadable::Unread;
-use super::usage::Tallies;
+use super::memory::Memory;
 use crate::clock::World;
 use crate::providers::outbound::{DEFAULT_TIMEOUT, Outbound};
 use crate::providers::{Calls, TokenStore};
@@ -32,22 +25,8 @@ pub struct App {
     pub outbound: Outbound,
     /// Access tokens of platforms.
     pub tokens: Arc<dyn TokenStore>,
-    /// Connections that were read lately.
-    pub connections: Arc<Connections>,
-    /// References that were read.
-    pub references: Arc<References>,
-    /// Organisations that were read lately.
-    pub organizations: Arc<Organizations>,
-    /// Rules that were read lately.
-    pub rules: Arc<Rules>,
-    /// Receivers of sources, and how they answered lately.
-    pub receivers: Arc<Receivers>,
-    /// Lanes that are known to rest.
-    pub awake: Arc<Awake>,
-    /// Calls to platforms that are not in the table yet.
-    pub tallies: Arc<Tallies>,
-    /// Callbacks that could not be read and are not in the table yet.
-    pub unread: Arc<Unread>,
+    /// What this process knows from earlier calls.
+    pub memory: Arc<Memory>,
 }
 
 impl App {
@@ -63,25 +42,7 @@ impl App {
     pub fn new(store: Store, data_key: DataKey, world: World, settings: Settings, outbound: Outbound) -> Self {
         let tokens = Arc::new(Tokens::new(store.clone(), data_key.clone(), world.clone()));
         let settings = Arc::new(settings);
-        let (connections, receivers, awake) = (Arc::default(), Arc::default(), Arc::default());
-        let (references, rules, tallies, unread) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
-        let organizations = Arc::default();
-        Self {
-            store,
-            data_key,
-            world,
-            settings,
-            outbound,
-            tokens,
-            connections,
-            references,
-            organizations,
-            rules,
-            receivers,
-            awake,
-            tallies,
-            unread,
-        }
+        Self { store, data_key, world, settings, outbound, tokens, memory: Arc::default() }
     }
 
     /// What providers need of the outside, for calls that no quota counts; else [`App::line`].

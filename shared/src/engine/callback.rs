@@ -2,7 +2,6 @@
 
 use sha2::{Digest, Sha256};
 
-use super::kept::Kept;
 use super::transition::{Transition, transition};
 use crate::approval::{Event, LeftoverEnd};
 use crate::engine::App;
@@ -11,28 +10,21 @@ use crate::providers::Notice;
 use crate::store::approvals::Record;
 use crate::store::references::Reference;
 use crate::store::{Error, keys};
+use crate::ttl_map::ALWAYS;
 
 /// Most bytes of a callback that is kept until its instance is known: it is one item of the table.
 const MAX_PARKED: usize = 350 * 1024;
-
-/// Most references that are kept.
-const MAX_KEPT: usize = 10_000;
-
-/// The references that this process has read. One never changes and is never taken away, so it is read once. That there is none is
-/// not kept: it may be stored the next moment.
-#[derive(Debug, Default)]
-pub struct References(Kept<String, Reference, MAX_KEPT>);
 
 impl App {
     /// Where an instance belongs; `None` when it is not ours, or not yet.
     async fn reference(&self, connection: &ConnectionId, instance: &str) -> Result<Option<Reference>, Error> {
         let key = keys::reference(connection, instance).pk;
-        if let Some(known) = self.references.0.get(&key, |_| true) {
+        if let Some(known) = self.memory.references.get(&key, self.world.now()) {
             return Ok(Some(known));
         }
         let found = self.store.reference(connection, instance).await?;
         if let Some(reference) = &found {
-            self.references.0.keep(key, reference.clone(), self.references.0.since());
+            self.memory.references.put(key, reference.clone(), ALWAYS);
         }
         Ok(found)
     }

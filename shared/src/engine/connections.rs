@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::kept::Kept;
+pub use super::memory::OpenConnection;
 use crate::engine::App;
 use crate::ids::ConnectionId;
-use crate::providers::{self, Account, Provider};
+use crate::providers::{self, Account};
 use crate::resources::Connection;
 use crate::store::Error;
 
@@ -15,32 +15,6 @@ const KEEP: i64 = 5_000;
 /// A callback that cannot be verified makes us look again at once, but no more often than this (milliseconds): anybody
 /// may send one.
 const LOOK_AGAIN: i64 = 1_000;
-/// Most connections that are kept.
-const MAX_KEPT: usize = 1_000;
-
-/// A connection, ready for use.
-#[derive(Debug)]
-pub struct OpenConnection {
-    /// As stored.
-    pub connection: Connection,
-    /// With its secrets opened.
-    pub account: Account,
-    /// Its platform.
-    pub provider: &'static dyn Provider,
-    read_at: i64,
-}
-
-/// The connections that this process has read lately.
-#[derive(Debug, Default)]
-pub struct Connections(Kept<ConnectionId, Arc<OpenConnection>, MAX_KEPT>);
-
-impl Connections {
-    /// Forgets a connection, because it was changed or deleted here.
-    pub fn forget(&self, id: &ConnectionId) {
-        self.0.forget(id);
-    }
-}
-
 impl App {
     /// A connection of any organisation, for its callbacks: at most five seconds old. `None` when there is none.
     ///
@@ -48,7 +22,7 @@ impl App {
     /// The table's own; [`Error::Corrupt`] when its secrets do not open.
     pub async fn connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
         let now = self.world.now();
-        match self.connections.0.get(id, |open| now - open.read_at < KEEP) {
+        match self.memory.connections.get(id, now) {
             Some(open) => Ok(Some(open)),
             None => self.read_connection(id).await,
         }
@@ -82,22 +56,23 @@ impl App {
     }
 
     async fn read_connection(&self, id: &ConnectionId) -> Result<Option<Arc<OpenConnection>>, Error> {
-        let since = self.connections.0.since();
+        let since = self.memory.connections.since();
         let connection = match self.store.get_unscoped::<Connection>(id.as_str()).await {
             Ok(stored) => stored.value,
             Err(Error::NotFound) => {
-                self.connections.forget(id);
+                self.memory.connections.forget(id);
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
+        let read_at = self.world.now();
         let open = Arc::new(OpenConnection {
             account: self.account(&connection).await?,
             provider: connection.provider()?,
             connection,
-            read_at: self.world.now(),
+            read_at,
         });
-        self.connections.0.keep(id.clone(), Arc::clone(&open), since);
+        self.memory.connections.keep(id.clone(), Arc::clone(&open), read_at..read_at + KEEP, since);
         Ok(Some(open))
     }
 

@@ -192,7 +192,7 @@ async fn deliver(app: &App, change: &Change) -> Result<(), Error> {
         return Ok(());
     }
     let (to, now) = (Target::open(app, source).await, app.world.now());
-    let queued = to.url().is_some_and(|url| app.receivers.are_left_alone(url, now));
+    let queued = to.url().is_some_and(|url| app.memory.receivers.are_left_alone(url, now));
     if queued {
         wake(app, &to.source, now).await?;
     }

@@ -12,7 +12,7 @@ mod due;
 pub mod effects;
 mod error;
 mod failure;
-mod kept;
+pub mod memory;
 pub mod organizations;
 pub mod pace;
 pub mod people;

@@ -1,19 +1,10 @@
-//! An organisation's rules as a process keeps them between requests, and what they decide.
+//! An organisation's rules, with their conditions read, and what they decide.
 
 use std::sync::Arc;
 
-use super::kept::Kept;
-use crate::engine::App;
-use crate::ids::OrgId;
 use crate::resources::{Rule, Then};
 use crate::rules::{Expression, Facts, Finding, Invalid, look};
-use crate::store::Error;
 use crate::store::approvals::{Ruled, RuledAs};
-
-/// How long rules are used without looking whether they have changed, in milliseconds.
-pub const KEEP: i64 = 5_000;
-/// Most organisations whose rules are kept.
-const MAX_KEPT: usize = 500;
 
 /// A rule whose condition has been read.
 #[derive(Debug)]
@@ -27,50 +18,6 @@ pub struct Ready {
 impl From<Rule> for Ready {
     fn from(rule: Rule) -> Self {
         Self { expression: Expression::read(&rule.when), rule }
-    }
-}
-
-/// The rules that this process has read lately.
-#[derive(Debug, Default)]
-pub struct Rules(Kept<OrgId, Read, MAX_KEPT>);
-
-#[derive(Debug, Clone)]
-struct Read {
-    rules: Arc<[Ready]>,
-    at: i64,
-}
-
-impl Rules {
-    /// Forgets an organisation's rules, because they were changed here.
-    pub fn forget(&self, org: &OrgId) {
-        self.0.forget(org);
-    }
-}
-
-impl App {
-    /// The organisation's rules in their order: at most five seconds old.
-    ///
-    /// # Errors
-    /// The table's own.
-    pub async fn rules(&self, org: &OrgId) -> Result<Arc<[Ready]>, Error> {
-        let at = self.world.now();
-        if let Some(read) = self.rules.0.get(org, |read| (0..KEEP).contains(&(at - read.at))) {
-            return Ok(read.rules);
-        }
-        let since = self.rules.0.since();
-        let mut rules = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = self.store.list::<Rule>(org, 200, cursor.as_deref()).await?;
-            rules.extend(page.items.into_iter().map(|found| Ready::from(found.value)));
-            match page.next_cursor {
-                Some(next) => cursor = Some(next),
-                None => break,
-            }
-        }
-        let rules = in_order(rules);
-        self.rules.0.keep(org.clone(), Read { rules: Arc::clone(&rules), at }, since);
-        Ok(rules)
     }
 }
 

@@ -3,9 +3,7 @@
 //! A process counts in memory and adds to the table in batches. Calls are counted where they are made, but for the call that
 //! starts an instance: submit, which mostly makes it, has no write to spare, so dispatch counts it by the change it makes.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
 
 use super::pace::{Month, Pace};
 use crate::engine::App;
@@ -15,72 +13,8 @@ use crate::resources::Connection;
 use crate::store::Error;
 use crate::store::usage::Usage;
 
-/// So many calls are added to the table at once, or what there is after so long (milliseconds).
-const BATCH: u64 = 20;
-const MIN_PAUSE: i64 = 60_000;
-/// How long what the table says is believed, in milliseconds.
-const BELIEVED: i64 = 60_000;
 /// After so long (milliseconds) a quota that was said to be spent is tried again: calls may have been bought.
 const PROBE_AFTER: i64 = 60 * 60 * 1000;
-/// Most connections whose use is remembered.
-const MAX_CONNECTIONS: usize = 1_000;
-
-/// What a process has counted and what it knows of the table.
-#[derive(Debug, Default)]
-pub struct Tallies(Mutex<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    /// Calls that are not in the table yet, by connection.
-    pending: HashMap<String, Arc<AtomicU64>>,
-    flushed_at: i64,
-    known: HashMap<String, Known>,
-}
-
-#[derive(Debug, Clone)]
-struct Known {
-    month: String,
-    read_at: i64,
-    usage: Usage,
-}
-
-impl Tallies {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn counter(&self, connection: &str) -> Arc<AtomicU64> {
-        Arc::clone(self.lock().pending.entry(connection.to_owned()).or_default())
-    }
-
-    /// Takes what is to be added to the table now: nothing, as long as it is little and not long ago.
-    fn take(&self, now: i64) -> Vec<(String, u64)> {
-        let mut inner = self.lock();
-        let total: u64 = inner.pending.values().map(|calls| calls.load(Ordering::Relaxed)).sum();
-        if total == 0 || (total < BATCH && now - inner.flushed_at < MIN_PAUSE) {
-            return Vec::new();
-        }
-        inner.flushed_at = now;
-        // A counter that nobody else holds any more can go.
-        let taken = inner.pending.iter().map(|(id, calls)| (id.clone(), calls.swap(0, Ordering::Relaxed))).collect();
-        inner.pending.retain(|_, calls| Arc::strong_count(calls) > 1);
-        taken
-    }
-
-    fn known(&self, connection: &str, month: &str, now: i64) -> Option<Usage> {
-        let inner = self.lock();
-        let known = inner.known.get(connection)?;
-        (known.month == month && now - known.read_at < BELIEVED).then_some(known.usage)
-    }
-
-    fn keep(&self, connection: &str, month: &str, now: i64, usage: Usage) {
-        let mut inner = self.lock();
-        if inner.known.len() >= MAX_CONNECTIONS {
-            inner.known.clear();
-        }
-        inner.known.insert(connection.to_owned(), Known { month: month.to_owned(), read_at: now, usage });
-    }
-}
 
 /// The way out for one connection: its calls are counted.
 pub struct Line<'a> {
@@ -100,26 +34,26 @@ impl App {
     /// The way out for a connection.
     #[must_use]
     pub fn line(&self, connection: &str) -> Line<'_> {
-        Line { app: self, outbound: self.outbound.counted(self.tallies.counter(connection)) }
+        Line { app: self, outbound: self.outbound.counted(self.memory.usage.counter(connection)) }
     }
 
     /// Counts a call that another process made.
     pub(super) fn count_call(&self, connection: &str) {
-        self.tallies.counter(connection).fetch_add(1, Ordering::Relaxed);
+        self.memory.usage.counter(connection).fetch_add(1, Ordering::Relaxed);
     }
 
     /// Adds what was counted to the table, where it is enough or long ago. A failure is logged: the calls are counted again with
     /// the next ones.
     pub async fn flush_usage(&self) {
         let now = self.world.now();
-        for (connection, calls) in self.tallies.take(now) {
+        for (connection, calls) in self.memory.usage.take(now) {
             if calls == 0 {
                 continue;
             }
             let more = Usage { calls, exhausted_at: None };
             if let Err(error) = self.store.add_usage(&connection, &Month::at(now).name, more, now).await {
                 tracing::warn!(connection.id = connection, calls, %error, "calls could not be counted");
-                self.tallies.counter(&connection).fetch_add(calls, Ordering::Relaxed);
+                self.memory.usage.counter(&connection).fetch_add(calls, Ordering::Relaxed);
             }
         }
     }
@@ -130,7 +64,7 @@ impl App {
     /// The table's own.
     pub async fn usage(&self, connection: &str, now: i64) -> Result<Usage, Error> {
         let stored = self.store.usage(connection, &Month::at(now).name).await?;
-        let pending = self.tallies.counter(connection).load(Ordering::Relaxed);
+        let pending = self.memory.usage.counter(connection).load(Ordering::Relaxed);
         Ok(Usage { calls: stored.calls + pending, ..stored })
     }
 
@@ -149,11 +83,11 @@ impl App {
     /// What a connection has used, as this process has read it lately.
     async fn known_usage(&self, id: &str, now: i64) -> Result<Usage, Error> {
         let month = Month::at(now);
-        if let Some(usage) = self.tallies.known(id, &month.name, now) {
+        if let Some(usage) = self.memory.usage.known(id, &month.name, now) {
             return Ok(usage);
         }
         let usage = self.usage(id, now).await?;
-        self.tallies.keep(id, &month.name, now, usage);
+        self.memory.usage.keep(id, &month.name, now, usage);
         Ok(usage)
     }
 
@@ -174,7 +108,7 @@ impl App {
         if let Err(error) = self.store.end_exhausted(connection, &month).await {
             tracing::warn!(connection.id = connection, %error, "that a quota is not spent could not be stored");
         }
-        self.tallies.lock().known.remove(connection);
+        self.memory.usage.forget(connection);
     }
 
     /// Remembers that a platform has said that the quota is spent: nothing is read for an hour, or until the month ends or a call is
@@ -194,36 +128,6 @@ impl App {
         if let Err(error) = self.store.add_usage(connection, &month, spent, now).await {
             tracing::warn!(connection.id = connection, %error, "that a quota is spent could not be stored");
         }
-        self.tallies.keep(connection, &month, now, spent);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn calls_are_added_in_batches_or_after_a_while() {
-        let tallies = Tallies::default();
-        let now = 1_790_000_000_000;
-        assert_eq!(tallies.take(now), [], "nothing was counted");
-        let calls = tallies.counter("con_1");
-        calls.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(tallies.take(now), [("con_1".to_owned(), 1)], "the last time is long ago");
-        calls.fetch_add(BATCH - 1, Ordering::Relaxed);
-        assert_eq!(tallies.take(now + MIN_PAUSE - 1), []);
-        calls.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(tallies.take(now + MIN_PAUSE - 1), [("con_1".to_owned(), BATCH)]);
-        assert_eq!(tallies.take(now + 9 * MIN_PAUSE), [], "nothing twice");
-    }
-
-    #[test]
-    fn what_the_table_said_is_believed_for_a_while_and_within_the_month() {
-        let tallies = Tallies::default();
-        let usage = Usage { calls: 7, exhausted_at: None };
-        tallies.keep("con_1", "2026-11", 1_000, usage);
-        assert_eq!(tallies.known("con_1", "2026-11", 1_000 + BELIEVED - 1), Some(usage));
-        assert_eq!(tallies.known("con_1", "2026-11", 1_000 + BELIEVED), None);
-        assert_eq!(tallies.known("con_1", "2026-12", 1_001), None);
+        self.memory.usage.keep(connection, &month, now, spent);
     }
 }

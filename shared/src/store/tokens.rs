@@ -1,6 +1,7 @@
 //! Access tokens of platforms: in this process, and sealed in the table for the others.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,6 +13,7 @@ use super::schema::TTL;
 use super::{Consistency, DataKey, Error, Key, Store, blank, corrupt, keys};
 use crate::clock::World;
 use crate::providers::{Keeping, TokenStore};
+use crate::ttl_map::TtlMap;
 
 /// How long a token must be good for to be handed out, in milliseconds.
 const MARGIN: i64 = 10 * 60 * 1000;
@@ -26,8 +28,8 @@ pub struct Tokens {
     store: Store,
     data_key: DataKey,
     world: World,
-    /// The table's ways are slow compared to a look here.
-    here: Mutex<HashMap<String, (SecretString, i64)>>,
+    /// Those that this process knows, for as long as they are good to be handed out.
+    here: TtlMap<String, SecretString, 1_000>,
     /// Tokens that this process is fetching.
     claims: Mutex<HashMap<String, Lease>>,
 }
@@ -36,11 +38,7 @@ impl Tokens {
     /// Tokens kept in this table.
     #[must_use]
     pub fn new(store: Store, data_key: DataKey, world: World) -> Self {
-        Self { store, data_key, world, here: Mutex::default(), claims: Mutex::default() }
-    }
-
-    fn here(&self) -> std::sync::MutexGuard<'_, HashMap<String, (SecretString, i64)>> {
-        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { store, data_key, world, here: TtlMap::default(), claims: Mutex::default() }
     }
 
     fn claims(&self) -> std::sync::MutexGuard<'_, HashMap<String, Lease>> {
@@ -70,6 +68,11 @@ impl Tokens {
     }
 }
 
+/// The times at which a token is handed out that ends then (milliseconds).
+fn good(expires_at: i64) -> Range<i64> {
+    i64::MIN..expires_at.saturating_sub(MARGIN - 1)
+}
+
 fn claim_name(key: &str) -> String {
     format!("token#{}", hash(key))
 }
@@ -86,15 +89,13 @@ fn hash(key: &str) -> String {
 impl TokenStore for Tokens {
     fn get<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, Option<SecretString>> {
         Box::pin(async move {
-            let good = |(token, until): (SecretString, i64)| (until - now >= MARGIN).then_some((token, until));
-            let known = self.here().get(key).cloned().and_then(good);
-            if let Some((token, _)) = known {
+            if let Some(token) = self.here.get(key, now) {
                 return Some(token);
             }
             match self.read(key).await {
                 Ok(found) => {
-                    let (token, until) = found.and_then(good)?;
-                    self.here().insert(key.to_owned(), (token.clone(), until));
+                    let (token, expires_at) = found.filter(|(_, expires_at)| good(*expires_at).contains(&now))?;
+                    self.here.put(key.to_owned(), token.clone(), good(expires_at));
                     Some(token)
                 }
                 Err(error) => {
@@ -107,7 +108,7 @@ impl TokenStore for Tokens {
 
     fn put<'a>(&'a self, key: &'a str, token: &'a SecretString, expires_at: i64) -> Keeping<'a, ()> {
         Box::pin(async move {
-            self.here().insert(key.to_owned(), (token.clone(), expires_at));
+            self.here.put(key.to_owned(), token.clone(), good(expires_at));
             if let Err(error) = self.write(key, token, expires_at).await {
                 tracing::warn!(%error, "a token could not be kept");
             }
@@ -118,7 +119,9 @@ impl TokenStore for Tokens {
     fn forget<'a>(&'a self, key: &'a str, refused: &'a SecretString) -> Keeping<'a, ()> {
         Box::pin(async move {
             let is_it = |token: &SecretString| token.expose_secret() == refused.expose_secret();
-            self.here().retain(|kept, (token, _)| kept != key || !is_it(token));
+            if self.here.change(key, |token| is_it(token)).unwrap_or(false) {
+                self.here.forget(key);
+            }
             let result = match self.read(key).await {
                 // Written over, not deleted: no function on an approval's way needs the right to delete.
                 Ok(Some((token, _))) if is_it(&token) => self.write(key, &SecretString::from(""), 0).await,

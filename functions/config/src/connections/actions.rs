@@ -134,7 +134,7 @@ pub(super) async fn generate_keys(
         found.value.old_secrets.clear();
     }
     let version = save(&app, &found.value, found.version, &if_match).await?;
-    app.connections.forget(&id);
+    app.memory.connections.forget(&id);
     let mut body = view(&found.value, provider, &app.settings);
     for ((name, _), secret) in keys.iter().zip(new.iter().flatten()) {
         body[*name] = secret.expose_secret().into();

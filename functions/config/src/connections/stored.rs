@@ -87,7 +87,7 @@ pub(super) async fn replace(
     let mut writes = vec![update_write(new, version)?];
     writes.extend(renaming(app, new, Names::of(old, provider), Names::of(new, provider)).await?);
     write(app, writes, if_match).await?;
-    app.connections.forget(&new.id);
+    app.memory.connections.forget(&new.id);
     Ok(version + 1)
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn remove(app: &App, found: &Versioned<Connection>, if_match: &
     let mut writes = vec![Write::delete_if_version(connection.key(), found.version)];
     writes.extend(renaming(app, connection, Names::of(connection, connection.provider()?), NO_NAMES).await?);
     write(app, writes, if_match).await?;
-    app.connections.forget(&connection.id);
+    app.memory.connections.forget(&connection.id);
     Ok(())
 }
 

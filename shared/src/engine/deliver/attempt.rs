@@ -6,9 +6,9 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::lane::{rest, wake};
-use super::receivers::Heard;
 use crate::delivery::schedule::{MAX_REST, is_over, next_attempt};
 use crate::engine::App;
+use crate::engine::memory::receivers::Heard;
 use crate::providers::outbound::{Answer, OutboundError};
 use crate::resources::Source;
 use crate::sources::{Format, Outgoing, Receiver, Unsendable, Verdict};
@@ -85,7 +85,7 @@ pub(crate) async fn attempt(
     let (result, heard) = post(app, to, row, patience).await;
     let (now, [random]) = (app.world.now(), app.world.random::<1>());
     if let Some(url) = to.url() {
-        app.receivers.note(url, heard, now, random);
+        app.memory.receivers.note(url, heard, now, random);
     }
     record(row, result, heard, now, random);
     if let Some(next) = row.next_attempt_at

@@ -3,11 +3,7 @@
 //! **The lane before the row**: a row that stands in the queue is looked for by nobody but the lane, so the lane is in the table
 //! first. An empty lane goes away only when nobody has touched it for minutes, since the index in which the queue stands may be behind.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use crate::engine::App;
-use crate::ids::SourceId;
 use crate::resources::Source;
 use crate::store::Error;
 use crate::store::deliveries::Delivery;
@@ -21,30 +17,6 @@ pub(crate) const TOUCHED_FOR: i64 = 300_000;
 const SAME_TOUCH: i64 = 60_000;
 /// How often a lost race for a lane is begun again.
 const MAX_RACES: u32 = 8;
-/// Most lanes that are remembered.
-const MAX_LANES: usize = 1_000;
-
-/// The lanes of which this process knows that they rest: when they were touched, and until when (milliseconds).
-#[derive(Debug, Default)]
-pub struct Awake(Mutex<HashMap<SourceId, (i64, i64)>>);
-
-impl Awake {
-    fn knows(&self, source: &SourceId, now: i64) -> bool {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(source).is_some_and(|(touched_at, rests_until)| now - touched_at < SAME_TOUCH && *rests_until > now)
-    }
-
-    fn note(&self, lane: &Lane) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_LANES {
-            known.clear();
-        }
-        match lane.rests_until {
-            Some(until) => _ = known.insert(lane.source.clone(), (lane.touched_at, until)),
-            None => _ = known.remove(&lane.source),
-        }
-    }
-}
 
 /// Sees to it that the source's lane is run at `at` (milliseconds), or when its receiver may be called again. Costs nothing while
 /// this process knows that it rests, and a read while it is known to others.
@@ -52,7 +24,7 @@ impl Awake {
 /// # Errors
 /// The table's own.
 pub(crate) async fn wake(app: &App, source: &Source, at: i64) -> Result<(), Error> {
-    if app.awake.knows(&source.id, app.world.now()) {
+    if app.memory.resting.get(&source.id, app.world.now()).is_some() {
         return Ok(());
     }
     change(app, source, |lane, now| {
@@ -116,10 +88,21 @@ async fn change(app: &App, source: &Source, mut change: impl FnMut(&mut Lane, i6
                 Err(error) => return Err(error),
             }
         }
-        app.awake.note(&lane);
+        note(app, &lane);
         return Ok(());
     }
     Err(Error::Conflict { current: Default::default() })
+}
+
+/// Remembers whether a lane is known to rest.
+fn note(app: &App, lane: &Lane) {
+    match lane.rests_until {
+        Some(until) => {
+            let good = i64::MIN..until.min(lane.touched_at + SAME_TOUCH);
+            app.memory.resting.put(lane.source.clone(), (), good);
+        }
+        None => app.memory.resting.forget(&lane.source),
+    }
 }
 
 /// Leaves deliveries that this process made to the lane, to be tried at `at` (milliseconds): nothing was sent.

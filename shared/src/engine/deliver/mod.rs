@@ -1,18 +1,16 @@
 //! Decision events on their way to sources: rows first, then the first attempt at once, then the source's lane.
 //!
 //! The events of one approval are sent in order: whoever sends one has seen in the table that all before it are delivered or dead
-//! (`order.rs`). Where the first attempt fails, or is better not made ([`receivers`]), the delivery waits in its source's queue, and the
+//! (`order.rs`). Where the first attempt fails, or is better not made ([`super::memory::receivers`]), the delivery waits in its source's queue, and the
 //! source's lane says when the sweep looks there (`lane.rs`). So who is dead or slow holds up nobody: not the table's stream, which
 //! waits for an answer for a moment only, and not the sweep, for which a dead receiver is one due thing.
 
 mod attempt;
 mod lane;
 mod order;
-pub mod receivers;
 pub mod redeliver;
 
 pub(crate) use attempt::{Outcome, Target, attempt, bury, give_up};
-pub use lane::Awake;
 pub(crate) use lane::{HELD_FOR, TOUCHED_FOR, queue, wake};
 pub(crate) use order::{fall_behind, first_attempts};
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::attempt::{Outcome, Target, attempt};
 use super::lane::{queue, wake};
-use super::receivers::Heard;
 use crate::engine::App;
+use crate::engine::memory::receivers::Heard;
 use crate::store::Error;
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 
@@ -51,7 +51,7 @@ pub(crate) async fn first_attempts(
     let mut waiting = rows.into_iter();
     while let Some(mut row) = waiting.next() {
         let place = match to.url() {
-            Some(url) => match app.receivers.place_within(url, PATIENCE, app.world.now()).await {
+            Some(url) => match app.memory.receivers.place_within(url, PATIENCE, app.world.now()).await {
                 Some(place) => Some(place),
                 None => {
                     let rows = std::iter::once(row).chain(waiting).collect();

@@ -13,10 +13,10 @@ use tokio::task::{JoinError, JoinSet};
 use super::round::Round;
 use crate::delivery::schedule::{TRIED_FOR, silence};
 use crate::engine::App;
-use crate::engine::deliver::receivers::{Heard, OF_ONE_RECEIVER};
 use crate::engine::deliver::{
     HELD_FOR, Outcome, TOUCHED_FOR, Target, attempt, bury, fall_behind, give_up, queue as leave_to_lane,
 };
+use crate::engine::memory::receivers::{Heard, OF_ONE_RECEIVER};
 use crate::engine::{Error, caught};
 use crate::ids::{ApprovalId, OrgId, SourceId};
 use crate::resources::Source;
@@ -308,7 +308,7 @@ impl Run {
                 continue;
             };
             let _place = match to.url() {
-                Some(url) => Some(app.receivers.place(url).await),
+                Some(url) => Some(app.memory.receivers.place(url).await),
                 None => None,
             };
             if self.end().is_some() {

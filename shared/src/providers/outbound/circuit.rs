@@ -1,11 +1,12 @@
 //! Sick endpoints: one that does not answer is left alone for a while, so that it costs neither its callers' time nor a place
 //! of those who call others. It is what this process has seen; every process learns it by itself.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
+
+use crate::ttl_map::TtlMap;
 
 /// So many calls in a row without an answer open the circuit.
 const FAILURES: u32 = 5;
@@ -14,12 +15,10 @@ const OPEN_AT_FIRST: i64 = 5_000;
 const MAX_OPEN: i64 = 60_000;
 /// Calls to one endpoint at the same time. WeCom refuses more of one organisation (45033) without naming a number.
 const SIDE_BY_SIDE: usize = 16;
-/// Endpoints that are remembered; beyond that, all are forgotten.
-const MAX_ENDPOINTS: usize = 1_000;
 
 /// What is known of every endpoint.
 #[derive(Debug, Default)]
-pub(super) struct Circuits(Mutex<HashMap<String, Endpoint>>);
+pub(super) struct Circuits(TtlMap<String, Endpoint, 1_000>);
 
 #[derive(Debug)]
 struct Endpoint {
@@ -44,52 +43,50 @@ pub(super) struct Pass {
 }
 
 impl Circuits {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Endpoint>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for a place among the calls of an endpoint. `None` when it has not answered lately and is left alone at `now`
     /// (milliseconds).
     pub(super) async fn enter(&self, url: &Url, now: i64) -> Option<Pass> {
         let endpoint = endpoint(url);
-        let places = {
-            let mut known = self.lock();
-            if known.len() >= MAX_ENDPOINTS && !known.contains_key(&endpoint) {
-                known.clear();
-            }
-            let found = known.entry(endpoint.clone()).or_default();
-            if found.open_until.is_some_and(|until| until > now) {
-                return None;
-            }
-            if found.open_until.is_some() {
-                // One tries it; until that is known, the others leave it alone.
-                found.open_until = Some(now + found.open_for);
-            }
-            Arc::clone(&found.places)
-        };
+        let places = self.0.change_or_make(endpoint.clone(), Endpoint::default, |found| found.enter(now))?;
         Some(Pass { endpoint, _place: places.acquire_owned().await.ok() })
     }
 
     /// It answered, whatever it said.
     pub(super) fn answered(&self, pass: &Pass) {
-        if let Some(found) = self.lock().get_mut(&pass.endpoint) {
-            (found.failures, found.open_until, found.open_for) = (0, None, OPEN_AT_FIRST);
-        }
+        let closed =
+            |found: &mut Endpoint| (found.failures, found.open_until, found.open_for) = (0, None, OPEN_AT_FIRST);
+        self.0.change(&pass.endpoint, closed);
     }
 
     /// It did not answer; it is `now` (milliseconds).
     pub(super) fn failed(&self, pass: &Pass, now: i64) {
-        let mut known = self.lock();
-        let Some(found) = known.get_mut(&pass.endpoint) else { return };
-        found.failures += 1;
-        if found.failures < FAILURES {
+        self.0.change(&pass.endpoint, |found| found.failed(&pass.endpoint, now));
+    }
+}
+
+impl Endpoint {
+    /// Where its callers wait for their turn, unless it is left alone.
+    fn enter(&mut self, now: i64) -> Option<Arc<Semaphore>> {
+        if self.open_until.is_some_and(|until| until > now) {
+            return None;
+        }
+        if self.open_until.is_some() {
+            // One tries it; until that is known, the others leave it alone.
+            self.open_until = Some(now + self.open_for);
+        }
+        Some(Arc::clone(&self.places))
+    }
+
+    fn failed(&mut self, name: &str, now: i64) {
+        self.failures += 1;
+        if self.failures < FAILURES {
             return;
         }
-        if found.open_until.is_some() {
-            found.open_for = (found.open_for * 2).min(MAX_OPEN);
+        if self.open_until.is_some() {
+            self.open_for = (self.open_for * 2).min(MAX_OPEN);
         }
-        found.open_until = Some(now + found.open_for);
-        tracing::warn!(endpoint = pass.endpoint, failures = found.failures, open_ms = found.open_for, "left alone");
+        self.open_until = Some(now + self.open_for);
+        tracing::warn!(endpoint = name, failures = self.failures, open_ms = self.open_for, "left alone");
     }
 }
 
@@ -130,12 +127,12 @@ mod tests {
         assert!(circuits.enter(&sick, NOW).await.is_none());
         assert!(circuits.enter(&well, NOW).await.is_some(), "another endpoint");
         // Its time is over.
-        circuits.lock().get_mut("a:80/x/y").unwrap().open_until = Some(NOW);
+        circuits.0.change("a:80/x/y", |found| found.open_until = Some(NOW)).unwrap();
         let pass = circuits.enter(&sick, NOW).await.unwrap();
         assert!(circuits.enter(&sick, NOW).await.is_none(), "one tries it");
         circuits.failed(&pass, NOW);
-        assert_eq!(circuits.lock()["a:80/x/y"].open_for, OPEN_AT_FIRST * 2);
-        circuits.lock().get_mut("a:80/x/y").unwrap().open_until = Some(NOW);
+        assert_eq!(circuits.0.change("a:80/x/y", |found| found.open_for), Some(OPEN_AT_FIRST * 2));
+        circuits.0.change("a:80/x/y", |found| found.open_until = Some(NOW)).unwrap();
         let pass = circuits.enter(&sick, NOW).await.unwrap();
         circuits.answered(&pass);
         assert!(circuits.enter(&sick, NOW).await.is_some() && circuits.enter(&sick, NOW).await.is_some());

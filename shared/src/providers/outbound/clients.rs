@@ -3,7 +3,7 @@
 //! Connections are shared by what is called with the same client only, so that nobody is served over a connection that was made in
 //! the trust of somebody else.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::{Certificate, Client};
@@ -12,6 +12,7 @@ use url::Url;
 use super::address::{AddressPolicy, PublicOnly};
 use crate::crypto::authorities::Authorities;
 use crate::crypto::tls::client_builder;
+use crate::ttl_map::{ALWAYS, TtlMap};
 
 /// Most clients that trust private authorities; beyond that, the one that was used longest ago is dropped. Each holds the public
 /// authorities too, some 100 KB.
@@ -26,15 +27,8 @@ const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 pub(super) struct Clients {
     any_address: OnceLock<Client>,
     public_addresses: OnceLock<Client>,
-    /// Those that trust private authorities, the one that was used last at the end.
-    trusting: Mutex<Vec<Trusting>>,
-}
-
-#[derive(Debug)]
-struct Trusting {
-    authorities: Arc<str>,
-    any_address: bool,
-    client: Client,
+    /// Those that trust private authorities, by these (PEM) and by whether they may call any address.
+    trusting: TtlMap<(Arc<str>, bool), Client, MAX_TRUSTING>,
 }
 
 impl Clients {
@@ -54,29 +48,14 @@ impl Clients {
     }
 
     fn trusting(&self, any_address: bool, authorities: &Arc<str>) -> Option<Client> {
-        if let Some(client) = self.kept(any_address, authorities) {
+        let key = (Arc::clone(authorities), any_address);
+        if let Some(client) = self.trusting.get(&key, 0) {
             return Some(client);
         }
         let read = Authorities::read(authorities).ok()?;
         let certificates: Result<Vec<_>, _> = read.der().map(Certificate::from_der).collect();
         let client = build(any_address, certificates.ok()?)?;
-        let mut kept = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MAX_TRUSTING {
-            kept.remove(0);
-        }
-        kept.push(Trusting { authorities: Arc::clone(authorities), any_address, client: client.clone() });
-        drop(kept);
-        Some(client)
-    }
-
-    /// A client that is there, which becomes the one that was used last.
-    fn kept(&self, any_address: bool, authorities: &Arc<str>) -> Option<Client> {
-        let mut kept = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_wanted = |one: &Trusting| one.any_address == any_address && one.authorities == *authorities;
-        let place = kept.iter().position(is_wanted)?;
-        let found = kept.remove(place);
-        let client = found.client.clone();
-        kept.push(found);
+        self.trusting.put(key, client.clone(), ALWAYS);
         Some(client)
     }
 }
@@ -118,11 +97,11 @@ mod tests {
             assert!(clients.of(&policy, &url, Some(&text(0))).is_some());
             assert!(clients.of(&policy, &url, Some(&text(n))).is_some());
         }
-        assert_eq!(clients.trusting.lock().unwrap().len(), MAX_TRUSTING);
-        assert!(clients.kept(true, &text(0)).is_some() && clients.kept(true, &text(MAX_TRUSTING)).is_some());
-        assert!(clients.kept(true, &text(1)).is_none() && clients.kept(false, &text(0)).is_none());
+        let kept = |any_address: bool, n: usize| clients.trusting.get(&(text(n), any_address), 0).is_some();
+        assert_eq!((0..=MAX_TRUSTING).filter(|n| kept(true, *n)).count(), MAX_TRUSTING);
+        assert!(kept(true, 0) && kept(true, MAX_TRUSTING) && !kept(true, 1) && !kept(false, 0));
         assert!(clients.of(&policy, &url, Some(&"no certificate".into())).is_none());
         let plain = Url::parse("http://oa.example/").unwrap();
-        assert!(clients.of(&policy, &plain, Some(&text(1))).is_some() && clients.kept(true, &text(1)).is_none());
+        assert!(clients.of(&policy, &plain, Some(&text(1))).is_some() && !kept(true, 1));
     }
 }

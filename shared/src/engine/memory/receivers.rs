@@ -4,8 +4,7 @@
 //! A receiver is a scheme, host, port and path. Its host has places too, more of them, so that one of several receivers on a host
 //! does not take them all.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,14 +12,13 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::delivery::schedule::silence;
+use crate::ttl_map::TtlMap;
 
 /// Calls to one receiver, and to all receivers of one host, at the same time.
 pub const OF_ONE_RECEIVER: usize = 8;
 const OF_ONE_HOST: usize = 16;
 /// For how long a receiver that was slow gets no first attempts, in milliseconds.
 const SLOW_FOR: i64 = 60_000;
-/// Most receivers that are remembered; beyond that, those that nobody calls just now are forgotten.
-const MAX_RECEIVERS: usize = 2_000;
 
 /// What an attempt told of its receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub enum Heard {
 
 /// The receivers that this process knows.
 #[derive(Debug, Default)]
-pub struct Receivers(Mutex<HashMap<String, Known>>);
+pub struct Receivers(TtlMap<String, Known, 2_000>);
 
 #[derive(Debug)]
 struct Known {
@@ -61,7 +59,7 @@ impl Receivers {
     /// Whether first attempts are better not made at `now` (milliseconds).
     #[must_use]
     pub fn are_left_alone(&self, url: &Url, now: i64) -> bool {
-        self.lock().get(&receiver(url)).is_some_and(|known| known.left_until > now)
+        self.0.change(&receiver(url), |known| known.left_until > now).unwrap_or(false)
     }
 
     /// Waits for a place to call a receiver from.
@@ -76,48 +74,45 @@ impl Receivers {
     /// one attempt finds out whether it still is; until that is known, it is left alone by the others.
     pub async fn place_within(&self, url: &Url, patience: Duration, now: i64) -> Option<Place> {
         let place = timeout(patience, self.place(url)).await.ok()?;
-        let mut known = self.lock();
-        let found = known.get_mut(&receiver(url))?;
-        if found.left_until > now {
-            return None;
-        }
-        if found.unanswered > 0 {
-            found.left_until = now + silence(found.unanswered, 0);
-            found.is_asked = true;
-        }
-        Some(place)
+        let may_call = self.0.change(&receiver(url), |found| {
+            if found.left_until > now {
+                return false;
+            }
+            if found.unanswered > 0 {
+                found.left_until = now + silence(found.unanswered, 0);
+                found.is_asked = true;
+            }
+            true
+        });
+        may_call?.then_some(place)
     }
 
     /// Remembers what an attempt told at `now` (milliseconds), with a byte of randomness.
     pub fn note(&self, url: &Url, heard: Heard, now: i64, random: u8) {
-        let mut known = self.lock();
-        let Some(found) = known.get_mut(&receiver(url)) else { return };
-        let was_asked = heard != Heard::Nothing && std::mem::take(&mut found.is_asked);
-        match heard {
-            Heard::Answer => (found.unanswered, found.left_until) = (0, 0),
-            Heard::LateAnswer => (found.unanswered, found.left_until) = (0, now + SLOW_FOR),
-            Heard::Rest(wait) => (found.unanswered, found.left_until) = (0, now + wait),
-            // Those that were under way together are one silence.
-            Heard::Silence if !was_asked && found.left_until > now && found.unanswered > 0 => {}
-            Heard::Silence => {
-                found.unanswered += 1;
-                found.left_until = now + silence(found.unanswered, random);
-            }
-            Heard::Nothing => {}
-        }
+        self.0.change(&receiver(url), |known| known.note(heard, now, random));
     }
 
     fn places(&self, name: String, most: usize) -> Arc<Semaphore> {
-        let mut known = self.lock();
-        if known.len() >= MAX_RECEIVERS && !known.contains_key(&name) {
-            known.retain(|_, known| Arc::strong_count(&known.places) > 1);
-        }
         let new = || Known { places: Arc::new(Semaphore::new(most)), unanswered: 0, left_until: 0, is_asked: false };
-        Arc::clone(&known.entry(name).or_insert_with(new).places)
+        self.0.change_or_make(name, new, |known| Arc::clone(&known.places))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Known {
+    fn note(&mut self, heard: Heard, now: i64, random: u8) {
+        let was_asked = heard != Heard::Nothing && std::mem::take(&mut self.is_asked);
+        match heard {
+            Heard::Answer => (self.unanswered, self.left_until) = (0, 0),
+            Heard::LateAnswer => (self.unanswered, self.left_until) = (0, now + SLOW_FOR),
+            Heard::Rest(wait) => (self.unanswered, self.left_until) = (0, now + wait),
+            // Those that were under way together are one silence.
+            Heard::Silence if !was_asked && self.left_until > now && self.unanswered > 0 => {}
+            Heard::Silence => {
+                self.unanswered += 1;
+                self.left_until = now + silence(self.unanswered, random);
+            }
+            Heard::Nothing => {}
+        }
     }
 }
 
