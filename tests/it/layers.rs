@@ -25,7 +25,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "approval",
             "clock",
             "delivery",
-            "http",
             "ids",
             "providers",
             "resources",

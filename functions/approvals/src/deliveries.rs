@@ -110,7 +110,7 @@ pub(crate) async fn list(
         Some(named) => source(&app, &caller, named).await?.id,
         None => match &caller.source {
             Some(own) => own.clone(),
-            None => only_source(&app, &caller).await?.id,
+            None => only_source(&app, &caller.org).await?.id,
         },
     };
     let mut found: Vec<Row<Delivery>> = Vec::new();

@@ -9,7 +9,7 @@ use countersign::engine::App;
 use countersign::http::{Admin, Created, Id, IfMatch, Json, ListQuery, Patch, Problem, Query, Tagged, time};
 use countersign::ids::FlowId;
 use countersign::resources::FieldErrors;
-use countersign::resources::flow::{MAX_STAGES, RequestLimits, Unsupported, check_nodes, members_named};
+use countersign::resources::flow::{MAX_STAGES, RequestLimits, check_nodes, members_named, point};
 use countersign::resources::{Connection, Fallback, Flow, Member, OnDeadline, OwnApprover, Rule, Source, StageSpec};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
     if flow.stages.len() > MAX_STAGES {
         return Ok(errors.into_result()?);
     }
-    let mut unsupported = Unsupported::default();
+    let (mut modes, mut approvers) = (FieldErrors::new(), FieldErrors::new());
     let mut members = Vec::new();
     for (index, stage) in flow.stages.iter().enumerate() {
         let pointer = format!("/stages/{index}/nodes");
@@ -87,7 +87,10 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
             Ok(connection) => {
                 let provider = connection.value.provider()?;
                 let may_be_empty = flow.may_be_empty(index, provider);
-                check_nodes(&stage.nodes, provider, &pointer, may_be_empty, &mut errors, &mut unsupported);
+                let found = check_nodes(&stage.nodes, provider, may_be_empty);
+                point(&found.invalid, &pointer, &mut errors);
+                point(&found.unsupported_modes, &pointer, &mut modes);
+                point(&found.unsupported_approvers, &pointer, &mut approvers);
                 let earlier = flow.stages[..index].iter().any(|earlier| earlier.connection == stage.connection);
                 if earlier && !provider.has_callbacks() {
                     let why = "runs an earlier stage: an external OA knows the approval by one form";
@@ -107,8 +110,8 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
     let named: Vec<_> = members.iter().map(|(pointer, id)| (pointer.clone(), id.as_str())).collect();
     must_exist::<Member>(app, &flow.org, &named, &mut errors).await?;
     errors.into_result()?;
-    Problem::unless_empty("unsupported_mode", unsupported.modes)?;
-    Problem::unless_empty("unsupported_approver", unsupported.approvers)
+    Problem::unless_empty("unsupported_mode", modes)?;
+    Problem::unless_empty("unsupported_approver", approvers)
 }
 
 async fn create_flow(

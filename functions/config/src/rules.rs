@@ -169,7 +169,7 @@ async fn try_request(
     let bytes = serde_json::to_vec(&sent).map_err(Problem::internal)?;
     let body: Body = extract::parse(&bytes)?;
     body.check()?;
-    let source = source(&app, &caller, &body).await?;
+    let source = source(&app, &caller.org, caller.source.as_ref(), &body).await?;
     let (stored, rules) = match candidates {
         Some(candidates) => (false, read(&app, &caller.org, &candidates).await?),
         None => {

@@ -47,7 +47,7 @@ async fn submit(State(app): State<App>, Submitter(caller): Submitter, request: R
     let value: Value = extract::parse(&bytes)?;
     let body: Body = extract::parse(&bytes)?;
     body.check()?;
-    let source = source(&app, &caller, &body).await?;
+    let source = source(&app, &caller.org, caller.source.as_ref(), &body).await?;
     let submission = Submission::new(&app, source, key.as_deref(), &value, body).await?;
     answer::submitted(&submission.run().await?)
 }

@@ -10,6 +10,7 @@ pub mod patch;
 pub mod problem;
 pub mod resource;
 pub mod serve;
+pub mod submit;
 pub mod trace;
 
 pub use answer::{Created, IfMatch, Listing, Tagged, time};

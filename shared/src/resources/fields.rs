@@ -38,12 +38,8 @@ impl FieldErrors {
 
     /// Adds one unless the text has from `1` to `longest` characters and no control characters.
     pub fn text(&mut self, pointer: impl Into<String>, text: &str, longest: usize) {
-        if text.trim().is_empty() {
-            self.push(pointer, "must not be empty");
-        } else if text.chars().count() > longest {
-            self.push(pointer, format!("must have at most {longest} characters"));
-        } else if text.chars().any(char::is_control) {
-            self.push(pointer, "must not hold control characters");
+        if let Some(why) = wrong_text(text, longest) {
+            self.push(pointer, why);
         }
     }
 
@@ -78,6 +74,20 @@ impl FieldErrors {
     /// All of them.
     pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
+    }
+}
+
+/// What is wrong with a text that is to have from `1` to `longest` characters and no control characters.
+#[must_use]
+pub fn wrong_text(text: &str, longest: usize) -> Option<String> {
+    if text.trim().is_empty() {
+        Some("must not be empty".to_owned())
+    } else if text.chars().count() > longest {
+        Some(format!("must have at most {longest} characters"))
+    } else if text.chars().any(char::is_control) {
+        Some("must not hold control characters".to_owned())
+    } else {
+        None
     }
 }
 

@@ -8,9 +8,11 @@ use crate::ids::{ConnectionId, FlowId, MemberId, OrgId};
 use crate::providers::Provider;
 
 mod approver;
+mod nodes;
 mod people;
 
 pub use approver::Approver;
+pub use nodes::{NodeFault, NodeFaults, NodePart, check_nodes, point};
 pub use people::{Fallback, OwnApprover, RequestLimits};
 
 /// Most stages of a flow.
@@ -124,76 +126,6 @@ impl Flow {
     pub fn may_be_empty(&self, index: usize, provider: &dyn Provider) -> bool {
         (self.nodes_from_request && index == 0) || !provider.needs_approvers()
     }
-}
-
-/// Checks nodes against the platform that is to run them. `pointer` leads to the list of nodes. What is wrong by itself
-/// goes to `errors`, what is fine but cannot be done goes to `unsupported`.
-pub fn check_nodes(
-    nodes: &[NodeSpec],
-    provider: &dyn Provider,
-    pointer: &str,
-    may_be_empty: bool,
-    errors: &mut FieldErrors,
-    unsupported: &mut Unsupported,
-) {
-    if nodes.len() > MAX_NODES || (nodes.is_empty() && !may_be_empty) {
-        errors.push(pointer, format!("must have 1 to {MAX_NODES} nodes"));
-    }
-    for (index, node) in nodes.iter().enumerate() {
-        let pointer = format!("{pointer}/{index}");
-        errors.text(format!("{pointer}/name"), &node.name, MAX_NAME);
-        check_approvers(node, provider, &pointer, errors, unsupported);
-        check_mode(node, &pointer, errors);
-        if let Some(why) = provider.refuses(node.mode, node.approvers.len()) {
-            unsupported.modes.push(format!("{pointer}/mode"), why);
-        }
-    }
-}
-
-fn check_approvers(
-    node: &NodeSpec,
-    provider: &dyn Provider,
-    pointer: &str,
-    errors: &mut FieldErrors,
-    unsupported: &mut Unsupported,
-) {
-    let least = usize::from(provider.needs_approvers());
-    if !(least..=MAX_APPROVERS).contains(&node.approvers.len()) {
-        errors.push(format!("{pointer}/approvers"), format!("must have {least} to {MAX_APPROVERS} approvers"));
-    }
-    for (index, approver) in node.approvers.iter().enumerate() {
-        let pointer = format!("{pointer}/approvers/{index}");
-        if node.approvers[..index].contains(approver) {
-            errors.push(&pointer, "is named twice in this node");
-        }
-        match approver {
-            Approver::Account(text) | Approver::Mobile(text) | Approver::Email(text) | Approver::Role(text) => {
-                errors.text(pointer, text, MAX_NAME);
-            }
-            Approver::Supervisor(_) => unsupported.approvers.push(pointer, "`supervisor` cannot be resolved yet"),
-            Approver::Member(_) | Approver::WorkspaceAdministrators | Approver::Nobody { .. } => {}
-        }
-    }
-}
-
-/// `at_least` more people than are asked could never pass. Administrators and roles count as any number.
-fn check_mode(node: &NodeSpec, pointer: &str, errors: &mut FieldErrors) {
-    let Mode::AtLeast(needed) = node.mode else { return };
-    let open_ended = node.approvers.is_empty() || node.approvers.iter().any(Approver::is_several);
-    if needed == 0 {
-        errors.push(format!("{pointer}/mode"), "`at_least` must be 1 or more");
-    } else if !open_ended && usize::from(needed) > node.approvers.len() {
-        errors.push(format!("{pointer}/mode"), "`at_least` is more than there are approvers");
-    }
-}
-
-/// What is well-formed, but cannot be done.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unsupported {
-    /// Modes that the platform lacks.
-    pub modes: FieldErrors,
-    /// Approvers that cannot be resolved.
-    pub approvers: FieldErrors,
 }
 
 /// The members that these nodes name, with pointers to where.

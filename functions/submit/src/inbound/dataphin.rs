@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use countersign::approval::Person;
 use countersign::engine::App;
-use countersign::engine::submit::{Asked, Submitted, submit};
+use countersign::engine::submit::{Asked, SubmitError, Submitted, submit};
 use countersign::engine::withdraw::{EndOutcome, withdraw};
 use countersign::http::Problem;
 use countersign::ids::ApprovalId;
@@ -181,11 +181,11 @@ async fn take_in(app: &App, call: &Call, form: &Form) -> Result<Box<Record>, Ref
     match submit(app, call.source.clone(), asked).await {
         Ok(Submitted::Created(record) | Submitted::Starting(record) | Submitted::Known(record)) => Ok(record),
         Ok(Submitted::Refused(_, failure)) => Err(not_started(&failure)),
-        Err(problem) if problem.code() == "idempotency_mismatch" => {
+        Err(error @ SubmitError::ReusedKey(_)) => {
             let message = "applyId: a form of this id was submitted before, with another content or other people";
-            Err(Refusal::new(problem.status(), problem.code(), message))
+            Err(Refusal::new(StatusCode::CONFLICT, error.code(), message))
         }
-        Err(problem) => Err(mapped.explain(form, &problem)),
+        Err(error) => Err(mapped.explain(form, error)),
     }
 }
 

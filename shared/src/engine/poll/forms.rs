@@ -5,8 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::approval::Mode;
 use crate::delivery::rfc3339;
 use crate::engine::App;
-use crate::engine::submit::{Applicant, Asked, Body, Submitted, submit};
-use crate::http::Problem;
+use crate::engine::submit::{Applicant, Asked, Body, SubmitError, Submitted, submit};
 use crate::ids::MemberId;
 use crate::providers::Resource;
 use crate::resources::{Approver, NodeSpec, Source};
@@ -30,12 +29,12 @@ pub(super) struct Wanted {
 
 /// Submits a form. Where the flow lets a request bring its nodes, the form's approvers are its one node, as far as they are
 /// known; else the flow's own nodes are asked.
-pub(super) async fn enter(app: &App, source: &Source, by: PeopleBy, wanted: &Wanted) -> Result<Submitted, Problem> {
+pub(super) async fn enter(app: &App, source: &Source, by: PeopleBy, wanted: &Wanted) -> Result<Submitted, SubmitError> {
     let people = people(app, source, wanted).await?;
     let nodes = node(by, wanted, &people);
     let has_nodes = nodes.is_some();
     match submit(app, source.clone(), asked(by, wanted, &people, nodes)).await {
-        Err(problem) if has_nodes && problem.code() == "nodes_not_allowed" => {
+        Err(SubmitError::ForbiddenNodes) if has_nodes => {
             submit(app, source.clone(), asked(by, wanted, &people, None)).await
         }
         result => result,

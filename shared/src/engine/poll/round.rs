@@ -6,8 +6,7 @@ use super::forms::{Wanted, enter};
 use super::watch::{ATTEMPTS, is_polled};
 use crate::engine::App;
 use crate::engine::Error;
-use crate::engine::submit::Submitted;
-use crate::http::Problem;
+use crate::engine::submit::{SubmitError, Submitted};
 use crate::ids::ApprovalId;
 use crate::resources::Source;
 use crate::sources::Receiver;
@@ -229,7 +228,7 @@ impl Turn<'_> {
             submitted += 1;
             match enter(self.app, self.source, people_by(&self.receiver), &wanted).await {
                 Ok(entered) => self.entered(&wanted, &entered),
-                Err(problem) => self.refused(&application, &problem),
+                Err(error) => self.refused(&application, &error),
             }
         }
         Ok(false)
@@ -267,11 +266,12 @@ impl Turn<'_> {
         }
     }
 
-    fn refused(&mut self, application: &str, problem: &Problem) {
-        problem.log();
-        let error = message(problem);
+    fn refused(&mut self, application: &str, error: &SubmitError) {
+        if let SubmitError::Store(cause) = error {
+            tracing::error!(source.id = %self.source.id, application, %cause, "the table failed a form's submit");
+        }
+        let code = error.code();
         let failures = self.poll.refused.get(application).map_or(0, |refused| refused.failures) + 1;
-        let code = problem.code();
         tracing::warn!(source.id = %self.source.id, application, code, failures, "a form could not be submitted");
         if self.poll.refused.len() >= MAX_REFUSED && !self.poll.refused.contains_key(application) {
             let next = self.poll.refused.iter().min_by_key(|(_, refused)| refused.again_at);
@@ -280,6 +280,7 @@ impl Turn<'_> {
             }
         }
         let again_at = self.now + wait(failures);
+        let error = format!("{code}: {error}").chars().take(MAX_ERROR).collect();
         self.poll.refused.insert(application.to_owned(), RefusedForm { failures, again_at, error });
     }
 
@@ -334,13 +335,6 @@ fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
 /// How long what failed so often is left alone, in milliseconds.
 fn wait(failures: u32) -> i64 {
     (AGAIN << failures.saturating_sub(1).min(16)).min(MAX_AGAIN)
-}
-
-/// A problem in one line.
-fn message(problem: &Problem) -> String {
-    let errors: Vec<&str> = problem.errors().iter().map(|error| error.detail.as_str()).collect();
-    let text = if errors.is_empty() { problem.detail().to_owned() } else { errors.join("; ") };
-    format!("{}: {text}", problem.code()).chars().take(MAX_ERROR).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The body of a submit, and what is wrong with it.
 
-use crate::http::Problem;
+use super::error::SubmitError;
+use super::fault::{BodyField, Fault, Position};
 use crate::ids::{FlowId, MemberId, SourceId, WorkspaceId};
 use crate::providers::Resource;
-use crate::resources::FieldErrors;
 use crate::resources::NodeSpec;
-use crate::resources::flow::{MAX_APPROVERS, MAX_NODES};
+use crate::resources::fields::wrong_text;
+use crate::resources::flow::{MAX_APPROVERS, MAX_NODES, NodePart};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -64,87 +65,85 @@ impl Body {
     /// Checks everything that needs nobody else, all at once.
     ///
     /// # Errors
-    /// 400 with a pointer for everything that is wrong.
-    pub fn check(&self) -> Result<(), Problem> {
-        let mut errors = FieldErrors::new();
-        errors.text("/title", &self.title, MAX_TITLE);
-        self.check_texts(&mut errors);
-        self.check_fields(&mut errors);
-        self.check_nodes(&mut errors);
-        self.check_times(&mut errors);
-        Ok(errors.into_result()?)
+    /// [`SubmitError::InvalidBody`] with everything that is wrong.
+    pub fn check(&self) -> Result<(), SubmitError> {
+        let mut faults: Vec<Fault> = text(BodyField::Title, &self.title, MAX_TITLE).into_iter().collect();
+        self.check_texts(&mut faults);
+        self.check_fields(&mut faults);
+        self.check_nodes(&mut faults);
+        self.check_times(&mut faults);
+        SubmitError::unless_empty(faults, SubmitError::InvalidBody)
     }
 
-    fn check_texts(&self, errors: &mut FieldErrors) {
+    fn check_texts(&self, faults: &mut Vec<Fault>) {
         if self.reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON) {
-            errors.push("/reason", format!("must have at most {MAX_REASON} characters"));
+            faults.push(Fault::of(BodyField::Reason, format!("must have at most {MAX_REASON} characters")));
         }
         let applicant = &self.applicant;
         let texts = [
-            ("/applicant/name", &applicant.name),
-            ("/applicant/mobile", &applicant.mobile),
-            ("/applicant/email", &applicant.email),
-            ("/applicant/account", &applicant.account),
+            (BodyField::ApplicantName, &applicant.name),
+            (BodyField::ApplicantMobile, &applicant.mobile),
+            (BodyField::ApplicantEmail, &applicant.email),
+            (BodyField::ApplicantAccount, &applicant.account),
         ];
         let described = texts.iter().any(|(_, text)| text.is_some());
         if applicant.member.is_some() == described {
-            errors.push("/applicant", "must hold either `member`, or some of `name`, `mobile`, `email`, `account`");
+            let why = "must hold either `member`, or some of `name`, `mobile`, `email`, `account`";
+            faults.push(Fault::of(BodyField::Applicant, why));
         }
-        for (pointer, text) in texts {
-            if let Some(text) = text {
-                errors.text(pointer, text, MAX_NAME);
-            }
-        }
+        let given = texts.into_iter().filter_map(|(field, given)| Some((field, given.as_ref()?)));
+        faults.extend(given.filter_map(|(field, given)| text(field, given, MAX_NAME)));
         if let Some(resource) = &self.resource {
-            errors.text("/resource/name", &resource.name, MAX_NAME);
+            faults.extend(text(BodyField::ResourceName, &resource.name, MAX_NAME));
             let is_web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
             if resource
                 .url
                 .as_ref()
                 .is_some_and(|url| !is_web(url) || url.len() > 1024 || url.chars().any(char::is_control))
             {
-                errors.push("/resource/url", "must be an http or https URL of at most 1024 characters");
+                let why = "must be an http or https URL of at most 1024 characters";
+                faults.push(Fault::of(BodyField::ResourceUrl, why));
             }
         }
     }
 
-    fn check_fields(&self, errors: &mut FieldErrors) {
+    fn check_fields(&self, faults: &mut Vec<Fault>) {
         if self.fields.len() > MAX_FIELDS {
-            errors.push("/fields", format!("must have at most {MAX_FIELDS} entries"));
+            faults.push(Fault::of(BodyField::Fields, format!("must have at most {MAX_FIELDS} entries")));
         }
         let length = serde_json::to_string(&self.fields).map_or(usize::MAX, |text| text.len());
         if length > MAX_FIELD {
-            errors.push("/fields", format!("must have at most {MAX_FIELD} bytes"));
+            faults.push(Fault::of(BodyField::Fields, format!("must have at most {MAX_FIELD} bytes")));
         }
     }
 
     /// The flow may allow fewer.
-    fn check_nodes(&self, errors: &mut FieldErrors) {
+    fn check_nodes(&self, faults: &mut Vec<Fault>) {
         let Some(nodes) = &self.nodes else { return };
         if nodes.is_empty() || nodes.len() > MAX_NODES {
-            errors.push("/nodes", format!("must hold 1 to {MAX_NODES} nodes"));
+            faults.push(Fault::new(Position::Nodes(NodePart::List), format!("must hold 1 to {MAX_NODES} nodes")));
         }
         for (index, node) in nodes.iter().enumerate() {
             if node.approvers.len() > MAX_APPROVERS {
-                errors
-                    .push(format!("/nodes/{index}/approvers"), format!("must have at most {MAX_APPROVERS} approvers"));
+                let why = format!("must have at most {MAX_APPROVERS} approvers");
+                faults.push(Fault::new(Position::Nodes(NodePart::Approvers(index)), why));
             }
         }
     }
 
-    fn check_times(&self, errors: &mut FieldErrors) {
-        let mut read = |pointer: &str, text: &Option<String>| {
+    fn check_times(&self, faults: &mut Vec<Fault>) {
+        let mut read = |field: BodyField, text: &Option<String>| {
             let parsed = text.as_deref().map(millis);
             if parsed == Some(None) {
-                errors.push(pointer, "must be a time as in 2026-09-21T14:00:00Z");
+                faults.push(Fault::of(field, "must be a time as in 2026-09-21T14:00:00Z"));
             }
             parsed.flatten()
         };
-        let (starts, ends) = (read("/starts_at", &self.starts_at), read("/ends_at", &self.ends_at));
+        let (starts, ends) = (read(BodyField::StartsAt, &self.starts_at), read(BodyField::EndsAt, &self.ends_at));
         if let (Some(starts), Some(ends)) = (starts, ends)
             && ends <= starts
         {
-            errors.push("/ends_at", "must be after `starts_at`");
+            faults.push(Fault::of(BodyField::EndsAt, "must be after `starts_at`"));
         }
     }
 
@@ -155,6 +154,11 @@ impl Body {
     pub(super) fn ends_at(&self) -> Option<i64> {
         self.ends_at.as_deref().and_then(millis)
     }
+}
+
+/// What is wrong with a text, if anything is.
+fn text(field: BodyField, text: &str, longest: usize) -> Option<Fault> {
+    wrong_text(text, longest).map(|why| Fault::of(field, why))
 }
 
 /// Milliseconds of an RFC 3339 time.

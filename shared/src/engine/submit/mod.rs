@@ -4,6 +4,8 @@
 //! What the API takes and what the products send in formats of their own end here; the sweep submits what it finds by asking.
 
 mod body;
+mod error;
+mod fault;
 mod look_ups;
 mod nodes;
 mod people;
@@ -21,14 +23,15 @@ use super::effects::{LEASE, StartOutcome, start_held};
 use super::failure;
 use crate::approval::{Approval, Closed};
 use crate::engine::App;
-use crate::http::{Caller, Problem};
-use crate::ids::{ApprovalId, SourceId};
+use crate::ids::{ApprovalId, OrgId, SourceId};
 use crate::resources::Source;
 use crate::store;
 use crate::store::approvals::{Failure, Lost, Record, Ruled};
 use crate::store::requests::{Request, StoredRequest};
 
 pub use body::{Applicant, Body};
+pub use error::SubmitError;
+pub use fault::{BodyField, Fault, Position};
 use people::{Missing, People};
 use plan::{Plan, plan};
 pub use submission::Submission;
@@ -53,7 +56,7 @@ pub struct Asked {
 ///
 /// # Errors
 /// As [`Body::check`] and [`Submission::run`].
-pub async fn submit(app: &App, source: Source, asked: Asked) -> Result<Submitted, Problem> {
+pub async fn submit(app: &App, source: Source, asked: Asked) -> Result<Submitted, SubmitError> {
     asked.body.check()?;
     let submission = Submission::new(app, source, Some(&asked.key), &asked.sent, asked.body).await?;
     submission.with_origin(asked.origin).run().await
@@ -94,7 +97,7 @@ impl<'a> Submission<'a> {
         key: Option<&str>,
         sent: &Value,
         body: Body,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, SubmitError> {
         let (id, earlier_id) = match key {
             Some(key) => {
                 let [id, earlier] = app.approval_ids(&source.id, key).await?;
@@ -118,7 +121,7 @@ impl<'a> Submission<'a> {
     ///
     /// # Errors
     /// What the sender is told: nothing was started then.
-    pub async fn run(mut self) -> Result<Submitted, Problem> {
+    pub async fn run(mut self) -> Result<Submitted, SubmitError> {
         if let Some(earlier) = self.earlier_id.take()
             && let Some(known) = self.known(earlier).await?
         {
@@ -142,7 +145,7 @@ impl<'a> Submission<'a> {
 
     /// The approval that this key made before. A failed one is started again; one whose writer died before its state was
     /// written is written now. What has the id of earlier times keeps it.
-    async fn known(&mut self, earlier_id: ApprovalId) -> Result<Option<Submitted>, Problem> {
+    async fn known(&mut self, earlier_id: ApprovalId) -> Result<Option<Submitted>, SubmitError> {
         let found = self.app.store.first_request(&[self.id.clone(), earlier_id]).await?;
         let Some((id, earlier)) = found else { return Ok(None) };
         self.id = id;
@@ -159,16 +162,15 @@ impl<'a> Submission<'a> {
         self.again(record).await.map(Some)
     }
 
-    fn check_same(&self, earlier: &StoredRequest) -> Result<(), Problem> {
+    fn check_same(&self, earlier: &StoredRequest) -> Result<(), SubmitError> {
         if earlier.body_hash == self.body_hash {
             return Ok(());
         }
-        let detail = "this Idempotency-Key was used before with another body";
-        Err(Problem::conflict("idempotency_mismatch", detail).with("approval", self.id.to_string()))
+        Err(SubmitError::ReusedKey(self.id.clone()))
     }
 
     /// Starts a failed approval once more, under its id, from where it failed. Of two who do so at once one does it.
-    async fn again(&self, failed: Record) -> Result<Submitted, Problem> {
+    async fn again(&self, failed: Record) -> Result<Submitted, SubmitError> {
         let (mut record, request) = self.resolve().await?;
         record.version = failed.version;
         record.state.submitted_at = failed.state.submitted_at;
@@ -184,7 +186,7 @@ impl<'a> Submission<'a> {
         self.start(record, true, &stored.request).await
     }
 
-    async fn start(&self, record: Record, tried: bool, request: &Request) -> Result<Submitted, Problem> {
+    async fn start(&self, record: Record, tried: bool, request: &Request) -> Result<Submitted, SubmitError> {
         match start_held(self.app, record, 0, tried, request).await? {
             StartOutcome::Started(record) | StartOutcome::NothingToDo(record) => Ok(Submitted::Created(record)),
             StartOutcome::Starting(record) => Ok(Submitted::Starting(record)),
@@ -196,13 +198,13 @@ impl<'a> Submission<'a> {
     }
 
     /// Everything that the request names, found; nothing is written yet but what looking people up has cost.
-    async fn resolve(&self) -> Result<(Record, Request), Problem> {
+    async fn resolve(&self) -> Result<(Record, Request), SubmitError> {
         let resolved = Box::pin(self.find_all()).await;
         self.app.flush_usage().await;
         resolved
     }
 
-    async fn find_all(&self) -> Result<(Record, Request), Problem> {
+    async fn find_all(&self) -> Result<(Record, Request), SubmitError> {
         let found = workspace(self.app, &self.source, &self.body).await?;
         let workspace = found.as_ref().map(|workspace| workspace.id.clone());
         let people = People::new(self.app, &self.source.org, workspace.as_ref());
@@ -280,39 +282,34 @@ fn by_rule(rule: Option<&Ruled>) -> String {
     rule.map_or_else(String::new, |rule| format!("Rule \"{}\" ({})", rule.name, rule.id))
 }
 
-/// The source that asks: the key's own; for a key above a source's, the one that the body names, or the only one there is.
+/// The source that asks: `own`, if whoever calls is bound to one; else the one that the body names, or the organisation's only one.
 ///
 /// # Errors
-/// 403 where the key is another source's, 422 where there is none, or more than one to choose from.
-pub async fn source(app: &App, caller: &Caller, body: &Body) -> Result<Source, Problem> {
-    let wanted = match (&caller.source, &body.source) {
+/// [`SubmitError::ForeignSource`], [`SubmitError::UnknownSource`], what [`only_source`] says, and the table's own.
+pub async fn source(app: &App, org: &OrgId, own: Option<&SourceId>, body: &Body) -> Result<Source, SubmitError> {
+    let wanted = match (own, &body.source) {
         (Some(own), Some(named)) if own != named => {
-            return Err(Problem::forbidden("this key submits for another source"));
+            return Err(SubmitError::ForeignSource);
         }
         (Some(own), _) => own,
         (None, Some(named)) => named,
-        (None, None) => return only_source(app, caller).await,
+        (None, None) => return only_source(app, org).await,
     };
-    match app.store.get::<Source>(&caller.org, wanted.as_str()).await {
+    match app.store.get::<Source>(org, wanted.as_str()).await {
         Ok(stored) => Ok(stored.value),
-        Err(store::Error::NotFound) => {
-            Err(Problem::unprocessable("unknown_source", format!("there is no source {wanted}")).at("/source"))
-        }
+        Err(store::Error::NotFound) => Err(SubmitError::UnknownSource(wanted.clone())),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The one source of the caller's organisation.
+/// The one source of an organisation.
 ///
 /// # Errors
-/// 422 `source_missing` where there is none, or more than one to choose from.
-pub async fn only_source(app: &App, caller: &Caller) -> Result<Source, Problem> {
-    let mut page = app.store.list::<Source>(&caller.org, 2, None).await?;
+/// [`SubmitError::MissingSource`] where there is none, or more than one to choose from, and the table's own.
+pub async fn only_source(app: &App, org: &OrgId) -> Result<Source, SubmitError> {
+    let mut page = app.store.list::<Source>(org, 2, None).await?;
     match (page.items.pop(), page.items.is_empty()) {
         (Some(only), true) => Ok(only.value),
-        _ => {
-            let detail = "this key belongs to no source: name one, or use the source's own key";
-            Err(Problem::unprocessable("source_missing", detail).at("/source"))
-        }
+        _ => Err(SubmitError::MissingSource),
     }
 }

@@ -6,12 +6,12 @@ use std::pin::pin;
 use futures_util::StreamExt;
 
 use crate::approval::{AccountIds, Deviation, Mode, Node};
-use crate::http::Problem;
 use crate::ids::ConnectionId;
-use crate::resources::FieldErrors;
-use crate::resources::flow::MAX_APPROVERS;
+use crate::resources::flow::{MAX_APPROVERS, NodePart};
 use crate::resources::{Approver, Flow, Member, OwnApprover};
 
+use super::error::SubmitError;
+use super::fault::{Fault, Position};
 use super::look_ups::several;
 use super::people::{Absent, Candidate, Missing, Named, People, Platform};
 
@@ -80,38 +80,43 @@ impl Identity {
 /// What is wrong with the people of a request, by what the sender is told.
 #[derive(Debug, Default)]
 pub(super) struct Wrong {
-    pub(super) missing: FieldErrors,
-    own: FieldErrors,
-    many: FieldErrors,
-    modes: FieldErrors,
+    pub(super) missing: Vec<Fault>,
+    own: Vec<Fault>,
+    many: Vec<Fault>,
+    modes: Vec<Fault>,
 }
 
 impl Wrong {
-    pub(super) fn into_result(self) -> Result<(), Problem> {
-        Problem::unless_empty("person_not_found", self.missing)?;
-        Problem::unless_empty("own_approval", self.own)?;
-        Problem::unless_empty("too_many_approvers", self.many)?;
-        Problem::unless_empty("unsupported_mode", self.modes)
+    pub(super) fn into_result(self) -> Result<(), SubmitError> {
+        SubmitError::unless_empty(self.missing, SubmitError::UnknownPeople)?;
+        SubmitError::unless_empty(self.own, SubmitError::OwnApproval)?;
+        SubmitError::unless_empty(self.many, SubmitError::TooManyApprovers)?;
+        SubmitError::unless_empty(self.modes, SubmitError::UnsupportedMode)
     }
 }
 
-/// Where something wrong with a node is said.
+/// A node among those of its stage.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct NodeOf<'a> {
     stage: &'a WantedStage<'a>,
-    node: usize,
+    /// From 0.
+    index: usize,
 }
 
-impl Place<'_> {
-    /// `end` leads on from the node.
-    fn push(self, errors: &mut FieldErrors, end: &str, detail: &str) {
-        let (stage, node) = (self.stage.index + 1, self.node);
+impl NodeOf<'_> {
+    /// What is wrong with a part of it; `part` makes one of the node's number.
+    fn fault(self, part: impl FnOnce(usize) -> NodePart, why: impl Into<String>) -> Fault {
+        let part = part(self.index);
         if self.stage.is_own {
-            errors.push(format!("/nodes/{node}{end}"), detail);
-        } else {
-            let name = self.stage.nodes.get(node).map_or("", |node| node.name);
-            errors.push("/flow", format!("stage {stage}, node \"{name}\": {detail}"));
+            return Fault::new(Position::Nodes(part), why);
         }
+        let name = self.stage.nodes.get(self.index).map_or("", |node| node.name).to_owned();
+        Fault::new(Position::FlowNode { stage: self.stage.index, name, part }, why)
+    }
+
+    /// What is wrong with one of its approvers.
+    fn fault_of_approver(self, approver: usize, why: impl Into<String>) -> Fault {
+        self.fault(|node| NodePart::Approver { node, approver }, why)
     }
 }
 
@@ -180,20 +185,19 @@ pub(super) async fn resolve(
     identity: &Identity,
     stage: &WantedStage<'_>,
     wrong: &mut Wrong,
-) -> Result<(Vec<Node>, Vec<String>), Problem> {
+) -> Result<(Vec<Node>, Vec<String>), SubmitError> {
     let (mut nodes, mut left_out, mut failed) = (Vec::new(), Vec::new(), false);
     for (index, wanted) in stage.nodes.iter().enumerate() {
-        let resolver = Resolver { people, platform, flow, identity, place: Place { stage, node: index }, wanted };
-        match resolver.node(wrong).await? {
+        let resolver = Resolver { people, platform, flow, identity, node: NodeOf { stage, index }, wanted };
+        match resolver.resolve(wrong).await? {
             Resolved::Node(node) => nodes.push(node),
             Resolved::LeftOut => left_out.push(wanted.name.to_owned()),
             Resolved::Wrong => failed = true,
         }
     }
     if nodes.is_empty() && !failed {
-        let pointer = if stage.is_own { "/nodes" } else { "/flow" };
-        let detail = format!("stage {}: nobody but the applicant would be asked", stage.index + 1);
-        wrong.own.push(pointer, detail);
+        let position = Position::Stage { stage: stage.index, is_own: stage.is_own };
+        wrong.own.push(Fault::new(position, "nobody but the applicant would be asked"));
     }
     Ok((nodes, left_out))
 }
@@ -203,12 +207,12 @@ struct Resolver<'a> {
     platform: &'a Platform,
     flow: &'a Flow,
     identity: &'a Identity,
-    place: Place<'a>,
+    node: NodeOf<'a>,
     wanted: &'a Wanted<'a>,
 }
 
 impl Resolver<'_> {
-    async fn node(&self, wrong: &mut Wrong) -> Result<Resolved, Problem> {
+    async fn resolve(&self, wrong: &mut Wrong) -> Result<Resolved, SubmitError> {
         let Wanted { name, mode, approvers } = *self.wanted;
         if approvers.is_empty() {
             // The platform decides by itself who is asked.
@@ -228,7 +232,7 @@ impl Resolver<'_> {
             Settled::TooFew => return Ok(self.too_few(wrong)),
             Settled::Absent | Settled::Nobody { .. } => {
                 for (index, absent) in &absent {
-                    self.place.push(&mut wrong.missing, &format!("/approvers/{index}"), &absent.why);
+                    wrong.missing.push(self.node.fault_of_approver(*index, absent.why.as_str()));
                 }
                 return Ok(Resolved::Wrong);
             }
@@ -242,10 +246,10 @@ impl Resolver<'_> {
         mut deviation: Deviation,
         instead_of: &[(usize, Absent)],
         wrong: &mut Wrong,
-    ) -> Result<Resolved, Problem> {
+    ) -> Result<Resolved, SubmitError> {
         let named = match self.people.approvers(self.platform, &Approver::WorkspaceAdministrators).await {
             Ok(named) => named,
-            Err(Missing::Problem(problem)) => return Err(problem),
+            Err(Missing::Failed(error)) => return Err(error),
             Err(Missing::Nobody(why) | Missing::Field(why) | Missing::TooMany(why)) => {
                 self.nobody_instead(instead_of, &[why], wrong);
                 return Ok(Resolved::Wrong);
@@ -274,24 +278,24 @@ impl Resolver<'_> {
         &self,
         approvers: &[Approver],
         wrong: &mut Wrong,
-    ) -> Result<Option<(Vec<Candidate>, Vec<(usize, Absent)>)>, Problem> {
+    ) -> Result<Option<(Vec<Candidate>, Vec<(usize, Absent)>)>, SubmitError> {
         let (mut people, mut absent, mut failed) = (Vec::new(), Vec::new(), false);
         let looks: Vec<_> =
             approvers.iter().map(|approver| Box::pin(self.people.approvers(self.platform, approver))).collect();
         let mut looked = pin!(several(looks));
         for (index, approver) in approvers.iter().enumerate() {
             let Some(named) = looked.next().await else { break };
-            let (errors, detail) = match named {
+            let (faults, why) = match named {
                 Ok(named) => {
                     people.extend(named.found.into_iter().map(|found| (found, approver)));
                     absent.extend(named.absent.into_iter().map(|absent| (index, absent)));
                     continue;
                 }
-                Err(Missing::Problem(problem)) => return Err(problem),
-                Err(Missing::TooMany(detail)) => (&mut wrong.many, detail),
-                Err(Missing::Nobody(detail) | Missing::Field(detail)) => (&mut wrong.missing, detail),
+                Err(Missing::Failed(error)) => return Err(error),
+                Err(Missing::TooMany(why)) => (&mut wrong.many, why),
+                Err(Missing::Nobody(why) | Missing::Field(why)) => (&mut wrong.missing, why),
             };
-            self.place.push(errors, &format!("/approvers/{index}"), &detail);
+            faults.push(self.node.fault_of_approver(index, why));
             failed = true;
         }
         if failed {
@@ -303,7 +307,7 @@ impl Resolver<'_> {
     }
 
     fn own_approver(&self) -> OwnApprover {
-        self.flow.own_approver(self.place.stage.is_own)
+        self.flow.own_approver(self.node.stage.is_own)
     }
 
     fn settle(&self, people: Vec<Candidate>, absent: bool, replaceable: bool) -> Settled<Candidate> {
@@ -316,13 +320,13 @@ impl Resolver<'_> {
     /// A node that asks these, if the platform can.
     fn ask(&self, people: Vec<Candidate>, deviation: Deviation, wrong: &mut Wrong) -> Resolved {
         if people.len() > MAX_APPROVERS {
-            let detail = format!("would ask {} people; a node asks at most {MAX_APPROVERS}", people.len());
-            self.place.push(&mut wrong.many, "/approvers", &detail);
+            let why = format!("would ask {} people; a node asks at most {MAX_APPROVERS}", people.len());
+            wrong.many.push(self.node.fault(NodePart::Approvers, why));
             return Resolved::Wrong;
         }
         // What was checked when the flow was saved did not know how many people a role is.
         if let Some(why) = self.platform.provider.refuses(self.wanted.mode, people.len()) {
-            self.place.push(&mut wrong.modes, "/mode", why);
+            wrong.modes.push(self.node.fault(NodePart::Mode, why));
             return Resolved::Wrong;
         }
         let approvers = people.into_iter().map(|candidate| candidate.person).collect();
@@ -330,17 +334,17 @@ impl Resolver<'_> {
     }
 
     fn own(&self, wrong: &mut Wrong) -> Resolved {
-        let detail = match self.own_approver() {
+        let why = match self.own_approver() {
             OwnApprover::Refuse => "the applicant would decide on their own request",
             _ => "without the applicant, too few are left to decide",
         };
-        self.place.push(&mut wrong.own, "/approvers", detail);
+        wrong.own.push(self.node.fault(NodePart::Approvers, why));
         Resolved::Wrong
     }
 
     fn too_few(&self, wrong: &mut Wrong) -> Resolved {
-        let detail = "fewer people were found than have to agree (`at_least`)";
-        self.place.push(&mut wrong.missing, "/approvers", detail);
+        let why = "fewer people were found than have to agree (`at_least`)";
+        wrong.missing.push(self.node.fault(NodePart::Approvers, why));
         Resolved::Wrong
     }
 
@@ -348,7 +352,7 @@ impl Resolver<'_> {
     fn nobody_instead(&self, named: &[(usize, Absent)], instead: &[String], wrong: &mut Wrong) {
         let why: Vec<&str> =
             named.iter().map(|(_, absent)| absent.why.as_str()).chain(instead.iter().map(String::as_str)).collect();
-        self.place.push(&mut wrong.missing, "/approvers", &why.join("; "));
+        wrong.missing.push(self.node.fault(NodePart::Approvers, why.join("; ")));
     }
 }
 

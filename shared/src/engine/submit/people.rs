@@ -7,7 +7,6 @@ use futures_util::StreamExt;
 use crate::approval::Person;
 use crate::engine::App;
 use crate::engine::people;
-use crate::http::Problem;
 use crate::ids::{MemberId, OrgId, WorkspaceId};
 use crate::providers::{self, Account, Contact, Mobile, Provider};
 use crate::resources::flow::MAX_APPROVERS;
@@ -16,6 +15,7 @@ use crate::store;
 use crate::store::members::{MAX_WITH_ROLE, WithRole};
 
 use super::body::Applicant;
+use super::error::SubmitError;
 use super::look_ups::{By, LookUps, MAX_LOOK_UPS, several};
 
 /// One connection with all that is needed to look people up on it.
@@ -26,9 +26,8 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    pub(super) async fn open(app: &App, connection: Connection) -> Result<Self, Problem> {
-        let unknown = || Problem::unprocessable("unknown_kind", "this version does not know the connection's platform");
-        let provider = providers::by_kind(&connection.kind).ok_or_else(unknown)?;
+    pub(super) async fn open(app: &App, connection: Connection) -> Result<Self, SubmitError> {
+        let provider = providers::by_kind(&connection.kind).ok_or(SubmitError::UnknownPlatform)?;
         let account = app.account(&connection).await?;
         Ok(Self { connection, provider, account })
     }
@@ -38,7 +37,7 @@ impl Platform {
     }
 }
 
-/// Why a person was not found: something the sender can mend, or a problem of its own.
+/// Why a person was not found: something the sender can mend, or an error of its own.
 pub(super) enum Missing {
     /// There is no such person, or none any more: somebody else may be asked. Said of the field.
     Nobody(String),
@@ -47,24 +46,22 @@ pub(super) enum Missing {
     /// More than a node may ask. Said of the field.
     TooMany(String),
     /// The whole submit fails.
-    Problem(Problem),
+    Failed(SubmitError),
 }
 
 impl Missing {
-    /// The problem of an applicant who was not found.
-    pub(super) fn of_applicant(self) -> Problem {
+    /// The error of an applicant who was not found.
+    pub(super) fn of_applicant(self) -> SubmitError {
         match self {
-            Self::Problem(problem) => problem,
-            Self::Nobody(detail) | Self::Field(detail) | Self::TooMany(detail) => {
-                Problem::unprocessable("person_not_found", detail).at("/applicant/member")
-            }
+            Self::Failed(error) => error,
+            Self::Nobody(why) | Self::Field(why) | Self::TooMany(why) => SubmitError::UnknownApplicant(why),
         }
     }
 }
 
 impl From<store::Error> for Missing {
     fn from(error: store::Error) -> Self {
-        Self::Problem(error.into())
+        Self::Failed(error.into())
     }
 }
 
@@ -367,14 +364,14 @@ impl<'a> People<'a> {
             match self.by_mobile(platform, mobile).await {
                 Ok(account) => return Ok(Found::Account(account)),
                 Err(Missing::Nobody(detail) | Missing::Field(detail)) => tried.push(detail),
-                Err(problem) => return Err(problem),
+                Err(failed) => return Err(failed),
             }
         }
         if let Some(email) = email {
             match self.by_email(platform, email).await {
                 Ok(account) => return Ok(Found::Account(account)),
                 Err(Missing::Nobody(detail) | Missing::Field(detail)) => tried.push(detail),
-                Err(problem) => return Err(problem),
+                Err(failed) => return Err(failed),
             }
         }
         Ok(Found::Nobody(tried))
@@ -406,10 +403,7 @@ impl<'a> People<'a> {
         });
         match self.look_ups.once(connection, by, value, call).await {
             Some(result) => result.map_err(|error| missing(error, platform, by, value)),
-            None => {
-                let detail = format!("more than {MAX_LOOK_UPS} people would have to be looked up on the platforms");
-                Err(Missing::Problem(Problem::unprocessable("too_many_people", detail)))
-            }
+            None => Err(Missing::Failed(SubmitError::TooManyPeople(MAX_LOOK_UPS))),
         }
     }
 }
@@ -437,6 +431,6 @@ fn missing(error: providers::Error, platform: &Platform, by: By, value: &str) ->
             Missing::Nobody(format!("nobody with the {what} {value} was found on {}", platform.name()))
         }
         providers::Error::Unsupported { .. } => Missing::Field(format!("{error} ({})", platform.name())),
-        other => Missing::Problem(other.into()),
+        other => Missing::Failed(other.into()),
     }
 }

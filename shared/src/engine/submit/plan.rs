@@ -2,14 +2,14 @@
 
 use crate::approval::{Mode, Stage};
 use crate::engine::App;
-use crate::http::Problem;
 use crate::ids::OrgId;
-use crate::resources::FieldErrors;
-use crate::resources::flow::{Unsupported, check_nodes};
+use crate::resources::flow::{NodeFault, check_nodes};
 use crate::resources::{Connection, Flow, Member, NodeSpec};
 use crate::store;
 
 use super::body::{Applicant, Body};
+use super::error::SubmitError;
+use super::fault::{BodyField, Fault};
 use super::nodes::{Identity, Wanted, WantedStage, Wrong, resolve};
 use super::people::{Missing, People, Platform};
 
@@ -28,7 +28,7 @@ pub(super) async fn plan(
     body: &Body,
     applicant: &Applicant,
     member: Option<&Member>,
-) -> Result<Plan, Problem> {
+) -> Result<Plan, SubmitError> {
     check_limits(flow, body)?;
     let mut wrong = Wrong::default();
     let mut known = member.cloned();
@@ -56,9 +56,9 @@ pub(super) async fn plan(
                 }
                 account = starter.account;
             }
-            Err(Missing::Problem(problem)) => return Err(problem),
+            Err(Missing::Failed(error)) => return Err(error),
             Err(Missing::Nobody(detail) | Missing::Field(detail) | Missing::TooMany(detail)) => {
-                wrong.missing.push("/applicant", detail);
+                wrong.missing.push(Fault::of(BodyField::Applicant, detail));
             }
         }
         let (nodes, left_out) = resolve(people, &platform, flow, &identity, &wanted, &mut wrong).await?;
@@ -74,18 +74,21 @@ pub(super) async fn plan(
     Ok(plan)
 }
 
-async fn connection(app: &App, org: &OrgId, id: &str) -> Result<Connection, Problem> {
+async fn connection(app: &App, org: &OrgId, id: &str) -> Result<Connection, SubmitError> {
     match app.store.get::<Connection>(org, id).await {
         Ok(stored) => Ok(stored.value),
-        Err(store::Error::NotFound) => {
-            Err(Problem::unprocessable("unknown_connection", format!("the flow's connection {id} was deleted")))
-        }
+        Err(store::Error::NotFound) => Err(SubmitError::UnknownConnection(id.to_owned())),
         Err(error) => Err(error.into()),
     }
 }
 
 /// The nodes of a stage: the request's own where the flow lets it choose them, else the flow's.
-fn wanted<'a>(platform: &Platform, flow: &'a Flow, index: usize, body: &'a Body) -> Result<WantedStage<'a>, Problem> {
+fn wanted<'a>(
+    platform: &Platform,
+    flow: &'a Flow,
+    index: usize,
+    body: &'a Body,
+) -> Result<WantedStage<'a>, SubmitError> {
     let stage = |nodes: Vec<Wanted<'a>>, is_own| Ok(WantedStage { index, nodes, is_own });
     let all = |nodes: &'a [NodeSpec]| nodes.iter().map(of).collect();
     if let Some(nodes) = body.nodes.as_ref().filter(|_| index == 0) {
@@ -97,8 +100,7 @@ fn wanted<'a>(platform: &Platform, flow: &'a Flow, index: usize, body: &'a Body)
         return stage(vec![Wanted { name: "Approval", mode: Mode::Any, approvers: &[] }], false);
     }
     if nodes.is_empty() {
-        let detail = "the flow leaves the nodes to the request, which brings none";
-        return Err(Problem::unprocessable("nodes_missing", detail).at("/nodes"));
+        return Err(SubmitError::MissingNodes);
     }
     stage(all(nodes), false)
 }
@@ -108,24 +110,25 @@ fn of(node: &NodeSpec) -> Wanted<'_> {
 }
 
 /// Whether the flow lets a request bring nodes, and so many.
-fn check_limits(flow: &Flow, body: &Body) -> Result<(), Problem> {
+fn check_limits(flow: &Flow, body: &Body) -> Result<(), SubmitError> {
     let Some(nodes) = &body.nodes else { return Ok(()) };
     if !flow.nodes_from_request {
-        let detail = "the flow does not let a request bring its own nodes";
-        return Err(Problem::unprocessable("nodes_not_allowed", detail).at("/nodes"));
+        return Err(SubmitError::ForbiddenNodes);
     }
     let approvers: Vec<usize> = nodes.iter().map(|node| node.approvers.len()).collect();
-    let mut errors = FieldErrors::new();
-    flow.limits.check_nodes(&approvers, &mut errors);
-    Ok(errors.into_result()?)
+    SubmitError::unless_empty(faults(flow.limits.check_nodes(&approvers)), SubmitError::InvalidBody)
 }
 
 /// What a flow says was checked when it was saved; what a request brings is checked here.
-fn check_own(platform: &Platform, body: &Body) -> Result<(), Problem> {
+fn check_own(platform: &Platform, body: &Body) -> Result<(), SubmitError> {
     let Some(nodes) = &body.nodes else { return Ok(()) };
-    let (mut errors, mut unsupported) = (FieldErrors::new(), Unsupported::default());
-    check_nodes(nodes, platform.provider, "/nodes", false, &mut errors, &mut unsupported);
-    errors.into_result()?;
-    Problem::unless_empty("unsupported_mode", unsupported.modes)?;
-    Problem::unless_empty("unsupported_approver", unsupported.approvers)
+    let found = check_nodes(nodes, platform.provider, false);
+    SubmitError::unless_empty(faults(found.invalid), SubmitError::InvalidBody)?;
+    SubmitError::unless_empty(faults(found.unsupported_modes), SubmitError::UnsupportedMode)?;
+    SubmitError::unless_empty(faults(found.unsupported_approvers), SubmitError::UnsupportedApprover)
+}
+
+/// What is wrong with the nodes that a request brings.
+fn faults(of_nodes: Vec<NodeFault>) -> Vec<Fault> {
+    of_nodes.into_iter().map(Fault::from).collect()
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::body::Body;
+use super::error::SubmitError;
 use crate::engine::App;
-use crate::http::Problem;
 use crate::ids::ApprovalId;
 use crate::resources::{Source, Workspace};
 use crate::store;
@@ -23,11 +23,10 @@ pub struct Submission<'a> {
 }
 
 /// The workspace that a request belongs to: the one it names, which must be its source's where that has one, or its source's.
-pub(super) async fn workspace(app: &App, source: &Source, body: &Body) -> Result<Option<Workspace>, Problem> {
+pub(super) async fn workspace(app: &App, source: &Source, body: &Body) -> Result<Option<Workspace>, SubmitError> {
     let Some(id) = body.workspace.as_ref().or(source.workspace.as_ref()) else { return Ok(None) };
     let bound = source.workspace.as_ref().is_none_or(|own| own == id);
-    let unknown =
-        || Problem::unprocessable("unknown_workspace", format!("there is no workspace {id}")).at("/workspace");
+    let unknown = || SubmitError::UnknownWorkspace(id.clone());
     if !bound {
         return Err(unknown());
     }

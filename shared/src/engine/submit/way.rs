@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::body::Body;
+use super::error::SubmitError;
 use super::people::{Missing, People};
 use super::submission::{Submission, workspace};
 use crate::engine::App;
 use crate::engine::rules::{Ready, ask};
-use crate::http::Problem;
 use crate::ids::{FlowId, OrgId};
 use crate::providers::Contact;
 use crate::resources::{AskRules, Flow, Member, OnError, Source, Then, Workspace};
@@ -38,7 +38,7 @@ impl Submission<'_> {
         workspace: Option<&Workspace>,
         contact: &Contact,
         member: Option<&Member>,
-    ) -> Result<Chosen, Problem> {
+    ) -> Result<Chosen, SubmitError> {
         let (app, org) = (self.app, &self.source.org);
         let rules = app.rules(org).await?;
         let facts = facts(&self.body, &self.source, workspace, contact, member, app.world.now());
@@ -53,7 +53,7 @@ impl Submission<'_> {
             TriedWay::Approve => Way::Approve,
             TriedWay::Reject => Way::Reject(decided.why),
             TriedWay::Flow(id) => Way::Flow(Box::new(flow(app, org, &id).await?)),
-            TriedWay::NoFlow => return Err(no_flow(decided.rule.as_ref())),
+            TriedWay::NoFlow => return Err(missing_flow(decided.rule)),
         };
         Ok(Chosen { way, rule: decided.rule })
     }
@@ -106,19 +106,25 @@ struct Decided {
 }
 
 /// Whether the rules decide all of a request: it names no flow, or its source's or its organisation's rules are asked always.
-async fn is_bound(app: &App, source: &Source, body: &Body) -> Result<bool, Problem> {
+async fn is_bound(app: &App, source: &Source, body: &Body) -> Result<bool, SubmitError> {
     Ok(body.flow.is_none() || source.rules == AskRules::Always || app.rules_bind(&source.org).await?)
 }
 
 /// Decides. A flow that the request names must be one that its source may use. It stands against rules that would approve or choose
 /// another flow, unless it is bound by them; never against one that rejects, or whose failure rejects. Where rules
 /// are asked always and one fails, the named flow is not taken either: whoever asks could have made it fail.
-fn decide(source: &Source, body: &Body, is_bound: bool, rules: &[Ready], facts: &Facts) -> Result<Decided, Problem> {
+fn decide(
+    source: &Source,
+    body: &Body,
+    is_bound: bool,
+    rules: &[Ready],
+    facts: &Facts,
+) -> Result<Decided, SubmitError> {
     if let Some(named) = &body.flow
         && !source.flows.is_empty()
         && !source.flows.contains(named)
     {
-        return Err(Problem::unprocessable("flow_not_allowed", "the source may not use this flow").at("/flow"));
+        return Err(SubmitError::ForbiddenFlow);
     }
     let verdict = ask(rules, facts);
     let default = || source.default_flow.clone().map_or(TriedWay::NoFlow, TriedWay::Flow);
@@ -152,24 +158,15 @@ fn decide(source: &Source, body: &Body, is_bound: bool, rules: &[Ready], facts: 
     Ok(Decided { way, by, why, rule, findings: verdict.findings })
 }
 
-fn no_flow(rule: Option<&Ruled>) -> Problem {
-    let detail = match rule.filter(|rule| rule.outcome == RuledAs::Failed) {
-        Some(rule) => {
-            let why = rule.detail.as_deref().unwrap_or_default();
-            let (name, id) = (&rule.name, &rule.id);
-            format!("the rule \"{name}\" ({id}) could not be evaluated ({why}), and the source has no default flow")
-        }
-        None => "the request names no flow, no rule chooses one, and its source has no default one".to_owned(),
-    };
-    Problem::unprocessable("no_flow", detail).at("/flow")
+fn missing_flow(rule: Option<Ruled>) -> SubmitError {
+    let failed = rule.filter(|rule| rule.outcome == RuledAs::Failed);
+    SubmitError::MissingFlow { failed: failed.map(Box::new) }
 }
 
-async fn flow(app: &App, org: &OrgId, id: &FlowId) -> Result<Flow, Problem> {
+async fn flow(app: &App, org: &OrgId, id: &FlowId) -> Result<Flow, SubmitError> {
     match app.store.get::<Flow>(org, id.as_str()).await {
         Ok(stored) => Ok(stored.value),
-        Err(store::Error::NotFound) => {
-            Err(Problem::unprocessable("unknown_flow", format!("there is no flow {id}")).at("/flow"))
-        }
+        Err(store::Error::NotFound) => Err(SubmitError::UnknownFlow(id.clone())),
         Err(error) => Err(error.into()),
     }
 }
@@ -228,7 +225,7 @@ pub struct Tried {
 ///
 /// # Errors
 /// What the sender of such a request would be told of its workspace, its applicant or the flow that it names.
-pub async fn try_rules(app: &App, source: &Source, body: &Body, rules: &[Ready]) -> Result<Tried, Problem> {
+pub async fn try_rules(app: &App, source: &Source, body: &Body, rules: &[Ready]) -> Result<Tried, SubmitError> {
     let workspace = workspace(app, source, body).await?;
     let id = workspace.as_ref().map(|workspace| &workspace.id);
     let people = People::new(app, &source.org, id);

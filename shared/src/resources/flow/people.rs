@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_APPROVERS, MAX_NODES};
+use super::{MAX_APPROVERS, MAX_NODES, NodeFault, NodePart};
 use crate::resources::FieldErrors;
 
 /// Who is asked where nobody whom a node names can be found.
@@ -55,19 +55,20 @@ impl RequestLimits {
         }
     }
 
-    /// Adds an error for whatever is more than a request may bring; each names the limit and its setting. `approvers` says how
-    /// many each of its nodes names.
-    pub fn check_nodes(self, approvers: &[usize], errors: &mut FieldErrors) {
+    /// Whatever is more than a request may bring; each fault names the limit and its setting. `approvers` says how many each of
+    /// its nodes names.
+    #[must_use]
+    pub fn check_nodes(self, approvers: &[usize]) -> Vec<NodeFault> {
         let Self { most_nodes, most_approvers } = self;
-        if approvers.len() > most_nodes {
-            errors.push("/nodes", format!("must hold 1 to {most_nodes} nodes (the flow's `most_nodes`)"));
-        }
-        for (index, count) in approvers.iter().enumerate() {
-            if *count > most_approvers {
-                let detail = format!("must have at most {most_approvers} approvers (the flow's `most_approvers`)");
-                errors.push(format!("/nodes/{index}/approvers"), detail);
-            }
-        }
+        let many_nodes = (approvers.len() > most_nodes).then(|| {
+            let why = format!("must hold 1 to {most_nodes} nodes (the flow's `most_nodes`)");
+            NodeFault::new(NodePart::List, why)
+        });
+        let many = approvers.iter().enumerate().filter(|(_, count)| **count > most_approvers).map(|(index, _)| {
+            let why = format!("must have at most {most_approvers} approvers (the flow's `most_approvers`)");
+            NodeFault::new(NodePart::Approvers(index), why)
+        });
+        many_nodes.into_iter().chain(many).collect()
     }
 }
 
@@ -85,13 +86,15 @@ mod tests {
     #[test]
     fn a_limit_is_named_with_its_setting() {
         let limits = RequestLimits::default();
-        assert_eq!(errors(|errors| limits.check_nodes(&[5; 5], errors)), "");
-        let many = errors(|errors| limits.check_nodes(&[1; 6], errors));
-        assert!(many.contains("1 to 5") && many.contains("most_nodes") && many.contains("\"/nodes\""), "{many}");
-        let many = errors(|errors| limits.check_nodes(&[5, 6], errors));
-        assert!(many.contains("/nodes/1/approvers") && many.contains("most_approvers"), "{many}");
+        assert_eq!(limits.check_nodes(&[5; 5]), []);
+        let many = limits.check_nodes(&[1; 6]);
+        assert_eq!((many.len(), many[0].part), (1, NodePart::List));
+        assert!(many[0].why.contains("1 to 5") && many[0].why.contains("most_nodes"), "{many:?}");
+        let many = limits.check_nodes(&[5, 6]);
+        assert_eq!((many.len(), many[0].part), (1, NodePart::Approvers(1)));
+        assert!(many[0].why.contains("most_approvers"), "{many:?}");
         let wider = RequestLimits { most_nodes: 6, most_approvers: 7 };
-        assert_eq!(errors(|errors| wider.check_nodes(&[7; 6], errors)), "");
+        assert_eq!(wider.check_nodes(&[7; 6]), []);
     }
 
     #[test]

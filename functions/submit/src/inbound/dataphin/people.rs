@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use countersign::engine::App;
-use countersign::engine::submit::{Applicant, Body};
-use countersign::http::Problem;
+use countersign::engine::submit::{Applicant, Body, BodyField, Position, SubmitError};
+use countersign::http::submit::pointer;
 use countersign::ids::{MemberId, SourceId};
 use countersign::providers::Resource;
+use countersign::resources::flow::NodePart;
 use countersign::resources::{Approver, NodeSpec};
 use countersign::sources::dataphin::inbound::{Form, User};
 use countersign::sources::dataphin::{Known, content};
@@ -93,42 +94,44 @@ impl Mapped {
         }
     }
 
-    /// A problem in Dataphin's words: people are named as it knows them, nodes as it calls them.
-    pub(super) fn explain(&self, form: &Form, problem: &Problem) -> Refusal {
-        let mut refusal = Refusal::of(problem);
-        if !problem.errors().is_empty() {
-            let told = problem.errors().iter().map(|error| {
-                let named = self.named(form, &error.pointer);
-                named.map_or_else(
-                    || format!("{}: {}", error.pointer, error.detail),
-                    |who| format!("{who}: {}", error.detail),
-                )
+    /// An error in Dataphin's words: people are named as it knows them, nodes as it calls them.
+    pub(super) fn explain(&self, form: &Form, error: SubmitError) -> Refusal {
+        let (faults, is_of_nodes) = (error.faults(), matches!(error, SubmitError::ForbiddenNodes));
+        let mut refusal = Refusal::of(&error.into());
+        if !faults.is_empty() {
+            let told = faults.iter().map(|fault| {
+                let named = self.named(form, &fault.position).unwrap_or_else(|| pointer(&fault.position));
+                format!("{named}: {fault}")
             });
             refusal.message = told.collect::<Vec<_>>().join("; ");
         }
-        if problem.code() == "nodes_not_allowed" {
+        if is_of_nodes {
             refusal.message += "; set the flow's `nodes_from_request`, or the source's `approve_nodes` to `ignore`";
         }
         refusal
     }
 
-    /// Who or what a pointer into our request leads to.
-    fn named(&self, form: &Form, pointer: &str) -> Option<String> {
-        let mut steps = pointer.trim_start_matches('/').split('/');
-        match (
-            steps.next()?,
-            steps.next().map(str::parse::<usize>),
-            steps.next(),
-            steps.next().map(str::parse::<usize>),
-        ) {
-            ("applicant", ..) => Some(format!("applicant {}", form.applicant.shown())),
-            ("nodes", None, ..) => Some("approveNodes".to_owned()),
-            ("nodes", Some(Ok(node)), Some("approvers"), Some(Ok(approver))) => {
+    /// Who or what stands at a position of our request, where Dataphin has a word for it.
+    fn named(&self, form: &Form, position: &Position) -> Option<String> {
+        use BodyField as F;
+        match *position {
+            Position::Field(
+                F::Applicant
+                | F::ApplicantMember
+                | F::ApplicantName
+                | F::ApplicantMobile
+                | F::ApplicantEmail
+                | F::ApplicantAccount,
+            ) => Some(format!("applicant {}", form.applicant.shown())),
+            Position::Nodes(NodePart::List) | Position::Stage { is_own: true, .. } => Some("approveNodes".to_owned()),
+            Position::Nodes(NodePart::Approver { node, approver }) => {
                 let user = form.nodes.get(node)?.users.get(*self.users.get(node)?.get(approver)?)?;
                 Some(format!("node {}: {}", node + 1, user.shown()))
             }
-            ("nodes", Some(Ok(node)), ..) => Some(format!("node {}", node + 1)),
-            _ => None,
+            Position::Nodes(NodePart::Name(node) | NodePart::Mode(node) | NodePart::Approvers(node)) => {
+                Some(format!("node {}", node + 1))
+            }
+            Position::Field(_) | Position::Stage { .. } | Position::FlowNode { .. } => None,
         }
     }
 }
