@@ -46,6 +46,9 @@ const MAY_USE_AWS: &[&str] = &[
     "functions/dispatch/src/",
 ];
 
+/// Which modules answer no HTTP request: they have errors of their own, which `http` and the functions turn into answers.
+const ANSWER_NOBODY: &[&str] = &["approval", "rules", "crypto", "store", "delivery", "sources", "resources", "engine"];
+
 /// What the sandbox may use of the shared crate: the arithmetic of the envelopes, clock and randomness, and the HTTP client's cryptography.
 const SANDBOX_MAY_USE: &[&str] = &["clock::", "crypto::envelope::", "crypto::tls::"];
 
@@ -143,6 +146,32 @@ fn aws_types_stay_where_they_belong() {
         let is_aws =
             ["aws_config::", "aws_lambda_events::", "aws_sdk_", "aws_smithy_"].iter().any(|word| text.contains(word));
         assert!(allowed || !is_aws, "{place}");
+    }
+}
+
+#[test]
+fn below_http_nobody_knows_a_status_of_ours() {
+    for module in ANSWER_NOBODY {
+        let mut files = Vec::new();
+        rust_files(&shared().join(module), &mut files);
+        for file in files {
+            let text = code(&file);
+            let found = ["StatusCode", "axum::", "Problem"].into_iter().find(|word| text.contains(word));
+            assert_eq!(found, None, "{}", file.display());
+        }
+    }
+}
+
+/// A JSON pointer begins with a slash, and so does a path: [`PATHS`] are those that the engine calls.
+#[test]
+fn the_engine_knows_no_json_pointer() {
+    const PATHS: &[&str] = &["\"/health\""];
+    let mut files = Vec::new();
+    rust_files(&shared().join("engine"), &mut files);
+    for file in files {
+        let text = PATHS.iter().fold(code(&file), |text, path| text.replace(path, ""));
+        let found = text.lines().find(|line| line.contains("\"/") || line.contains("FieldError"));
+        assert_eq!(found, None, "{}", file.display());
     }
 }
 
