@@ -7,13 +7,14 @@
 mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use countersign::engine::App;
 use countersign::engine::caught;
 use countersign_dispatch::{Numbered, run};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::waiting::{MIN_PAUSE, Waiting};
+use self::waiting::{PAUSE, Waiting};
 use crate::Error;
 use crate::dynamodb::{Changed, Engine};
 use crate::stream::tell_anew;
@@ -52,7 +53,7 @@ impl Reader {
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, "changes could not be read");
-                    sleep(MIN_PAUSE).await;
+                    sleep(Duration::from_millis(PAUSE.min.unsigned_abs())).await;
                 }
             }
         }

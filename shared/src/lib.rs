@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod approval;
+pub mod backoff;
 pub mod clock;
 pub mod crypto;
 pub mod delivery;

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use countersign::backoff::Backoff;
 use tokio::time::Instant;
 
 use crate::stream::MAX_FAILURES;
 
-/// Pause after a first failure of an approval; it doubles with each.
-pub(super) const MIN_PAUSE: Duration = Duration::from_secs(1);
-/// Longest pause.
-const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// The pause after a failure of an approval.
+pub(super) const PAUSE: Backoff = Backoff { min: 1_000, max: 60_000 };
 
 /// The approvals that wait.
 #[derive(Debug, Default)]
@@ -22,7 +21,8 @@ struct Line {
     /// Their places, in order; the first is the one that failed, or whose turn it is.
     places: Vec<i64>,
     until: Instant,
-    pause: Duration,
+    /// How often it was tried in vain since something of it was done.
+    tries: u32,
     /// How often the first failed in a way that lasts.
     failures: u32,
 }
@@ -72,24 +72,24 @@ impl Waiting {
         let first_failed = tried.iter().position(|place| failed.contains_key(place));
         let left = tried.split_off(first_failed.unwrap_or(tried.len()));
         let before = self.0.remove(&approval);
-        let (mut later, pause, failures) = match before {
-            Some(line) if tried.is_empty() => (line.places, line.pause, line.failures),
-            Some(line) => (line.places, Duration::ZERO, 0),
-            None => (Vec::new(), Duration::ZERO, 0),
+        let (mut later, tries, failures) = match before {
+            Some(line) if tried.is_empty() => (line.places, line.tries, line.failures),
+            Some(line) => (line.places, 0, 0),
+            None => (Vec::new(), 0, 0),
         };
         later.retain(|place| !tried.contains(place) && !left.contains(place));
         let is_lasting = left.first().and_then(|place| failed.get(place)).copied();
-        let mut line = Line { places: left, until: now, pause, failures };
+        let mut line = Line { places: left, until: now, tries, failures };
         line.places.append(&mut later);
         let mut aside = None;
         if let Some(is_lasting) = is_lasting {
             line.failures += u32::from(is_lasting);
             if line.failures >= MAX_FAILURES {
                 aside = Some(line.places.remove(0));
-                (line.pause, line.failures) = (Duration::ZERO, 0);
+                (line.tries, line.failures) = (0, 0);
             } else {
-                line.pause = (line.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE);
-                line.until = now + line.pause;
+                line.tries += 1;
+                line.until = now + Duration::from_millis(PAUSE.after(line.tries).unsigned_abs());
             }
         }
         if !line.places.is_empty() {

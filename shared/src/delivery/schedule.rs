@@ -1,5 +1,7 @@
 //! When a delivery is tried again, and when its receiver is called again.
 
+use crate::backoff::Backoff;
+
 /// Waits after each failed attempt, in seconds: ten more attempts over three days.
 const WAITS: [i64; 10] = [5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 72_000, 123_000];
 /// For how long a delivery is tried, in milliseconds: three days, and a little less than all waits together, so that the attempt
@@ -7,9 +9,8 @@ const WAITS: [i64; 10] = [5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 72_000,
 pub const TRIED_FOR: i64 = 258_000_000;
 /// Longest time that a receiver may ask us to wait, in milliseconds.
 pub const MAX_REST: i64 = 3_600_000;
-/// First and longest wait before a receiver is called again that did not answer at all, in milliseconds.
-const UNANSWERED_FIRST: i64 = 15_000;
-const UNANSWERED_LONGEST: i64 = 600_000;
+/// The wait before a receiver is called again that did not answer at all.
+const UNANSWERED: Backoff = Backoff { min: 15_000, max: 600_000 };
 
 /// When to try again (milliseconds) what was refused so often since `from`, with up to a tenth of random delay (`random`) so that
 /// what failed together is not repeated together. `None` when it is given up. What found no answer counts as refused no more
@@ -34,8 +35,7 @@ pub fn is_over(from: i64, now: i64) -> bool {
 /// How long a receiver is left alone (milliseconds) that did not answer so many times in a row, once at least.
 #[must_use]
 pub fn silence(unanswered: u32, random: u8) -> i64 {
-    let doubled = UNANSWERED_FIRST << unanswered.saturating_sub(1).min(16);
-    spread(doubled.min(UNANSWERED_LONGEST), random)
+    spread(UNANSWERED.after(unanswered), random)
 }
 
 fn spread(wait: i64, random: u8) -> i64 {

@@ -1,8 +1,8 @@
 //! When the sweep is to look at an approval next: the earliest of everything that is due of it. It is worked out with every write.
 
-use super::backoff::Backoff;
 use super::pace::Pace;
 use crate::approval::{Approval, Effect, Owed, Purpose};
+use crate::backoff::Backoff;
 
 /// Readings find what a lost callback would have told; they count against the platform's monthly quota, so an approval of three days
 /// is read a dozen times.

@@ -2,7 +2,6 @@
 //! after any step and called again.
 
 pub mod app;
-mod backoff;
 pub mod callback;
 mod caught;
 pub mod connections;
@@ -13,6 +12,7 @@ pub mod effects;
 mod error;
 mod failure;
 pub mod memory;
+mod optimistic;
 pub mod organizations;
 pub mod pace;
 pub mod people;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::Error;
+use super::optimistic::{MAX_RACES, Race, optimistic};
 use crate::engine::App;
 use crate::providers::{self, Account, Provider};
 use crate::resources::Connection;
-use crate::store::Error as StoreError;
+use crate::store::{Error as StoreError, Versioned};
 
 /// How long the making of a template may take before another may try, in milliseconds.
 const LEASE: i64 = 60_000;
@@ -71,14 +72,17 @@ async fn make(
 /// Remembers a template's code with its connection: ours by its layout, one of the customer's by the code itself. Somebody may
 /// change the connection at the same time: then the code goes into what they left.
 pub(super) async fn remember(app: &App, connection: &Connection, layout: &str, code: &str) -> Result<(), StoreError> {
-    loop {
-        let mut stored = app.store.get::<Connection>(&connection.org, connection.id.as_str()).await?;
-        if stored.value.templates.insert(layout.to_owned(), code.to_owned()).as_deref() == Some(code) {
-            return Ok(());
-        }
+    let read = || app.store.get::<Connection>(&connection.org, connection.id.as_str());
+    let change = |stored: &mut Versioned<Connection>| {
+        let before = stored.value.templates.insert(layout.to_owned(), code.to_owned());
+        before.as_deref() != Some(code)
+    };
+    let write = |stored: Versioned<Connection>, _| async move {
         match app.store.update(&stored.value, stored.version).await {
-            Err(StoreError::Conflict { .. }) => {}
-            other => return other.map(|_| ()),
+            Ok(_) => Ok(Race::Won(stored)),
+            Err(StoreError::Conflict { .. }) => read().await.map(Race::Lost),
+            Err(error) => Err(error),
         }
-    }
+    };
+    optimistic(read().await?, MAX_RACES, change, write).await.map(drop)
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::due;
+use super::optimistic::{Race, optimistic};
 use super::pace::Pace;
+#[cfg(debug_assertions)]
+use crate::approval::Approval;
 use crate::approval::Owed;
 use crate::engine::App;
 use crate::ids::ApprovalId;
@@ -67,41 +70,41 @@ pub async fn transition<W: Into<Write>>(
 /// As [`transition`].
 pub async fn continue_from<W: Into<Write>>(
     app: &App,
-    mut record: Record,
+    record: Record,
     mut change: impl FnMut(&mut Record) -> W,
 ) -> Result<Transition, Error> {
-    for attempt in 0..MAX_TRIES {
+    let changed = |record: &mut Record| {
         let before = Before { updated_at: record.updated_at, due_at: record.due_at, owed: record.state.owed() };
         #[cfg(debug_assertions)]
-        let was = record.clone();
-        let what = change(&mut record).into();
+        let was = record.state.clone();
+        let what = change(record).into();
         if what == Write::No {
-            return Ok(Transition { record, changed: false });
+            return false;
         }
-        settle(&mut record, &before, what, app.world.now());
+        settle(record, &before, what, app.world.now());
+        #[cfg(debug_assertions)]
+        check(&was, &record.state);
+        true
+    };
+    let write = |mut record: Record, lost| async move {
+        let version = record.version;
         match app.store.update_approval(&mut record).await {
             Ok(()) => {
-                #[cfg(debug_assertions)]
-                check(&was, &record);
-                return Ok(Transition { record, changed: true });
+                debug_assert_eq!(record.version, version + 1, "one transition is one version");
+                Ok(Race::Won(record))
             }
-            Err(Lost::Failed(error)) => return Err(error),
-            Err(Lost::Race(current)) => record = take_turns(app, *current, attempt).await?,
+            Err(Lost::Failed(error)) => Err(error),
+            Err(Lost::Race(current)) => take_turns(app, *current, lost).await.map(Race::Lost),
         }
-    }
-    Err(Error::Throttled)
+    };
+    let (record, changed) = optimistic(record, MAX_TRIES, changed, write).await?;
+    Ok(Transition { record, changed })
 }
 
 /// What holds of every transition; looked at in tests and on a developer's machine only.
 #[cfg(debug_assertions)]
-fn check(was: &Record, is: &Record) {
-    debug_assert_eq!(is.version, was.version + 1, "one transition is one version");
-    debug_assert!(
-        is.state.follows(&was.state),
-        "an end stays and facts only grow: {:?} became {:?}",
-        was.state,
-        is.state
-    );
+fn check(was: &Approval, is: &Approval) {
+    debug_assert!(is.follows(was), "an end stays and facts only grow: {was:?} became {is:?}");
 }
 
 /// What a transition began with.
@@ -131,12 +134,12 @@ fn settle(record: &mut Record, before: &Before, what: Write, now: i64) {
 /// What to go on from after a lost race. One who lost to one other goes on at once from what the other left. Where many may
 /// write, as the approvers of a large node do, each waits a random moment of a time that has room for all of them and then
 /// reads again: else all lose to one, again and again.
-async fn take_turns(app: &App, left: Record, attempt: u32) -> Result<Record, Error> {
+async fn take_turns(app: &App, left: Record, lost: u32) -> Result<Record, Error> {
     let others = u64::try_from(left.state.most_writers()).unwrap_or(u64::MAX);
-    if attempt == 0 && others <= 3 {
+    if lost == 0 && others <= 3 {
         return Ok(left);
     }
-    let room = others.max(2).saturating_mul(TURN).saturating_mul(u64::from(attempt) + 1).min(MAX_SPREAD);
+    let room = others.max(2).saturating_mul(TURN).saturating_mul(u64::from(lost) + 1).min(MAX_SPREAD);
     let random = u64::from(u16::from_be_bytes(app.world.random()));
     tokio::time::sleep(Duration::from_millis(room * random / u64::from(u16::MAX))).await;
     app.store.approval(&left.id).await

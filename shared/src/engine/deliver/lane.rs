@@ -4,6 +4,7 @@
 //! first. An empty lane goes away only when nobody has touched it for minutes, since the index in which the queue stands may be behind.
 
 use crate::engine::App;
+use crate::engine::optimistic::{MAX_RACES, Race, optimistic};
 use crate::resources::Source;
 use crate::store::Error;
 use crate::store::deliveries::Delivery;
@@ -15,8 +16,6 @@ pub(crate) const HELD_FOR: i64 = 60_000;
 pub(crate) const TOUCHED_FOR: i64 = 300_000;
 /// Touches within so long (milliseconds) are one.
 const SAME_TOUCH: i64 = 60_000;
-/// How often a lost race for a lane is begun again.
-const MAX_RACES: u32 = 8;
 
 /// Sees to it that the source's lane is run at `at` (milliseconds), or when its receiver may be called again. Costs nothing while
 /// this process knows that it rests, and a read while it is known to others.
@@ -78,20 +77,18 @@ pub(super) async fn rouse(app: &App, source: &Source) -> Result<(), Error> {
 }
 
 async fn change(app: &App, source: &Source, mut change: impl FnMut(&mut Lane, i64) -> bool) -> Result<(), Error> {
-    for _ in 0..MAX_RACES {
-        let now = app.world.now();
-        let mut lane = app.store.lane_or_new(&source.id, &source.org, now).await?;
-        if change(&mut lane, now) {
-            match app.store.put_lane(&mut lane).await {
-                Ok(()) => {}
-                Err(Error::Conflict { .. }) => continue,
-                Err(error) => return Err(error),
-            }
+    let read = || app.store.lane_or_new(&source.id, &source.org, app.world.now());
+    let write = |mut lane: Lane, _| async move {
+        match app.store.put_lane(&mut lane).await {
+            Ok(()) => Ok(Race::Won(lane)),
+            Err(Error::Conflict { .. }) => read().await.map(Race::Lost),
+            Err(error) => Err(error),
         }
-        note(app, &lane);
-        return Ok(());
-    }
-    Err(Error::Conflict { current: Default::default() })
+    };
+    let change = |lane: &mut Lane| change(lane, app.world.now());
+    let (lane, _) = optimistic(read().await?, MAX_RACES, change, write).await?;
+    note(app, &lane);
+    Ok(())
 }
 
 /// Remembers whether a lane is known to rest.

@@ -3,6 +3,7 @@
 
 use super::lane::rouse;
 use crate::engine::App;
+use crate::engine::optimistic::{MAX_RACES, Race, optimistic};
 use crate::ids::OrgId;
 use crate::resources::Source;
 use crate::store::Error;
@@ -12,8 +13,6 @@ use crate::store::deliveries::{Delivery, DeliveryStatus, ToSource};
 pub const MAX_REDELIVERED: usize = 200;
 const LOOKED_AT: usize = 1_000;
 const PAGE: u16 = 100;
-/// How often a lost race for a row is begun again.
-const MAX_RACES: u32 = 4;
 
 /// Which deliveries of a source are to be sent again. Pending ones are on their way anyway.
 #[derive(Debug, Clone, Copy)]
@@ -83,20 +82,23 @@ pub async fn many(app: &App, org: &OrgId, source: &Source, asked: Asked<'_>) -> 
     Ok(Redelivered { count, next_cursor: cursor })
 }
 
-async fn again(app: &App, mut row: Delivery, wanted: impl Fn(&Delivery) -> bool) -> Result<Delivery, Error> {
-    for _ in 0..MAX_RACES {
-        if !wanted(&row) {
-            return Ok(row);
+async fn again(app: &App, row: Delivery, wanted: impl Fn(&Delivery) -> bool) -> Result<Delivery, Error> {
+    let change = |row: &mut Delivery| {
+        if !wanted(row) {
+            return false;
         }
         let now = app.world.now();
         (row.status, row.attempts, row.refusals) = (DeliveryStatus::Pending, 0, 0);
         row.delivered_at = None;
         (row.queued, row.redelivered_at, row.next_attempt_at) = (true, Some(now), Some(now));
+        true
+    };
+    let write = |mut row: Delivery, _| async move {
         match app.store.update_delivery(&mut row).await {
-            Ok(()) => return Ok(row),
-            Err(Error::Conflict { .. }) => row = app.store.delivery(&row.approval, row.sequence).await?,
-            Err(error) => return Err(error),
+            Ok(()) => Ok(Race::Won(row)),
+            Err(Error::Conflict { .. }) => app.store.delivery(&row.approval, row.sequence).await.map(Race::Lost),
+            Err(error) => Err(error),
         }
-    }
-    Err(Error::Conflict { current: Default::default() })
+    };
+    Ok(optimistic(row, MAX_RACES, change, write).await?.0)
 }

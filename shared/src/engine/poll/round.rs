@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::forms::{Wanted, enter};
-use super::watch::{ATTEMPTS, is_polled};
+use super::watch::is_polled;
+use crate::backoff::Backoff;
 use crate::engine::App;
 use crate::engine::Error;
+use crate::engine::optimistic::{MAX_RACES, Race, optimistic};
 use crate::engine::submit::{SubmitError, Submitted};
 use crate::ids::ApprovalId;
 use crate::resources::Source;
@@ -22,9 +24,8 @@ const LEASE: i64 = 60_000;
 const MAX_CALLS: usize = 40;
 const MAX_SUBMITS: usize = 20;
 const MAX_PAGES: usize = 20;
-/// What did not work is tried again after so long, then twice as long each time, up to the longest (milliseconds).
-const AGAIN: i64 = 60_000;
-const MAX_AGAIN: i64 = 60 * 60 * 1000;
+/// How long what did not work is left alone.
+const AGAIN: Backoff = Backoff { min: 60_000, max: 60 * 60 * 1000 };
 /// Most forms that are remembered as refused, and as open; the longest id of a form, in bytes.
 const MAX_REFUSED: usize = 100;
 const MAX_OPEN: usize = 500;
@@ -97,7 +98,7 @@ async fn unopened(app: &App, mut poll: Poll, now: i64, error: &StoreError) -> Re
     tracing::error!(source.id = %poll.source, %error, "a source's secrets do not open; its product cannot be asked");
     poll.failures = poll.failures.saturating_add(1);
     (poll.error, poll.due_at) =
-        (Some("the secrets of the source do not open".to_owned()), Some(now + wait(poll.failures)));
+        (Some("the secrets of the source do not open".to_owned()), Some(now + AGAIN.after(poll.failures)));
     match app.store.write_poll(&mut poll).await {
         // A push, or whoever saved the source, has set another time.
         Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
@@ -279,7 +280,7 @@ impl Turn<'_> {
                 self.poll.refused.remove(&next);
             }
         }
-        let again_at = self.now + wait(failures);
+        let again_at = self.now + AGAIN.after(failures);
         let error = format!("{code}: {error}").chars().take(MAX_ERROR).collect();
         self.poll.refused.insert(application.to_owned(), RefusedForm { failures, again_at, error });
     }
@@ -294,30 +295,35 @@ impl Turn<'_> {
         self.poll.error = failed.map(|error| error.chars().take(MAX_ERROR).collect());
         self.poll.refused.retain(|_, refused| refused.again_at > now - FORGOTTEN);
         let next = self.next(now);
-        let mut current = before.clone();
-        for _ in 0..ATTEMPTS {
-            let was_pushed = current.pushed_at != before.pushed_at || current.due_at != before.due_at;
-            let Poll { failures, error, after, pass_at, refused, open, .. } = self.poll.clone();
-            let mut learned = current.learned.clone();
-            learned.retain(|person| !self.unknown.contains(person));
-            let due_at = if was_pushed { earlier(current.due_at, next) } else { next };
-            let mut poll = Poll { failures, error, after, pass_at, refused, open, learned, due_at, ..current };
-            match self.app.store.write_poll(&mut poll).await {
-                Ok(()) => return Ok(()),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+        // `None` is an item that is gone: nothing is left to write.
+        let change = |current: &mut Option<Poll>| {
+            let Some(poll) = current else { return false };
+            let was_pushed = poll.pushed_at != before.pushed_at || poll.due_at != before.due_at;
+            poll.learned.retain(|person| !self.unknown.contains(person));
+            poll.due_at = if was_pushed { earlier(poll.due_at, next) } else { next };
+            (poll.failures, poll.error) = (self.poll.failures, self.poll.error.clone());
+            (poll.after, poll.pass_at) = (self.poll.after.clone(), self.poll.pass_at);
+            (poll.refused, poll.open) = (self.poll.refused.clone(), self.poll.open.clone());
+            true
+        };
+        let store = &self.app.store;
+        let write = |poll: Option<Poll>, _| async move {
+            let Some(mut poll) = poll else { return Ok(Race::Won(None)) };
+            match store.write_poll(&mut poll).await {
+                Ok(()) => Ok(Race::Won(Some(poll))),
+                Err(StoreError::Conflict { .. }) => store.poll(&poll.source).await.map(Race::Lost),
+                Err(error) => Err(error),
             }
-            let Some(changed) = self.app.store.poll(&self.source.id).await? else { return Ok(()) };
-            current = changed;
-        }
-        // It is due again when the lease runs out.
+        };
+        // Should this fail, it is due again when the lease runs out.
+        optimistic(Some(before.clone()), MAX_RACES, change, write).await?;
         Ok(())
     }
 
     /// When the source is to be asked next.
     fn next(&self, now: i64) -> Option<i64> {
         if self.poll.failures > 0 {
-            return Some(now + wait(self.poll.failures));
+            return Some(now + AGAIN.after(self.poll.failures));
         }
         // Who was asked before a push came is asked again.
         if self.is_left || self.poll.pushed_at > self.poll.pass_at {
@@ -332,18 +338,16 @@ fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
     one.into_iter().chain(other).min()
 }
 
-/// How long what failed so often is left alone, in milliseconds.
-fn wait(failures: u32) -> i64 {
-    (AGAIN << failures.saturating_sub(1).min(16)).min(MAX_AGAIN)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_fails_is_left_alone_longer_and_longer() {
-        assert_eq!([1, 2, 3, 6, 7, u32::MAX].map(wait), [60_000, 120_000, 240_000, 1_920_000, 3_600_000, 3_600_000]);
+        assert_eq!(
+            [1, 2, 3, 6, 7, u32::MAX].map(|failures| AGAIN.after(failures)),
+            [60_000, 120_000, 240_000, 1_920_000, 3_600_000, 3_600_000]
+        );
         assert_eq!((earlier(None, Some(2)), earlier(Some(1), Some(2)), earlier(None, None)), (Some(2), Some(1), None));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::App;
+use crate::engine::optimistic::{MAX_RACES, Race, optimistic};
 use crate::resources::Source;
 use crate::sources;
 use crate::store::Error;
@@ -15,8 +16,6 @@ const SAVED_BY: i64 = 60_000;
 /// Most pushes and people that are remembered of a source.
 const MAX_MARKS: usize = 64;
 const MAX_LEARNED: usize = 50;
-/// How often a write is repeated that somebody else was faster at.
-pub(super) const ATTEMPTS: usize = 5;
 
 /// Whether a source's product is asked by the sweep.
 #[must_use]
@@ -81,20 +80,18 @@ fn remember(known: &mut Vec<String>, new: &[String], most: usize) {
 
 /// Changes what is asked of a source, by one conditional write; `false` when `change` wanted none.
 async fn change(app: &App, source: &Source, change: impl Fn(&mut Poll) -> bool) -> Result<bool, Error> {
-    let mut last = Error::Unavailable;
-    for _ in 0..ATTEMPTS {
+    let read = || async {
         let known = app.store.poll(&source.id).await?;
-        let mut poll = known.unwrap_or_else(|| Poll::new(source.id.clone(), source.org.clone()));
-        if !change(&mut poll) {
-            return Ok(false);
-        }
+        Ok::<_, Error>(known.unwrap_or_else(|| Poll::new(source.id.clone(), source.org.clone())))
+    };
+    let write = |mut poll: Poll, _| async move {
         match app.store.write_poll(&mut poll).await {
-            Ok(()) => return Ok(true),
-            Err(error @ (Error::Conflict { .. } | Error::AlreadyExists { .. })) => last = error,
-            Err(error) => return Err(error),
+            Ok(()) => Ok(Race::Won(poll)),
+            Err(Error::Conflict { .. } | Error::AlreadyExists { .. }) => read().await.map(Race::Lost),
+            Err(error) => Err(error),
         }
-    }
-    Err(last)
+    };
+    Ok(optimistic(read().await?, MAX_RACES, change, write).await?.1)
 }
 
 #[cfg(test)]

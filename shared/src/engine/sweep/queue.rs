@@ -17,6 +17,7 @@ use crate::engine::deliver::{
     HELD_FOR, Outcome, TOUCHED_FOR, Target, attempt, bury, fall_behind, give_up, queue as leave_to_lane,
 };
 use crate::engine::memory::receivers::{Heard, OF_ONE_RECEIVER};
+use crate::engine::optimistic::{MAX_RACES, Race, optimistic};
 use crate::engine::{Error, caught};
 use crate::ids::{ApprovalId, OrgId, SourceId};
 use crate::resources::Source;
@@ -41,8 +42,6 @@ const MAX_IN_VAIN: usize = 20;
 const LOOK_AGAIN: i64 = 60_000;
 /// Shortest time between two runs of a lane, in milliseconds.
 const RUN_AGAIN: i64 = 1_000;
-/// How often a lost race for a lane is begun again.
-const MAX_RACES: u32 = 8;
 
 /// What waits for a source.
 #[derive(Debug)]
@@ -372,52 +371,50 @@ impl Run {
 }
 
 /// Says when the lane is to be run next, or removes it.
-async fn finish(app: &App, mut lane: Lane, ended: End, seen: Seen) -> Result<(), Error> {
+async fn finish(app: &App, lane: Lane, ended: End, seen: Seen) -> Result<(), Error> {
     let next = match ended {
         End::Drained => app.store.queued(&lane.source, i64::MAX, 1, None).await?.items.first().map(|row| row.due_at),
         _ => None,
     };
-    let mut touched = false;
-    for _ in 0..MAX_RACES {
+    // Something was put into the queue while it ran where the lane is another than was held. `None` is a lane that is gone.
+    let held = lane.version;
+    let change = |lane: &mut Option<Lane>| {
+        let Some(lane) = lane else { return false };
         let (now, [random]) = (app.world.now(), app.world.random::<1>());
         let touched_lately = now - lane.touched_at < TOUCHED_FOR;
         if seen.answered {
             lane.unanswered = 0;
         }
         (lane.held_until, lane.rests_until) = (None, None);
-        let written = match ended {
+        match ended {
             End::Silent => {
                 lane.unanswered = lane.unanswered.saturating_add(1);
                 lane.rest_until(now + silence(lane.unanswered, random));
-                app.store.put_lane(&mut lane).await
             }
-            End::Rest(until) => {
-                lane.rest_until(until);
-                app.store.put_lane(&mut lane).await
-            }
-            End::Drained if next.is_none() && !touched_lately => app.store.remove_lane(&lane).await,
-            End::More => {
-                lane.due_at = now;
-                app.store.put_lane(&mut lane).await
-            }
+            End::Rest(until) => lane.rest_until(until),
+            End::More => lane.due_at = now,
+            // Never due: it is removed.
+            End::Drained if next.is_none() && !touched_lately => lane.due_at = i64::MAX,
             End::Drained => {
-                let again = if touched { RUN_AGAIN } else { LOOK_AGAIN };
+                let again = if lane.version == held { LOOK_AGAIN } else { RUN_AGAIN };
                 let look = if touched_lately { now + again } else { i64::MAX };
                 let soonest = if seen.failed { LOOK_AGAIN } else { RUN_AGAIN };
                 lane.due_at = next.unwrap_or(i64::MAX).min(look).max(now + soonest);
-                app.store.put_lane(&mut lane).await
             }
-        };
-        match written {
-            Ok(()) => return Ok(()),
-            // Something was put into the queue while it ran.
-            Err(StoreError::Conflict { .. }) => match app.store.lane(&lane.source).await? {
-                Some(current) => (lane, touched) = (current, true),
-                None => return Ok(()),
-            },
-            Err(error) => return Err(error.into()),
         }
-    }
-    // It is looked at again when the time is over for which it was held.
+        true
+    };
+    let write = |lane: Option<Lane>, _| async move {
+        let Some(mut lane) = lane else { return Ok(Race::Won(None)) };
+        let is_empty = lane.due_at == i64::MAX;
+        let written = if is_empty { app.store.remove_lane(&lane).await } else { app.store.put_lane(&mut lane).await };
+        match written {
+            Ok(()) => Ok(Race::Won(Some(lane))),
+            Err(StoreError::Conflict { .. }) => app.store.lane(&lane.source).await.map(Race::Lost),
+            Err(error) => Err(error),
+        }
+    };
+    // Should this fail, the lane is looked at again when the time is over for which it was held.
+    optimistic(Some(lane), MAX_RACES, change, write).await?;
     Ok(())
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
+use crate::backoff::Backoff;
 use crate::ttl_map::TtlMap;
 
 /// So many calls in a row without an answer open the circuit.
 const FAILURES: u32 = 5;
-/// How long it stays open at first and at most, in milliseconds; twice as long each time that it fails again.
-const OPEN_AT_FIRST: i64 = 5_000;
-const MAX_OPEN: i64 = 60_000;
+/// How long it stays open: longer each time that it fails again.
+const OPEN: Backoff = Backoff { min: 5_000, max: 60_000 };
 /// Calls to one endpoint at the same time. WeCom refuses more of one organisation (45033) without naming a number.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -24,14 +24,13 @@ pub(super) struct Circuits(TtlMap<String, Endpoint, 1_000>);
 struct Endpoint {
     failures: u32,
     open_until: Option<i64>,
-    open_for: i64,
     places: Arc<Semaphore>,
 }
 
 impl Default for Endpoint {
     fn default() -> Self {
         let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
-        Self { failures: 0, open_until: None, open_for: OPEN_AT_FIRST, places }
+        Self { failures: 0, open_until: None, places }
     }
 }
 
@@ -53,8 +52,7 @@ impl Circuits {
 
     /// It answered, whatever it said.
     pub(super) fn answered(&self, pass: &Pass) {
-        let closed =
-            |found: &mut Endpoint| (found.failures, found.open_until, found.open_for) = (0, None, OPEN_AT_FIRST);
+        let closed = |found: &mut Endpoint| (found.failures, found.open_until) = (0, None);
         self.0.change(&pass.endpoint, closed);
     }
 
@@ -72,7 +70,7 @@ impl Endpoint {
         }
         if self.open_until.is_some() {
             // One tries it; until that is known, the others leave it alone.
-            self.open_until = Some(now + self.open_for);
+            self.open_until = Some(now + self.open_for());
         }
         Some(Arc::clone(&self.places))
     }
@@ -82,11 +80,14 @@ impl Endpoint {
         if self.failures < FAILURES {
             return;
         }
-        if self.open_until.is_some() {
-            self.open_for = (self.open_for * 2).min(MAX_OPEN);
-        }
-        self.open_until = Some(now + self.open_for);
-        tracing::warn!(endpoint = name, failures = self.failures, open_ms = self.open_for, "left alone");
+        let open_ms = self.open_for();
+        self.open_until = Some(now + open_ms);
+        tracing::warn!(endpoint = name, failures = self.failures, open_ms, "left alone");
+    }
+
+    /// How long it stays open after so many failures, in milliseconds.
+    fn open_for(&self) -> i64 {
+        OPEN.after(self.failures.saturating_sub(FAILURES - 1))
     }
 }
 
@@ -131,7 +132,7 @@ mod tests {
         let pass = circuits.enter(&sick, NOW).await.unwrap();
         assert!(circuits.enter(&sick, NOW).await.is_none(), "one tries it");
         circuits.failed(&pass, NOW);
-        assert_eq!(circuits.0.change("a:80/x/y", |found| found.open_for), Some(OPEN_AT_FIRST * 2));
+        assert_eq!(circuits.0.change("a:80/x/y", |found| found.open_for()), Some(OPEN.min * 2));
         circuits.0.change("a:80/x/y", |found| found.open_until = Some(NOW)).unwrap();
         let pass = circuits.enter(&sick, NOW).await.unwrap();
         circuits.answered(&pass);
