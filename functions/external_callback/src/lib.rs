@@ -31,15 +31,15 @@ pub fn routes(app: App) -> Router {
     ok_router(pasted(Router::new(), wire::CALL_BACK_PATH, post(callback)).with_state(app), &world)
 }
 
-/// What goes wrong, in the envelope's words.
-struct Refusal {
+/// Why a call back was refused, in the envelope's words.
+struct CallbackRefusal {
     status: StatusCode,
     code: &'static str,
     description: String,
     solution: &'static str,
 }
 
-impl Refusal {
+impl CallbackRefusal {
     fn new(status: StatusCode, code: &'static str, description: impl Into<String>, solution: &'static str) -> Self {
         Self { status, code, description: description.into(), solution }
     }
@@ -56,7 +56,7 @@ impl Refusal {
     }
 }
 
-impl From<Unreadable> for Refusal {
+impl From<Unreadable> for CallbackRefusal {
     fn from(unreadable: Unreadable) -> Self {
         let (status, code, description, solution) = match unreadable {
             Unreadable::Charset => (
@@ -79,7 +79,7 @@ impl From<Unreadable> for Refusal {
     }
 }
 
-impl From<store::Error> for Refusal {
+impl From<store::Error> for CallbackRefusal {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::NotFound => Self::unknown_form(),
@@ -108,14 +108,14 @@ async fn callback(State(app): State<App>, Extension(trace): Extension<TraceId>, 
     response
 }
 
-async fn handle(app: &App, request: Request) -> Result<(), Refusal> {
+async fn handle(app: &App, request: Request) -> Result<(), CallbackRefusal> {
     let call = Call::read(app, request).await?;
     let connections = call.connections(app).await?;
     let now = app.world.now();
     let allowed: Vec<Arc<OpenConnection>> =
         connections.into_iter().filter(|open| authenticate(&open.account, &call.credentials(), now)).collect();
     if allowed.is_empty() {
-        return Err(Refusal::unauthorized());
+        return Err(CallbackRefusal::unauthorized());
     }
     let decision = match parse(&call.form) {
         Ok(decision) => decision,
@@ -125,7 +125,12 @@ async fn handle(app: &App, request: Request) -> Result<(), Refusal> {
                 app.note_unreadable(&open.connection.id).await;
             }
             let description = error.to_string();
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", description, "Correct the field."));
+            return Err(CallbackRefusal::new(
+                StatusCode::BAD_REQUEST,
+                "INVALID_PARAMETER",
+                description,
+                "Correct the field.",
+            ));
         }
     };
     let (record, stage) = find(app, &allowed, &decision).await?;
@@ -144,8 +149,12 @@ async fn handle(app: &App, request: Request) -> Result<(), Refusal> {
 }
 
 /// The approval that the form is, on one of these connections, and the stage.
-async fn find(app: &App, connections: &[Arc<OpenConnection>], decision: &Decision) -> Result<(Record, usize), Refusal> {
-    let id: ApprovalId = decision.apply_id.parse().map_err(|_| Refusal::unknown_form())?;
+async fn find(
+    app: &App,
+    connections: &[Arc<OpenConnection>],
+    decision: &Decision,
+) -> Result<(Record, usize), CallbackRefusal> {
+    let id: ApprovalId = decision.apply_id.parse().map_err(|_| CallbackRefusal::unknown_form())?;
     let record = app.store.approval(&id).await?;
     let open = connections.iter().find_map(|open| {
         let own = open.connection.org == record.org;
@@ -154,7 +163,7 @@ async fn find(app: &App, connections: &[Arc<OpenConnection>], decision: &Decisio
         // Before its notice went out the OA knows of no form: what it says then is not of this one.
         record.state.has_begun(stage).then_some((open, stage))
     });
-    let (open, stage) = open.ok_or_else(Refusal::unknown_form)?;
+    let (open, stage) = open.ok_or_else(CallbackRefusal::unknown_form)?;
     for (field, sent, setting) in [
         ("organizationId", &decision.organization_id, "organization_id"),
         ("workspaceId", &decision.workspace_id, "workspace_id"),
@@ -164,7 +173,12 @@ async fn find(app: &App, connections: &[Arc<OpenConnection>], decision: &Decisio
             && sent != ours
         {
             let description = format!("{field}: is not the connection's");
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", description, "Correct the field."));
+            return Err(CallbackRefusal::new(
+                StatusCode::BAD_REQUEST,
+                "INVALID_PARAMETER",
+                description,
+                "Correct the field.",
+            ));
         }
     }
     Ok((record, stage))
@@ -178,7 +192,7 @@ struct Call {
 }
 
 impl Call {
-    async fn read(app: &App, request: Request) -> Result<Self, Refusal> {
+    async fn read(app: &App, request: Request) -> Result<Self, CallbackRefusal> {
         let authorization = header(&request, &AUTHORIZATION);
         let kind = header(&request, &CONTENT_TYPE).unwrap_or_default();
         let media_type = kind.split(';').next().unwrap_or_default().trim();
@@ -187,14 +201,14 @@ impl Call {
         if !is_form {
             let solution = "Send Content-Type: application/x-www-form-urlencoded.";
             let description = "the body is not a form";
-            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_A_FORM", description, solution));
+            return Err(CallbackRefusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_A_FORM", description, solution));
         }
         let charset = form::charset(&kind)?;
         let body = extract::body(request, app).await.map_err(|problem| match problem.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                Refusal::new(problem.status(), "TOO_LARGE", "the body is larger than 1 MiB", "Send less.")
+                CallbackRefusal::new(problem.status(), "TOO_LARGE", "the body is larger than 1 MiB", "Send less.")
             }
-            status => Refusal::new(status, "UNREADABLE", "the body ended early", "Send it again."),
+            status => CallbackRefusal::new(status, "UNREADABLE", "the body ended early", "Send it again."),
         })?;
         Ok(Self { form: form::pairs(&body, charset)?, query, authorization })
     }
@@ -214,7 +228,7 @@ impl Call {
     }
 
     /// The connections that the call may be of: by access id, else by organisation id.
-    async fn connections(&self, app: &App) -> Result<Vec<Arc<OpenConnection>>, Refusal> {
+    async fn connections(&self, app: &App) -> Result<Vec<Arc<OpenConnection>>, CallbackRefusal> {
         let shown = self.credentials();
         // The open platform's `accessKey` is the public half of its credentials: our access id.
         let access_id = shown.access_id.or_else(|| shown.authorization.and(shown.access_key));

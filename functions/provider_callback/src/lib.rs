@@ -40,9 +40,9 @@ async fn callback(State(app): State<App>, Id(id): Id<ConnectionId>, request: Req
     };
     match handle(&app, &id, &raw).await {
         Ok(reply) => answer(&reply),
-        Err(Refusal::Unknown) => plain(StatusCode::NOT_FOUND),
-        Err(Refusal::Callback(reply)) => answer(&reply),
-        Err(Refusal::Ours(error)) => {
+        Err(CallbackRefusal::Unknown) => plain(StatusCode::NOT_FOUND),
+        Err(CallbackRefusal::Callback(reply)) => answer(&reply),
+        Err(CallbackRefusal::Ours(error)) => {
             tracing::error!(connection.id = %id, %error, "the callback could not be applied; the platform sends it again");
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
@@ -52,7 +52,7 @@ async fn callback(State(app): State<App>, Id(id): Id<ConnectionId>, request: Req
 }
 
 /// Why a callback was not taken in.
-enum Refusal {
+enum CallbackRefusal {
     /// There is no such connection, or it takes no callbacks here.
     Unknown,
     /// It cannot be verified or read.
@@ -61,7 +61,7 @@ enum Refusal {
     Ours(store::Error),
 }
 
-async fn handle(app: &App, id: &ConnectionId, raw: &RawCallback) -> Result<Reply, Refusal> {
+async fn handle(app: &App, id: &ConnectionId, raw: &RawCallback) -> Result<Reply, CallbackRefusal> {
     let (connection, opened) = open(app, id, raw).await?;
     if opened.is_unreadable() {
         let instance = opened.notices.first().map(|notice| notice.instance.as_str());
@@ -76,7 +76,11 @@ async fn handle(app: &App, id: &ConnectionId, raw: &RawCallback) -> Result<Reply
 
 /// Opens a callback with the connection as this process knows it; where that fails, with the connection as it is stored
 /// now: its keys may have been changed a moment ago.
-async fn open(app: &App, id: &ConnectionId, raw: &RawCallback) -> Result<(Arc<OpenConnection>, Opened), Refusal> {
+async fn open(
+    app: &App,
+    id: &ConnectionId,
+    raw: &RawCallback,
+) -> Result<(Arc<OpenConnection>, Opened), CallbackRefusal> {
     let known = find(app.connection(id).await)?;
     let error = match known.provider.open(&known.account, raw, &app.world) {
         Ok(opened) => return Ok((known, opened)),
@@ -89,18 +93,18 @@ async fn open(app: &App, id: &ConnectionId, raw: &RawCallback) -> Result<(Arc<Op
         }
     }
     tracing::warn!(connection.id = %id, %error, "callback refused");
-    Err(Refusal::Callback(known.provider.reject(error)))
+    Err(CallbackRefusal::Callback(known.provider.reject(error)))
 }
 
-fn find(found: Result<Option<Arc<OpenConnection>>, store::Error>) -> Result<Arc<OpenConnection>, Refusal> {
+fn find(found: Result<Option<Arc<OpenConnection>>, store::Error>) -> Result<Arc<OpenConnection>, CallbackRefusal> {
     match found {
         Ok(Some(connection)) if connection.provider.has_callbacks() => Ok(connection),
-        Ok(_) => Err(Refusal::Unknown),
-        Err(error) => Err(Refusal::Ours(error)),
+        Ok(_) => Err(CallbackRefusal::Unknown),
+        Err(error) => Err(CallbackRefusal::Ours(error)),
     }
 }
 
-async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Result<(), Refusal> {
+async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Result<(), CallbackRefusal> {
     let mut received = take_in(app, known, notice).await?;
     if received == Received::NotOurs && notice.template.is_some() {
         // One of the connection's templates may have been made a moment ago, for this very instance.
@@ -113,9 +117,9 @@ async fn apply(app: &App, known: &Arc<OpenConnection>, notice: &Notice) -> Resul
     Ok(())
 }
 
-async fn take_in(app: &App, open: &OpenConnection, notice: &Notice) -> Result<Received, Refusal> {
+async fn take_in(app: &App, open: &OpenConnection, notice: &Notice) -> Result<Received, CallbackRefusal> {
     let ours = |template: &str| open.account.has_template(template);
-    receive(app, &open.connection.id, notice, ours).await.map_err(Refusal::Ours)
+    receive(app, &open.connection.id, notice, ours).await.map_err(CallbackRefusal::Ours)
 }
 
 /// The request as providers take it.

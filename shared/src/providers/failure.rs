@@ -1,6 +1,6 @@
 //! Why a call to a platform brought no result, before it is told as an [`Error`].
 //!
-//! Each platform's `errors.rs` reads its own answers into a [`Refusal`]; what a caller can do about one is the same
+//! Each platform's `errors.rs` reads its own answers into a [`PlatformRefusal`]; what a caller can do about one is the same
 //! everywhere.
 
 use super::Error;
@@ -18,7 +18,7 @@ pub(super) enum Failure {
     /// There was no answer.
     NoAnswer(OutboundError),
     /// The platform refused.
-    Refused(Refusal),
+    Refused(PlatformRefusal),
     /// The answer is none of the known shapes: it has no such field.
     NotUnderstood(&'static str),
     /// We could not make the call, or say ourselves what its answer means.
@@ -27,9 +27,9 @@ pub(super) enum Failure {
     Before(Box<Self>),
 }
 
-/// A refusal.
+/// What a platform refused a call with.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Refusal {
+pub(super) struct PlatformRefusal {
     /// The platform's code, the inner one where it is wrapped.
     pub(super) code: String,
     /// The platform's text.
@@ -140,7 +140,7 @@ impl Failure {
     }
 
     /// For the caller; `fix` says where the administrator mends a refusal.
-    pub(super) fn into_error(self, platform: &str, fix: impl FnOnce(&Refusal) -> String) -> Error {
+    pub(super) fn into_error(self, platform: &str, fix: impl FnOnce(&PlatformRefusal) -> String) -> Error {
         match self {
             Self::Ours(error) => error,
             Self::Refused(refusal) => {
@@ -158,7 +158,7 @@ impl Failure {
     }
 }
 
-impl Refusal {
+impl PlatformRefusal {
     fn into_error(self, platform: &str, fix: String) -> Error {
         let Self { code, message, kind, scopes, retry_after_ms } = self;
         match kind {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn secrets_that_come_back_are_not_passed_on() {
-        let refusal = Refusal {
+        let refusal = PlatformRefusal {
             code: "40035".into(),
             message: "bad url ?access_token=tok-123&x".into(),
             kind: Kind::Refused,

@@ -42,7 +42,7 @@ pub use meter::{Meter, Spent};
 pub use query::{Page, Query, Range, Row, Rows};
 pub use resources::{Resource, Versioned};
 pub use schema::create_table;
-pub use transaction::{Refusal, Write};
+pub use transaction::{RefusedWrite, Write};
 
 use error::Refused;
 use schema::{PK, SK, VERSION};

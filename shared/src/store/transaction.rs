@@ -79,7 +79,7 @@ impl Write {
 
 /// The write of a transaction whose condition did not hold; nothing was written.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct RefusedWrite {
     /// Which write, counted from 0.
     pub index: usize,
     /// The item that is there.
@@ -92,7 +92,7 @@ impl Store {
     /// # Errors
     /// [`Error::Throttled`] (also when another transaction is at the same items), [`Error::TooLarge`] or
     /// [`Error::Unavailable`].
-    pub async fn transact(&self, writes: Vec<Write>) -> Result<Result<(), Refusal>, Error> {
+    pub async fn transact(&self, writes: Vec<Write>) -> Result<Result<(), RefusedWrite>, Error> {
         let actions = writes.into_iter().map(|write| write.build(&self.table)).collect::<Result<Vec<_>, _>>()?;
         let sent = self
             .client
@@ -110,7 +110,7 @@ impl Store {
                 self.meter.write(&[]);
                 match error.as_service_error() {
                     Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                        refusal(cancelled).map(Err)
+                        refused_write(cancelled).map(Err)
                     }
                     _ => Err(Error::from_sdk("TransactWriteItems", error)),
                 }
@@ -120,12 +120,12 @@ impl Store {
 }
 
 /// The first condition that did not hold, or why else the transaction was cancelled.
-fn refusal(cancelled: &TransactionCanceledException) -> Result<Refusal, Error> {
+fn refused_write(cancelled: &TransactionCanceledException) -> Result<RefusedWrite, Error> {
     let reasons = cancelled.cancellation_reasons();
     for (index, reason) in reasons.iter().enumerate() {
         if reason.code() == Some("ConditionalCheckFailed") {
             let current = Current(reason.item().map(|item| Box::new(item.clone())));
-            return Ok(Refusal { index, current });
+            return Ok(RefusedWrite { index, current });
         }
     }
     let code = reasons.iter().filter_map(|reason| reason.code()).find(|code| *code != "None").unwrap_or("None");

@@ -40,14 +40,14 @@ pub(super) fn router() -> Router<App> {
     )
 }
 
-/// What is answered to what was refused.
-struct Refusal {
+/// Why a call of Dataphin was refused, and how it is answered.
+struct DataphinRefusal {
     status: StatusCode,
     code: &'static str,
     message: String,
 }
 
-impl Refusal {
+impl DataphinRefusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
@@ -57,7 +57,7 @@ impl Refusal {
     }
 }
 
-impl From<inbound::Bad> for Refusal {
+impl From<inbound::Bad> for DataphinRefusal {
     fn from(bad: inbound::Bad) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", bad.to_string())
     }
@@ -95,7 +95,7 @@ fn turned_away(app: &App, call: &Call) -> Option<Response> {
         }
         Age::Refused => {
             let message = "timestamp: is missing or too far from this server's time";
-            Some(refused(call, None, &Refusal::new(StatusCode::UNAUTHORIZED, "far_timestamp", message)))
+            Some(refused(call, None, &DataphinRefusal::new(StatusCode::UNAUTHORIZED, "far_timestamp", message)))
         }
     }
 }
@@ -109,12 +109,12 @@ async fn enter(app: &App, id: &str, request: Request) -> Result<Call, Response> 
 /// Reads the body of a call that was let in. Answers with the refusal, if it cannot be read.
 fn unread(call: &mut Call) -> Option<Response> {
     let problem = call.read_body().err()?;
-    Some(refused(call, None, &Refusal::of(&problem)))
+    Some(refused(call, None, &DataphinRefusal::of(&problem)))
 }
 
 /// What was refused, in the source's words; logged, since Dataphin may show its users less.
-fn refused(call: &Call, apply_id: Option<&str>, refusal: &Refusal) -> Response {
-    let Refusal { status, code, message } = refusal;
+fn refused(call: &Call, apply_id: Option<&str>, refusal: &DataphinRefusal) -> Response {
+    let DataphinRefusal { status, code, message } = refusal;
     tracing::warn!(source.id = %call.source.id, apply_id, code, why = message, "refused a call of Dataphin");
     let status = if reply::tells_by_status(&call.receiver) { *status } else { StatusCode::OK };
     (status, axum::Json(reply::refused(&call.receiver, message))).into_response()
@@ -170,7 +170,7 @@ fn status(record: &Record) -> Value {
 }
 
 /// Submits a form.
-async fn take_in(app: &App, call: &Call, form: &Form) -> Result<Box<Record>, Refusal> {
+async fn take_in(app: &App, call: &Call, form: &Form) -> Result<Box<Record>, DataphinRefusal> {
     let mapped = Mapped::of(app, call, form).await?;
     let asked = Asked {
         key: form.key(),
@@ -183,17 +183,17 @@ async fn take_in(app: &App, call: &Call, form: &Form) -> Result<Box<Record>, Ref
         Ok(Submitted::Refused(_, failure)) => Err(not_started(&failure)),
         Err(error @ SubmitError::ReusedKey(_)) => {
             let message = "applyId: a form of this id was submitted before, with another content or other people";
-            Err(Refusal::new(StatusCode::CONFLICT, error.code(), message))
+            Err(DataphinRefusal::new(StatusCode::CONFLICT, error.code(), message))
         }
         Err(error) => Err(mapped.explain(form, error)),
     }
 }
 
 /// The platform refused for good.
-fn not_started(failure: &Failure) -> Refusal {
+fn not_started(failure: &Failure) -> DataphinRefusal {
     let fix = failure.fix.as_ref().map(|fix| format!(" ({fix})")).unwrap_or_default();
     let message = format!("the approval could not be started: {}{fix}", failure.message);
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "not_started", message)
+    DataphinRefusal::new(StatusCode::UNPROCESSABLE_ENTITY, "not_started", message)
 }
 
 /// A revoke, at whatever path the source's settings say; else a call that is not known, whose path and shape an operator finds in the
@@ -220,7 +220,7 @@ async fn other(State(app): State<App>, Path((id, path)): Path<(String, String)>,
         };
     }
     let message = "this call is not known here; its path and the names of its fields are in the log";
-    refused(&call, None, &Refusal::new(StatusCode::NOT_FOUND, "unknown_call", message))
+    refused(&call, None, &DataphinRefusal::new(StatusCode::NOT_FOUND, "unknown_call", message))
 }
 
 /// Longest path that is logged, in characters.
@@ -236,12 +236,12 @@ fn tell_of_unknown(call: &Call, path: &str, what: &str) {
 }
 
 /// Withdraws the approval of a form. What is not known, or has ended, needs nothing done: Dataphin may close its form.
-async fn withdraw_form(app: &App, call: &Call, path: &str) -> Result<Response, Refusal> {
+async fn withdraw_form(app: &App, call: &Call, path: &str) -> Result<Response, DataphinRefusal> {
     let revoke = revoke::read(&call.receiver, &call.query, &call.body);
     if revoke.instance_id.is_none() && revoke.apply_id.is_none() {
         tell_of_unknown(call, path, "a revoke without an id that is known");
         let message = "no id was found: one of processInstanceId, instanceId, applyId is needed";
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", message));
+        return Err(DataphinRefusal::new(StatusCode::BAD_REQUEST, "invalid_request", message));
     }
     let Some(record) = find(app, call, &revoke).await? else {
         tracing::warn!(source.id = %call.source.id, apply_id = revoke.apply_id, "a revoke of a form that is not known");
@@ -254,7 +254,7 @@ async fn withdraw_form(app: &App, call: &Call, path: &str) -> Result<Response, R
     let by = Person { name: Some(by), ..Person::default() };
     let outcome = withdraw(app, &record.id, by, revoke.reason, revoke.force).await;
     app.flush_usage().await;
-    match outcome.map_err(|error| Refusal::of(&error.into()))? {
+    match outcome.map_err(|error| DataphinRefusal::of(&error.into()))? {
         EndOutcome::Done { record, note } => Ok(accepted(call, Some(&record.id), note.as_deref())),
         EndOutcome::Later(record) => Ok(accepted(
             call,
@@ -267,18 +267,18 @@ async fn withdraw_form(app: &App, call: &Call, path: &str) -> Result<Response, R
         }
         EndOutcome::Refused(_, error @ providers::Error::Unsupported { .. }) => {
             let message = format!("{error}; a forced revoke closes it here without telling the platform");
-            Err(Refusal::new(StatusCode::CONFLICT, "provider_cannot", message))
+            Err(DataphinRefusal::new(StatusCode::CONFLICT, "provider_cannot", message))
         }
         EndOutcome::Refused(_, error) => {
             let message = format!("{error}; a forced revoke closes it here all the same");
-            Err(Refusal::new(StatusCode::CONFLICT, "provider_refused", message))
+            Err(DataphinRefusal::new(StatusCode::CONFLICT, "provider_refused", message))
         }
     }
 }
 
 /// The approval that a revoke is about, if it is one of this source: by our id, else by the form's.
-async fn find(app: &App, call: &Call, revoke: &Revoke) -> Result<Option<Record>, Refusal> {
-    let failed = |error: store::Error| Refusal::of(&error.into());
+async fn find(app: &App, call: &Call, revoke: &Revoke) -> Result<Option<Record>, DataphinRefusal> {
+    let failed = |error: store::Error| DataphinRefusal::of(&error.into());
     let ours = revoke.instance_id.as_deref().and_then(|id| id.parse::<ApprovalId>().ok());
     let mut ids: Vec<ApprovalId> = ours.into_iter().collect();
     if let Some(apply_id) = revoke.apply_id.as_deref() {

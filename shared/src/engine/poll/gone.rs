@@ -9,7 +9,7 @@ use super::round::Turn;
 use crate::approval::Person;
 use crate::engine::Error;
 use crate::engine::withdraw::withdraw;
-use crate::sources::quick_bi::approvals::{Refusal, Which};
+use crate::sources::quick_bi::approvals::{QueryRefusal, Which};
 
 /// Most pages of one person's handled forms that are looked through.
 const MAX_PAGES: usize = 5;
@@ -19,7 +19,7 @@ const DELETED: &str = "What was asked for no longer exists at Quick BI";
 
 impl Turn<'_> {
     /// Takes back the open approvals whose forms are certain to be over. The inner error says why Quick BI could not be asked.
-    pub(super) async fn take_back(&mut self) -> Result<Result<(), Refusal>, Error> {
+    pub(super) async fn take_back(&mut self) -> Result<Result<(), QueryRefusal>, Error> {
         let mut over: Vec<(String, &'static str)> = Vec::new();
         for (application, wanted) in &self.listed {
             if wanted.form.is_deleted || wanted.form.is_handled {
@@ -69,7 +69,7 @@ impl Turn<'_> {
         person: &str,
         mut missing: BTreeSet<String>,
         over: &mut Vec<(String, &'static str)>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), QueryRefusal> {
         for number in 1..=MAX_PAGES {
             if missing.is_empty() || self.is_spent() {
                 break;

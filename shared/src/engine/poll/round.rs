@@ -12,7 +12,7 @@ use crate::engine::submit::{SubmitError, Submitted};
 use crate::ids::ApprovalId;
 use crate::resources::Source;
 use crate::sources::Receiver;
-use crate::sources::quick_bi::approvals::{Form, Page, Refusal, Which, query_approval_info, read};
+use crate::sources::quick_bi::approvals::{Form, Page, QueryRefusal, Which, query_approval_info, read};
 use crate::sources::quick_bi::{approvers, people_by, poll_every};
 use crate::store::Error as StoreError;
 use crate::store::approvals::Record;
@@ -133,11 +133,11 @@ impl Turn<'_> {
                 // It is read again in the next turn, unless a whole turn is not enough for it.
                 Ok(false) if reached != began => break,
                 Ok(_) => {}
-                Err(Refusal::Approver(error)) => {
+                Err(QueryRefusal::Approver(error)) => {
                     tracing::warn!(source.id = %self.source.id, person, error, "forms could not be read of one person");
                     self.unknown.push(person.clone());
                 }
-                Err(Refusal::Call(error)) => {
+                Err(QueryRefusal::Call(error)) => {
                     failed = Some(error);
                     break;
                 }
@@ -152,7 +152,7 @@ impl Turn<'_> {
             (self.is_left, self.poll.after) = (true, began);
         }
         if failed.is_none()
-            && let Err(Refusal::Call(error) | Refusal::Approver(error)) = self.take_back().await?
+            && let Err(QueryRefusal::Call(error) | QueryRefusal::Approver(error)) = self.take_back().await?
         {
             failed = Some(error);
         }
@@ -160,7 +160,7 @@ impl Turn<'_> {
     }
 
     /// Reads all pages of a person's waiting forms; `false` when the turn ended before.
-    async fn list(&mut self, person: &str) -> Result<bool, Refusal> {
+    async fn list(&mut self, person: &str) -> Result<bool, QueryRefusal> {
         for number in 1..=MAX_PAGES {
             if number > 1 && self.is_spent() {
                 self.is_left = true;
@@ -193,12 +193,12 @@ impl Turn<'_> {
     }
 
     /// One page of a person's forms.
-    pub(super) async fn page(&mut self, person: &str, which: Which, number: usize) -> Result<Page, Refusal> {
+    pub(super) async fn page(&mut self, person: &str, which: Which, number: usize) -> Result<Page, QueryRefusal> {
         self.calls += 1;
         let request = query_approval_info(&self.receiver, person, which, number, &self.app.world);
-        let request = request.map_err(|error| Refusal::Call(error.to_string()))?;
+        let request = request.map_err(|error| QueryRefusal::Call(error.to_string()))?;
         let request = request.trusting(self.receiver.authorities.as_deref());
-        let answer = self.app.outbound.send(request).await.map_err(|error| Refusal::Call(error.with_fix()))?;
+        let answer = self.app.outbound.send(request).await.map_err(|error| QueryRefusal::Call(error.with_fix()))?;
         read(&answer)
     }
 

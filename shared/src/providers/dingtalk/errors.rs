@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::settings::Settings;
 use crate::providers::Error;
-use crate::providers::failure::{Failure, Kind, MESSAGE_LIMIT, Refusal};
+use crate::providers::failure::{Failure, Kind, MESSAGE_LIMIT, PlatformRefusal};
 use crate::providers::lenient::{number, shorten, text};
 use crate::providers::outbound::Answer;
 
@@ -22,7 +22,7 @@ pub(super) fn into_error(failure: Failure, settings: &Settings<'_>) -> Error {
     failure.into_error("DingTalk", |refusal| fix(refusal, settings))
 }
 
-fn fix(refusal: &Refusal, settings: &Settings<'_>) -> String {
+fn fix(refusal: &PlatformRefusal, settings: &Settings<'_>) -> String {
     match refusal.kind {
         Kind::AddressList => "Developer console, the app's security settings: add our outgoing address to the list \
                               of server exit IPs (服务器出口IP), or empty the list"
@@ -58,7 +58,7 @@ pub(super) fn judge_new(answer: &Answer, now: i64) -> Result<Value, Failure> {
     let scopes = named_scopes(&body).unwrap_or_else(|| scopes_in(&message));
     let kind = kind_of_new(&code, answer.status);
     let message = shorten(&message, MESSAGE_LIMIT);
-    Err(Failure::Refused(Refusal { code, message, kind, scopes, retry_after_ms: answer.retry_after_ms(now) }))
+    Err(Failure::Refused(PlatformRefusal { code, message, kind, scopes, retry_after_ms: answer.retry_after_ms(now) }))
 }
 
 /// Reads an answer of the older API: HTTP 200 and `errcode`; what the gateway refuses is wrapped as 88 with the true
@@ -80,7 +80,7 @@ pub(super) fn judge_old(answer: &Answer, now: i64) -> Result<Value, Failure> {
     let code = inner.unwrap_or_else(|| outer.to_string());
     let kind = kind_of_old(&code);
     let message = shorten(&message, MESSAGE_LIMIT);
-    Err(Failure::Refused(Refusal { code, message, kind, scopes, retry_after_ms: answer.retry_after_ms(now) }))
+    Err(Failure::Refused(PlatformRefusal { code, message, kind, scopes, retry_after_ms: answer.retry_after_ms(now) }))
 }
 
 /// The network's guard against floods from one address answers in a shape of its own.
@@ -89,7 +89,7 @@ fn is_guard(body: &Value) -> bool {
 }
 
 /// An answer that is not DingTalk's JSON: a ban of our address, a gateway that failed, or a wrong endpoint.
-fn no_json(answer: &Answer, now: i64) -> Refusal {
+fn no_json(answer: &Answer, now: i64) -> PlatformRefusal {
     let (kind, message) = match answer.status {
         500.. => (Kind::Unavailable, "its gateway failed"),
         300..400 | 404 | 405 => (Kind::Refused, "the endpoint does not answer as DingTalk does"),
@@ -97,7 +97,7 @@ fn no_json(answer: &Answer, now: i64) -> Refusal {
     };
     let code = format!("http_{}", answer.status);
     let retry_after_ms = answer.retry_after_ms(now);
-    Refusal { code, message: message.to_owned(), kind, scopes: Vec::new(), retry_after_ms }
+    PlatformRefusal { code, message: message.to_owned(), kind, scopes: Vec::new(), retry_after_ms }
 }
 
 fn kind_of_new(code: &str, status: u16) -> Kind {
@@ -184,18 +184,18 @@ mod tests {
     use super::*;
     use crate::providers::dingtalk::tests::account;
 
-    fn refusal(result: Result<Value, Failure>) -> Refusal {
+    fn refusal(result: Result<Value, Failure>) -> PlatformRefusal {
         match result {
             Err(Failure::Refused(refusal)) => refusal,
             other => panic!("{other:?}"),
         }
     }
 
-    fn new_api(status: u16, body: &str) -> Refusal {
+    fn new_api(status: u16, body: &str) -> PlatformRefusal {
         refusal(judge_new(&Answer::of(status, body.as_bytes().to_vec()), 0))
     }
 
-    fn old_api(body: &str) -> Refusal {
+    fn old_api(body: &str) -> PlatformRefusal {
         refusal(judge_old(&Answer::of(200, body.as_bytes().to_vec()), 0))
     }
 

@@ -8,7 +8,7 @@ use super::wire::notice::{
     RESOURCE_DETAIL_URL, RESOURCE_NAME, START_TIME,
 };
 use super::wire::{
-    ACCESS_ID, APPLY_ID, Answered, ORGANIZATION_ID, ORGANIZATION_NAME, Refusal, WORKSPACE_ID, WORKSPACE_NAME,
+    ACCESS_ID, APPLY_ID, Answered, EnvelopeRefusal, ORGANIZATION_ID, ORGANIZATION_NAME, WORKSPACE_ID, WORKSPACE_NAME,
     local_time,
 };
 use crate::providers::outbound::{Answer, OutboundError, Request};
@@ -87,7 +87,7 @@ fn accepted(answer: &Answer) -> Result<(), Error> {
     }
 }
 
-fn refused(refusal: Refusal) -> Error {
+fn refused(refusal: EnvelopeRefusal) -> Error {
     let code = refusal.code.unwrap_or_else(|| "false".into());
     let message = refusal.description.unwrap_or_else(|| "the external OA refused the form".into());
     Error::Refused { code, message }

@@ -58,7 +58,7 @@ const FIRST_MILLIS: i64 = 100_000_000_000;
 
 /// What an envelope says of a refusal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Refusal {
+pub struct EnvelopeRefusal {
     /// `errorCode`.
     pub code: Option<String>,
     /// `errorDesc`.
@@ -78,7 +78,7 @@ pub enum Answered {
         trace: Option<String>,
     },
     /// An envelope, or another object, that does not say `true`.
-    No(Refusal),
+    No(EnvelopeRefusal),
     /// Neither.
     Unclear,
 }
@@ -91,7 +91,7 @@ impl Answered {
             Ok(Value::Object(envelope)) if is_true(&envelope) => {
                 Self::Yes { trace: kept(&envelope, "traceId", MAX_CODE) }
             }
-            Ok(Value::Object(envelope)) => Self::No(Refusal {
+            Ok(Value::Object(envelope)) => Self::No(EnvelopeRefusal {
                 code: kept(&envelope, "errorCode", MAX_CODE),
                 description: kept(&envelope, "errorDesc", MAX_TEXT),
                 solution: kept(&envelope, "solution", MAX_TEXT),
@@ -213,7 +213,10 @@ mod tests {
         let told = [refusal.code, refusal.description, refusal.solution, refusal.trace];
         assert_eq!(told, ["E1", "closed", "ask", "0ada"].map(|text| Some(text.to_owned())));
         let numbered = Answered::of(br#"{"success": false, "errorCode": 40013, "errorDesc": "  "}"#);
-        assert_eq!(numbered, Answered::No(Refusal { code: Some("40013".into()), ..Refusal::default() }));
+        assert_eq!(
+            numbered,
+            Answered::No(EnvelopeRefusal { code: Some("40013".into()), ..EnvelopeRefusal::default() })
+        );
     }
 
     #[test]

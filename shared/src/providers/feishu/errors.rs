@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::settings::Settings;
 use crate::providers::Error;
-use crate::providers::failure::{Failure, Kind, MESSAGE_LIMIT, Refusal};
+use crate::providers::failure::{Failure, Kind, MESSAGE_LIMIT, PlatformRefusal};
 use crate::providers::lenient::{items, number, shorten, text};
 use crate::providers::outbound::Answer;
 
@@ -29,7 +29,7 @@ pub(super) fn judge(answer: &Answer, now: i64) -> Result<Value, Failure> {
     }
 }
 
-fn refusal(code: i64, body: &Value, answer: &Answer, now: i64) -> Refusal {
+fn refusal(code: i64, body: &Value, answer: &Answer, now: i64) -> PlatformRefusal {
     let told = text(&body["msg"]).unwrap_or_default();
     let error = &body["error"];
     let mut message = told.clone();
@@ -51,7 +51,7 @@ fn refusal(code: i64, body: &Value, answer: &Answer, now: i64) -> Refusal {
     if let Some(log) = log_id(error, answer) {
         message = format!("{message} (log id {log})");
     }
-    Refusal { code: code.to_string(), message, kind, scopes, retry_after_ms: wait(answer, now) }
+    PlatformRefusal { code: code.to_string(), message, kind, scopes, retry_after_ms: wait(answer, now) }
 }
 
 /// What Feishu's support asks for.
@@ -67,14 +67,14 @@ fn wait(answer: &Answer, now: i64) -> Option<u64> {
 }
 
 /// An answer that is not Feishu's JSON: a gateway that failed, or a wrong endpoint.
-fn no_json(answer: &Answer, now: i64) -> Refusal {
+fn no_json(answer: &Answer, now: i64) -> PlatformRefusal {
     let (kind, message) = match answer.status {
         500.. => (Kind::Unavailable, "its gateway failed"),
         429 => (Kind::Throttled(Some(A_WHILE)), "too many calls"),
         _ => (Kind::Refused, "the endpoint does not answer as Feishu does"),
     };
     let code = format!("http_{}", answer.status);
-    Refusal { code, message: message.to_owned(), kind, scopes: Vec::new(), retry_after_ms: wait(answer, now) }
+    PlatformRefusal { code, message: message.to_owned(), kind, scopes: Vec::new(), retry_after_ms: wait(answer, now) }
 }
 
 fn kind_of(code: i64, status: u16) -> Kind {
@@ -116,7 +116,7 @@ pub(super) fn into_error(failure: Failure, settings: &Settings<'_>) -> Error {
     }
 }
 
-fn fix(refusal: &Refusal, settings: &Settings<'_>) -> String {
+fn fix(refusal: &PlatformRefusal, settings: &Settings<'_>) -> String {
     match refusal.kind {
         Kind::AddressList => {
             format!(
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::providers::feishu::tests::account;
 
-    fn read(status: u16, body: &Value) -> Refusal {
+    fn read(status: u16, body: &Value) -> PlatformRefusal {
         match judge(&Answer::of(status, body.to_string().into_bytes()), 0) {
             Err(Failure::Refused(refusal)) => refusal,
             other => panic!("{other:?}"),

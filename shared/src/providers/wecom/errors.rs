@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::settings::Settings;
 use crate::providers::Error;
-use crate::providers::failure::{Failure, Kind, MESSAGE_LIMIT, Refusal};
+use crate::providers::failure::{Failure, Kind, MESSAGE_LIMIT, PlatformRefusal};
 use crate::providers::lenient::{number, shorten, text};
 use crate::providers::outbound::Answer;
 
@@ -27,7 +27,7 @@ pub(super) fn judge(answer: &Answer, now: i64) -> Result<Value, Failure> {
     let retry_after_ms = answer.retry_after_ms(now);
     let refused = |code: String, message: String, kind| {
         let message = shorten(&message, MESSAGE_LIMIT);
-        Err(Failure::Refused(Refusal { code, message, kind, scopes: Vec::new(), retry_after_ms }))
+        Err(Failure::Refused(PlatformRefusal { code, message, kind, scopes: Vec::new(), retry_after_ms }))
     };
     let body = answer.json::<Value>().filter(Value::is_object);
     let errcode = body.as_ref().map_or(Some(0), |body| body.get("errcode").map_or(Some(0), number));
@@ -111,7 +111,7 @@ const fn explained(code: i64) -> Option<&'static str> {
 }
 
 /// Where the administrator mends it.
-fn fix(refusal: &Refusal, settings: &Settings<'_>) -> String {
+fn fix(refusal: &PlatformRefusal, settings: &Settings<'_>) -> String {
     let app = format!("WeCom admin console → 应用管理 → the app with AgentId {}", settings.agent_id);
     match refusal.kind {
         Kind::AddressList => {

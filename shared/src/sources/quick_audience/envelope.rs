@@ -6,7 +6,7 @@
 use secrecy::ExposeSecret;
 
 use super::Receiver;
-use crate::providers::external::wire::{Answered, Refusal};
+use crate::providers::external::wire::{Answered, EnvelopeRefusal};
 use crate::providers::outbound::Answer;
 use crate::sources::{GONE, Verdict};
 
@@ -39,7 +39,7 @@ pub(super) fn verdict(receiver: &Receiver, answer: &Answer) -> Verdict {
     }
 }
 
-fn told(status: u16, refusal: Refusal) -> String {
+fn told(status: u16, refusal: EnvelopeRefusal) -> String {
     let mut text = match refusal.code {
         Some(code) => format!("Quick Audience refused it with {code}"),
         None => format!("Quick Audience answered {status} without success and without an error code"),

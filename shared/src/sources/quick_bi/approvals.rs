@@ -85,7 +85,7 @@ pub struct Page {
 
 /// Why forms could not be read. `message` names no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum QueryRefusal {
     /// It is about this approver: others can be asked for.
     #[error("{0}")]
     Approver(String),
@@ -190,17 +190,17 @@ fn uuid(world: &World) -> String {
 ///
 /// # Errors
 /// Why there are no forms in it.
-pub fn read(answer: &Answer) -> Result<Page, Refusal> {
+pub fn read(answer: &Answer) -> Result<Page, QueryRefusal> {
     let body: Value = answer.json().unwrap_or_default();
     if !answer.is_success() || is(&body, "Success") == Some(false) {
         let refused = Refused::of(answer, &body);
         return Err(if refused.is_of_approver() {
-            Refusal::Approver(refused.to_string())
+            QueryRefusal::Approver(refused.to_string())
         } else {
-            Refusal::Call(refused.to_string())
+            QueryRefusal::Call(refused.to_string())
         });
     }
-    let unread = || Refusal::Call("Quick BI's answer holds no list of forms".to_owned());
+    let unread = || QueryRefusal::Call("Quick BI's answer holds no list of forms".to_owned());
     let result = get(&body, "Result").or_else(|| get(&body, "Data")).ok_or_else(unread)?;
     let data = get(result, "Data").unwrap_or(result).as_array().ok_or_else(unread)?;
     let number = |name: &str| get(result, name).and_then(number);

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::approvals::{Page, Refusal, Which};
+use super::approvals::{Page, QueryRefusal, Which};
 use super::push::Signed;
 use super::*;
 use crate::approval::{Closed, Closure, Event, Outcome, Person, TaskEnd, TaskFact, TaskOutcome};
@@ -142,7 +142,7 @@ fn forms_are_read_as_the_samples_write_them() {
 fn a_list_that_is_none_is_a_refusal_of_the_approver_or_of_the_call() {
     let user = answer(400, &json!({"Code": "User.Not.In.Organization", "Message": "not there", "RequestId": "r"}));
     let error = approvals::read(&user).unwrap_err();
-    assert_eq!(error, Refusal::Approver("Quick BI answered 400 User.Not.In.Organization: not there".into()));
+    assert_eq!(error, QueryRefusal::Approver("Quick BI answered 400 User.Not.In.Organization: not there".into()));
     for (status, body) in [
         (400, json!({"Code": "Internal.System.Error"})),
         (403, json!({"Code": "NoPermission"})),
@@ -153,7 +153,7 @@ fn a_list_that_is_none_is_a_refusal_of_the_approver_or_of_the_call() {
         (200, json!([])),
     ] {
         let read = approvals::read(&answer(status, &body));
-        assert!(matches!(read, Err(Refusal::Call(_))), "{body}: {read:?}");
+        assert!(matches!(read, Err(QueryRefusal::Call(_))), "{body}: {read:?}");
     }
 }
 

@@ -17,7 +17,7 @@ use countersign::sources::dataphin::{Known, content};
 use countersign::store;
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::DataphinRefusal;
 use crate::inbound::Call;
 
 /// The people of a form, found.
@@ -44,7 +44,7 @@ impl Mapped {
     ///
     /// # Errors
     /// The table's own.
-    pub(super) async fn of(app: &App, call: &Call, form: &Form) -> Result<Self, Refusal> {
+    pub(super) async fn of(app: &App, call: &Call, form: &Form) -> Result<Self, DataphinRefusal> {
         let meaning = match call.receiver.setting("user_source_id_is") {
             Some("account") => Meaning::Account,
             Some("mobile") => Meaning::Mobile,
@@ -52,7 +52,8 @@ impl Mapped {
             _ => Meaning::Nothing,
         };
         let users = || form.nodes.iter().flat_map(|node| &node.users).chain([&form.applicant]);
-        let members = members(app, &call.source.id, users()).await.map_err(|error| Refusal::of(&error.into()))?;
+        let members =
+            members(app, &call.source.id, users()).await.map_err(|error| DataphinRefusal::of(&error.into()))?;
         let (mut nodes, mut taken) = (Vec::new(), Vec::new());
         for (index, node) in form.nodes.iter().enumerate() {
             let (mut approvers, mut places) = (Vec::new(), Vec::new());
@@ -95,9 +96,9 @@ impl Mapped {
     }
 
     /// An error in Dataphin's words: people are named as it knows them, nodes as it calls them.
-    pub(super) fn explain(&self, form: &Form, error: SubmitError) -> Refusal {
+    pub(super) fn explain(&self, form: &Form, error: SubmitError) -> DataphinRefusal {
         let (faults, is_of_nodes) = (error.faults(), matches!(error, SubmitError::ForbiddenNodes));
-        let mut refusal = Refusal::of(&error.into());
+        let mut refusal = DataphinRefusal::of(&error.into());
         if !faults.is_empty() {
             let told = faults.iter().map(|fault| {
                 let named = self.named(form, &fault.position).unwrap_or_else(|| pointer(&fault.position));
