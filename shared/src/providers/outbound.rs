@@ -146,7 +146,7 @@ impl OutboundError {
         }
     }
 
-    /// The error and its remedy in one text, for where there is one place for both.
+    /// The error and its remedy in one text, where one field holds both.
     #[must_use]
     pub fn with_fix(&self) -> String {
         match self.fix() {
@@ -592,13 +592,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_finds_no_place_in_time_was_not_sent() {
+    async fn a_call_that_gets_no_permit_in_time_was_not_sent() {
         let (world, client) = (World::system(), client());
         let url = serve(Router::new().route("/", axum::routing::post(std::future::pending::<()>))).await;
         let call = |patience| client.send(Request::post(url.clone()).guarded(&world).timeout(patience));
         let mut under_way: Vec<_> = (0..16).map(|_| Box::pin(call(Duration::from_secs(60)))).collect();
         for call in &mut under_way {
-            // Each takes its place when it is first looked at.
+            // Each takes its permit when it is first polled.
             tokio::select! { biased; _ = call => panic!("it is never answered"), () = std::future::ready(()) => {} }
         }
         let error = call(Duration::from_millis(1)).await.unwrap_err();

@@ -50,9 +50,9 @@ pub(crate) async fn first_attempts(
     }
     let mut waiting = rows.into_iter();
     while let Some(mut row) = waiting.next() {
-        let place = match to.url() {
-            Some(url) => match app.memory.receivers.place_within(url, PATIENCE, app.world.now()).await {
-                Some(place) => Some(place),
+        let permit = match to.url() {
+            Some(url) => match app.memory.receivers.permit_within(url, PATIENCE, app.world.now()).await {
+                Some(permit) => Some(permit),
                 None => {
                     let rows = std::iter::once(row).chain(waiting).collect();
                     return queue(app, &to.source, rows, app.world.now()).await;
@@ -61,7 +61,7 @@ pub(crate) async fn first_attempts(
             None => None,
         };
         let (outcome, heard) = attempt(app, to, &mut row, Some(PATIENCE)).await?;
-        drop(place);
+        drop(permit);
         let now = app.world.now();
         match outcome {
             Outcome::Waits(until) => return queue(app, &to.source, waiting.collect(), behind(until, now)).await,

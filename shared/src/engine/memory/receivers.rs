@@ -1,7 +1,7 @@
 //! What this process knows of receivers: which did not answer lately, which are slow, which asked to be left alone, and how many
 //! calls go to one at the same time.
 //!
-//! A receiver is a scheme, host, port and path. Its host has places too, more of them, so that one of several receivers on a host
+//! A receiver is a scheme, host, port and path. Its host has permits too, more of them, so that one of several receivers on a host
 //! does not take them all.
 
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub struct Receivers(TtlMap<String, Known, 2_000>);
 
 #[derive(Debug)]
 struct Known {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     unanswered: u32,
     left_until: i64,
     /// A first attempt is finding out whether it is still silent.
@@ -50,7 +50,7 @@ struct Known {
 
 /// The right to call a receiver; others may when it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Permit {
     _receiver: Option<OwnedSemaphorePermit>,
     _host: Option<OwnedSemaphorePermit>,
 }
@@ -62,18 +62,18 @@ impl Receivers {
         self.0.change(&receiver(url), |known| known.left_until > now).unwrap_or(false)
     }
 
-    /// Waits for a place to call a receiver from.
-    pub async fn place(&self, url: &Url) -> Place {
-        let own = self.places(receiver(url), OF_ONE_RECEIVER);
-        let host = self.places(host(url), OF_ONE_HOST);
+    /// Waits for a permit to call a receiver.
+    pub async fn permit(&self, url: &Url) -> Permit {
+        let own = self.permits(receiver(url), OF_ONE_RECEIVER);
+        let host = self.permits(host(url), OF_ONE_HOST);
         // Nobody closes them. Whoever waits for one of its own takes none of the host's.
-        Place { _receiver: own.acquire_owned().await.ok(), _host: host.acquire_owned().await.ok() }
+        Permit { _receiver: own.acquire_owned().await.ok(), _host: host.acquire_owned().await.ok() }
     }
 
-    /// A place for a first attempt, unless the receiver is left alone, or nobody frees one for so long. Of a receiver that was silent
+    /// A permit for a first attempt, unless the receiver is left alone, or nobody frees one for so long. Of a receiver that was silent
     /// one attempt finds out whether it still is; until that is known, it is left alone by the others.
-    pub async fn place_within(&self, url: &Url, patience: Duration, now: i64) -> Option<Place> {
-        let place = timeout(patience, self.place(url)).await.ok()?;
+    pub async fn permit_within(&self, url: &Url, patience: Duration, now: i64) -> Option<Permit> {
+        let permit = timeout(patience, self.permit(url)).await.ok()?;
         let may_call = self.0.change(&receiver(url), |found| {
             if found.left_until > now {
                 return false;
@@ -84,7 +84,7 @@ impl Receivers {
             }
             true
         });
-        may_call?.then_some(place)
+        may_call?.then_some(permit)
     }
 
     /// Remembers what an attempt told at `now` (milliseconds), with a byte of randomness.
@@ -92,9 +92,9 @@ impl Receivers {
         self.0.change(&receiver(url), |known| known.note(heard, now, random));
     }
 
-    fn places(&self, name: String, most: usize) -> Arc<Semaphore> {
-        let new = || Known { places: Arc::new(Semaphore::new(most)), unanswered: 0, left_until: 0, is_asked: false };
-        self.0.change_or_make(name, new, |known| Arc::clone(&known.places))
+    fn permits(&self, name: String, most: usize) -> Arc<Semaphore> {
+        let new = || Known { permits: Arc::new(Semaphore::new(most)), unanswered: 0, left_until: 0, is_asked: false };
+        self.0.change_or_make(name, new, |known| Arc::clone(&known.permits))
     }
 }
 
@@ -141,27 +141,27 @@ mod tests {
     #[tokio::test]
     async fn one_that_is_silent_is_left_alone_for_longer_each_time_and_then_asked_by_one() {
         let (known, sick, well) = (Receivers::default(), url("http://a/x?token=1"), url("http://a/y"));
-        let place = known.place_within(&sick, SOON, NOW).await.unwrap();
+        let permit = known.permit_within(&sick, SOON, NOW).await.unwrap();
         known.note(&sick, Heard::Silence, NOW, 0);
         known.note(&sick, Heard::Silence, NOW + 5, 0);
-        drop(place);
+        drop(permit);
         assert!(known.are_left_alone(&url("http://a/x?token=2"), NOW + 14_999), "whatever its query is");
-        assert!(known.place_within(&sick, SOON, NOW + 14_999).await.is_none());
+        assert!(known.permit_within(&sick, SOON, NOW + 14_999).await.is_none());
         assert!(!known.are_left_alone(&well, NOW), "another receiver on the same host");
         let later = NOW + 15_000;
-        assert!(known.place_within(&sick, SOON, later).await.is_some(), "one finds out");
-        assert!(known.place_within(&sick, SOON, later).await.is_none(), "and only one");
+        assert!(known.permit_within(&sick, SOON, later).await.is_some(), "one finds out");
+        assert!(known.permit_within(&sick, SOON, later).await.is_none(), "and only one");
         known.note(&sick, Heard::Answer, later, 0);
-        assert!(known.place_within(&sick, SOON, later).await.is_some());
+        assert!(known.permit_within(&sick, SOON, later).await.is_some());
     }
 
     #[tokio::test]
     async fn what_is_under_way_together_is_one_silence_and_the_next_is_longer() {
         let (known, sick) = (Receivers::default(), url("http://a/x"));
-        drop(known.place(&sick).await);
+        drop(known.permit(&sick).await);
         known.note(&sick, Heard::Silence, NOW, 0);
         let later = NOW + 15_000;
-        drop(known.place_within(&sick, SOON, later).await.unwrap());
+        drop(known.permit_within(&sick, SOON, later).await.unwrap());
         known.note(&sick, Heard::Silence, later + 1_500, 0);
         known.note(&sick, Heard::Silence, later + 1_600, 0);
         assert!(known.are_left_alone(&sick, later + 1_500 + 29_999));
@@ -173,26 +173,26 @@ mod tests {
         let known = Receivers::default();
         for (name, heard, wait) in [("r", Heard::Rest(7_000), 7_000), ("s", Heard::LateAnswer, SLOW_FOR)] {
             let url = url(&format!("http://a/{name}"));
-            drop(known.place(&url).await);
+            drop(known.permit(&url).await);
             known.note(&url, heard, NOW, 0);
             assert!(known.are_left_alone(&url, NOW + wait - 1) && !known.are_left_alone(&url, NOW + wait));
         }
     }
 
     #[tokio::test]
-    async fn one_receiver_does_not_take_all_places_of_its_host() {
+    async fn one_receiver_does_not_take_all_permits_of_its_host() {
         let (known, one, other) = (Receivers::default(), url("http://a/x"), url("http://a/y"));
         let mut kept = Vec::new();
         for _ in 0..OF_ONE_RECEIVER {
-            kept.push(known.place(&one).await);
+            kept.push(known.permit(&one).await);
         }
-        assert!(known.place_within(&one, SOON, NOW).await.is_none());
+        assert!(known.permit_within(&one, SOON, NOW).await.is_none());
         for _ in OF_ONE_RECEIVER..OF_ONE_HOST {
-            kept.push(known.place(&other).await);
+            kept.push(known.permit(&other).await);
         }
-        assert!(known.place_within(&url("http://a/z"), SOON, NOW).await.is_none(), "the host's places are taken");
-        assert!(known.place_within(&url("http://b/z"), SOON, NOW).await.is_some());
+        assert!(known.permit_within(&url("http://a/z"), SOON, NOW).await.is_none(), "the host's permits are taken");
+        assert!(known.permit_within(&url("http://b/z"), SOON, NOW).await.is_some());
         kept.pop();
-        assert!(known.place_within(&url("http://a/z"), SOON, NOW).await.is_some());
+        assert!(known.permit_within(&url("http://a/z"), SOON, NOW).await.is_some());
     }
 }

@@ -47,7 +47,7 @@ impl LookUps {
         let looked = self.place(connection, by, value)?;
         let made = async {
             // It is never closed; and a call too many at once is no reason to fail.
-            let _place = self.at_once.acquire().await;
+            let _permit = self.at_once.acquire().await;
             call.await
         };
         Some(looked.get_or_init(|| made).await.clone())

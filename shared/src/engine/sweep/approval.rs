@@ -17,7 +17,7 @@ impl Round {
     pub(super) async fn approval(&self, record: Record, now: i64) -> Result<(), Error> {
         let stage = record.state.current_stage().and_then(|stage| record.state.stages.get(stage));
         let connection = stage.map(|stage| stage.connection.clone()).unwrap_or_default();
-        let _place = self.connections.place(&connection).await;
+        let _permit = self.connections.permit(&connection).await;
         if self.goes_on() { deal(&self.app, record, now).await } else { Ok(()) }
     }
 }

@@ -6,7 +6,7 @@
 //! follow each other whether or not everything of the one before is done: who is slow holds up his own.
 
 mod approval;
-mod places;
+mod permits;
 mod poll;
 mod queue;
 mod round;

@@ -113,7 +113,7 @@ impl Round {
 
     /// Runs the lane of a source, unless somebody else does.
     pub(super) async fn lane(&self, waiting: Waiting) -> Result<(), Error> {
-        let mut place = self.asked.place(waiting.source.as_str()).await;
+        let mut permit = self.asked.permit(waiting.source.as_str()).await;
         if !self.goes_on() {
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl Round {
         let ended = loop {
             let seen = *run.seen();
             if seen.answered && !is_promoted {
-                place = self.answering.place(waiting.source.as_str()).await;
+                permit = self.answering.permit(waiting.source.as_str()).await;
                 is_promoted = true;
             }
             if let Some(end) = run.end() {
@@ -172,7 +172,7 @@ impl Round {
         // Those that were under way may have heard more.
         let seen = *run.seen();
         let ended = seen.end.unwrap_or(ended);
-        drop(place);
+        drop(permit);
         match ended {
             End::Silent => {
                 run.set_aside(&approvals, waiting.left).await?;
@@ -306,8 +306,8 @@ impl Run {
                 bury(app, &mut row, "the source was deleted").await?;
                 continue;
             };
-            let _place = match to.url() {
-                Some(url) => Some(app.memory.receivers.place(url).await),
+            let _permit = match to.url() {
+                Some(url) => Some(app.memory.receivers.permit(url).await),
                 None => None,
             };
             if self.end().is_some() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::places::Places;
+use super::permits::Permits;
 use crate::engine::App;
 
 /// Approvals that are dealt with at the same time, and how many of them may be of one connection.
@@ -20,10 +20,10 @@ pub(super) struct Round {
     pub(super) app: App,
     /// No new thing is taken up any more.
     pub(super) is_over: Arc<AtomicBool>,
-    pub(super) connections: Places,
-    pub(super) products: Places,
-    pub(super) answering: Places,
-    pub(super) asked: Places,
+    pub(super) connections: Permits,
+    pub(super) products: Permits,
+    pub(super) answering: Permits,
+    pub(super) asked: Permits,
 }
 
 impl Round {
@@ -32,10 +32,10 @@ impl Round {
         Self {
             app: app.clone(),
             is_over: Arc::default(),
-            connections: Places::new(APPROVALS_AT_ONCE, OF_ONE_CONNECTION),
-            products: Places::new(PRODUCTS_AT_ONCE, 1),
-            answering: Places::new(ANSWERING_AT_ONCE, 1),
-            asked: Places::new(ASKED_AT_ONCE, 1),
+            connections: Permits::new(APPROVALS_AT_ONCE, OF_ONE_CONNECTION),
+            products: Permits::new(PRODUCTS_AT_ONCE, 1),
+            answering: Permits::new(ANSWERING_AT_ONCE, 1),
+            asked: Permits::new(ASKED_AT_ONCE, 1),
         }
     }
 

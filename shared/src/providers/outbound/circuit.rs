@@ -1,4 +1,4 @@
-//! Sick endpoints: one that does not answer is left alone for a while, so that it costs neither its callers' time nor a place
+//! Sick endpoints: one that does not answer is left alone for a while, so that it costs neither its callers' time nor a permit
 //! of those who call others. It is what this process has seen; every process learns it by itself.
 
 use std::sync::Arc;
@@ -24,13 +24,13 @@ pub(super) struct Circuits(TtlMap<String, Endpoint, 1_000>);
 struct Endpoint {
     failures: u32,
     open_until: Option<i64>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for Endpoint {
     fn default() -> Self {
-        let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
-        Self { failures: 0, open_until: None, places }
+        let permits = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        Self { failures: 0, open_until: None, permits }
     }
 }
 
@@ -38,16 +38,16 @@ impl Default for Endpoint {
 #[derive(Debug)]
 pub(super) struct Pass {
     endpoint: String,
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Circuits {
-    /// Waits for a place among the calls of an endpoint. `None` when it has not answered lately and is left alone at `now`
+    /// Waits for a permit to call an endpoint. `None` when it has not answered lately and is left alone at `now`
     /// (milliseconds).
     pub(super) async fn enter(&self, url: &Url, now: i64) -> Option<Pass> {
         let endpoint = endpoint(url);
-        let places = self.0.change_or_make(endpoint.clone(), Endpoint::default, |found| found.enter(now))?;
-        Some(Pass { endpoint, _place: places.acquire_owned().await.ok() })
+        let permits = self.0.change_or_make(endpoint.clone(), Endpoint::default, |found| found.enter(now))?;
+        Some(Pass { endpoint, _permit: permits.acquire_owned().await.ok() })
     }
 
     /// It answered, whatever it said.
@@ -72,7 +72,7 @@ impl Endpoint {
             // One tries it; until that is known, the others leave it alone.
             self.open_until = Some(now + self.open_for());
         }
-        Some(Arc::clone(&self.places))
+        Some(Arc::clone(&self.permits))
     }
 
     fn failed(&mut self, name: &str, now: i64) {
