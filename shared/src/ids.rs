@@ -130,16 +130,16 @@ impl ApprovalId {
 }
 
 impl DeliveryId {
-    /// The delivery at this place of an approval: found by its id alone.
+    /// The delivery at this position of an approval: found by its id alone.
     #[must_use]
     pub fn of(approval: &ApprovalId, sequence: u32) -> Self {
         let body = approval.as_str().strip_prefix(ApprovalId::PREFIX).unwrap_or_default();
         Self(format!("{}{body}_{sequence}", Self::PREFIX))
     }
 
-    /// The approval and the place that this id names.
+    /// The approval and the position that this id names.
     #[must_use]
-    pub fn place(&self) -> Option<(ApprovalId, u32)> {
+    pub fn position(&self) -> Option<(ApprovalId, u32)> {
         let (body, sequence) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
         Some((format!("{}{body}", ApprovalId::PREFIX).parse().ok()?, sequence.parse().ok()?))
     }
@@ -163,8 +163,8 @@ mod tests {
     fn a_delivery_is_found_by_its_id() {
         let approval = ApprovalId::new(&World::system());
         let id = DeliveryId::of(&approval, 302);
-        assert_eq!(id.as_str().parse::<DeliveryId>().unwrap().place(), Some((approval, 302)));
-        assert_eq!("dlv_x".parse::<DeliveryId>().unwrap().place(), None);
+        assert_eq!(id.as_str().parse::<DeliveryId>().unwrap().position(), Some((approval, 302)));
+        assert_eq!("dlv_x".parse::<DeliveryId>().unwrap().position(), None);
     }
 
     #[test]

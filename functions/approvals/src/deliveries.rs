@@ -144,7 +144,7 @@ pub(crate) async fn read(
 
 /// The delivery, if this caller may see it: one of their organisation, and for a source's key of their source.
 pub(crate) async fn find(app: &App, caller: &Caller, id: &DeliveryId) -> Result<Delivery, Problem> {
-    let (approval, sequence) = id.place().ok_or_else(Problem::not_found)?;
+    let (approval, sequence) = id.position().ok_or_else(Problem::not_found)?;
     let row = app.store.delivery(&approval, sequence).await?;
     let own = row.org == caller.org && caller.source.as_ref().is_none_or(|source| *source == row.source);
     if own { Ok(row) } else { Err(Problem::not_found()) }

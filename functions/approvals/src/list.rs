@@ -49,12 +49,12 @@ pub(crate) async fn list(
         }
         filter.source = Some(own.clone());
     }
-    let places = Places::of(&app, &caller.org, filter.applicant.as_deref()).await?;
+    let lists = Lists::of(&app, &caller.org, filter.applicant.as_deref()).await?;
     let mut found: Vec<Row<Record>> = Vec::new();
     let mut cursor = filter.cursor.clone();
     for _ in 0..MAX_PAGES {
         let left = limit - u16::try_from(found.len()).unwrap_or(limit);
-        let page = places.page(&app, &caller.org, left, cursor.as_deref()).await?;
+        let page = lists.page(&app, &caller.org, left, cursor.as_deref()).await?;
         found.extend(
             page.rows.into_iter().filter(|row| row.value.as_ref().map_or(true, |record| filter.passes(record))),
         );
@@ -74,17 +74,17 @@ pub(crate) async fn list(
     listing.answer(cursor)
 }
 
-/// The cursor that begins with the second place.
+/// The cursor that begins with the second list.
 const SECOND: &str = "named";
 
 /// Where the approvals of an applicant are listed: those of the member whom the filter names, then those under what it names,
 /// from before that was a member's.
-struct Places {
+struct Lists {
     first: Option<String>,
     second: Option<String>,
 }
 
-impl Places {
+impl Lists {
     async fn of(app: &App, org: &OrgId, applicant: Option<&str>) -> Result<Self, Problem> {
         let named = applicant.map(str::to_owned);
         let Some(text) = applicant.filter(|text| text.parse::<MemberId>().is_err()) else {
@@ -102,7 +102,7 @@ impl Places {
             let first = self.first.as_deref();
             let found = match cursor {
                 Some(SECOND) => None,
-                // A cursor belongs to one place.
+                // A cursor belongs to one list.
                 cursor => match app.store.approval_rows(org, first, limit, cursor).await {
                     Err(Error::InvalidCursor) => None,
                     other => Some(other?),

@@ -193,8 +193,8 @@ async fn read(app: &App, org: &OrgId, sent: &Value) -> Result<Arc<[Ready]>, Prob
         return Ok(Arc::new([]));
     }
     // They have no ids; these put those of the same position in the order in which they stand.
-    let place = |index: usize| format!("{}{index:04}", RuleId::PREFIX).parse().map_err(Problem::internal);
-    let rules = rules.into_iter().enumerate().map(|(index, new)| Ok(new.rule(place(index)?, app, org)));
+    let id = |index: usize| format!("{}{index:04}", RuleId::PREFIX).parse().map_err(Problem::internal);
+    let rules = rules.into_iter().enumerate().map(|(index, new)| Ok(new.rule(id(index)?, app, org)));
     let rules = rules.collect::<Result<Vec<Rule>, Problem>>()?;
     let mut named = Vec::new();
     for (index, rule) in rules.iter().enumerate() {

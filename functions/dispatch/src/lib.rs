@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 /// Approvals that are dealt with at the same time.
 const SIDE_BY_SIDE: usize = 16;
 
-/// A change and the place in the stream that reports it.
+/// A change and the position in the stream that reports it.
 #[derive(Debug)]
 pub struct Numbered {
     /// The stream's sequence number.

@@ -14,8 +14,8 @@ pub(super) const MINUTE: i64 = 60_000;
 /// Of two times that are told for the same thing the one that counts (milliseconds): that of the earlier minute, and within
 /// a minute the exact one. Joining is idempotent, commutative and associative.
 pub(super) fn earlier(a: i64, b: i64) -> i64 {
-    let place = |at: i64| (at.div_euclid(MINUTE), at.rem_euclid(MINUTE) == 0, at);
-    if place(b) < place(a) { b } else { a }
+    let rank = |at: i64| (at.div_euclid(MINUTE), at.rem_euclid(MINUTE) == 0, at);
+    if rank(b) < rank(a) { b } else { a }
 }
 
 /// The end of an instance that counts, among all that are told of it: the first of approved, rejected and withdrawn. A
@@ -26,10 +26,10 @@ pub(super) fn first(ends: &[(Outcome, i64)]) -> Option<(Outcome, i64)> {
     let is_told = ends.iter().any(|(outcome, _)| *outcome == Outcome::Approved);
     let implied = revoked.filter(|_| !is_told).map(|(_, at)| (Outcome::Approved, at));
     let own = ends.iter().copied().filter(|(outcome, _)| *outcome != Outcome::Revoked);
-    let place = |(outcome, at): &(Outcome, i64)| {
+    let rank = |(outcome, at): &(Outcome, i64)| {
         (at.div_euclid(MINUTE), *outcome == Outcome::Withdrawn, *at, Reverse(*outcome))
     };
-    let first = own.chain(implied).min_by_key(place)?;
+    let first = own.chain(implied).min_by_key(rank)?;
     Some(revoked.filter(|_| first.0 == Outcome::Approved).unwrap_or(first))
 }
 
@@ -46,14 +46,14 @@ pub(super) fn join(fact: &mut TaskFact, told: Vec<TaskEnd>) {
             None => ends.push(end),
         }
     }
-    ends.sort_by_key(place_of_task);
+    ends.sort_by_key(rank_of_task);
     let mut ends = ends.into_iter();
     fact.end = ends.next();
     fact.other_ends = ends.collect();
 }
 
 /// A decision counts before what decides nothing, and the first decision before a later one.
-fn place_of_task(end: &TaskEnd) -> (u8, i64, i64, Reverse<TaskOutcome>) {
+fn rank_of_task(end: &TaskEnd) -> (u8, i64, i64, Reverse<TaskOutcome>) {
     let class = match end.outcome {
         TaskOutcome::Approved | TaskOutcome::Rejected => 0,
         TaskOutcome::Transferred => 1,

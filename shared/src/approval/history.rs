@@ -1,6 +1,6 @@
 //! What happened to an approval, told in the order in which it became known, with the platform's time beside it.
 //!
-//! The history only grows: what was shown keeps its place and is never left out again (`learned.rs`).
+//! The history only grows: what was shown keeps its position and is never left out again (`learned.rs`).
 
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,9 @@ pub(super) fn history(approval: &Approval, decided_at: Option<i64>) -> Vec<Entry
     let applicant = Some(approval.applicant.clone());
     let submitted = entry(approval.submitted_at, Action::Submitted, applicant);
     let mut lines = lines(approval, decided_at);
-    lines.sort_by_cached_key(|(key, line)| (approval.learned.place(*key).unwrap_or(usize::MAX), line.at, line.action));
+    lines.sort_by_cached_key(|(key, line)| {
+        (approval.learned.position(*key).unwrap_or(usize::MAX), line.at, line.action)
+    });
     let shown = lines.into_iter().map(|(key, line)| {
         let late = decided_at.is_some_and(|ended| is_after_end(approval, key, &line, ended));
         Entry { after_end: line.after_end || late, ..line }
@@ -120,7 +122,7 @@ fn lines(approval: &Approval, decided_at: Option<i64>) -> Vec<Line> {
         }));
         // Taken back or deleted after it had ended.
         let gone = key(&[&index, "gone"]);
-        let is_after = stage.verdict() != Verdict::Withdrawn || approval.learned.place(gone).is_some();
+        let is_after = stage.verdict() != Verdict::Withdrawn || approval.learned.position(gone).is_some();
         let at = stage.facts.ended(Outcome::Withdrawn).filter(|_| is_after);
         entries.extend(at.map(|at| (gone, Entry { after_end: true, ..entry(at, Action::Withdrawn, None) })));
         // We may learn of a start after what happened next, and a platform that tells whole seconds is always behind: the
@@ -172,7 +174,7 @@ fn of_tasks(approval: &Approval, stage_index: &str, stage: &Stage) -> Vec<Line> 
         let added_key = key(&[stage_index, "added", id]);
         // Until the instance was read, somebody unknown may have been handed another's task as well.
         let is_added = fact.read && added.contains(&id.as_str());
-        let at = fact.opened_at.filter(|_| is_added || approval.learned.place(added_key).is_some());
+        let at = fact.opened_at.filter(|_| is_added || approval.learned.position(added_key).is_some());
         entries.extend(at.map(|at| {
             let line = entry(at, Action::Countersigned, Some(stage.person(fact)));
             (added_key, Entry { node, ..line })

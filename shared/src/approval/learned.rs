@@ -1,7 +1,7 @@
 //! In which order things became known: the order of the history, which only grows.
 //!
 //! Facts have no order, since whatever order they come in gives the same facts. What people see of them must not change its
-//! place, though: so each line of the history is numbered when it first shows. A line is known by a few bits of what makes
+//! position, though: so each line of the history is numbered when it first shows. A line is known by a few bits of what makes
 //! it that line; its time and its text may become more precise.
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The lines of the history, in the order in which they became known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Learned {
-    /// The keys of the lines. Should two lines ever share one, they share a place, and none is lost.
+    /// The keys of the lines. Should two lines ever share one, they share a position, and none is lost.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<u32>,
     /// How many lines were known when the approval had ended.
@@ -29,7 +29,7 @@ impl Learned {
         self.at_the_end.is_some()
     }
 
-    /// Notes what shows now, in this order; what was noted before keeps its place.
+    /// Notes what shows now, in this order; what was noted before keeps its position.
     pub(super) fn note(&mut self, keys: impl IntoIterator<Item = u32>, has_ended: bool) {
         for key in keys {
             if !self.lines.contains(&key) {
@@ -41,15 +41,15 @@ impl Learned {
         }
     }
 
-    /// The place of a line; `None` while it was not noted.
-    pub(super) fn place(&self, key: u32) -> Option<usize> {
+    /// The position of a line; `None` while it was not noted.
+    pub(super) fn position(&self, key: u32) -> Option<usize> {
         self.lines.iter().position(|known| *known == key)
     }
 
     /// Whether a line became known after the end.
     pub(super) fn is_late(&self, key: u32) -> bool {
         let known = self.at_the_end.and_then(|count| usize::try_from(count).ok());
-        known.is_some_and(|known| self.place(key).is_some_and(|place| place >= known))
+        known.is_some_and(|known| self.position(key).is_some_and(|position| position >= known))
     }
 }
 

@@ -54,7 +54,7 @@ impl Approval {
         changed
     }
 
-    /// Gives every line of the history that shows for the first time its place.
+    /// Gives every line of the history that shows for the first time its position.
     pub(super) fn note(&mut self) {
         let keys = keys(self);
         self.learned.note(keys, self.closed.is_some());

@@ -85,20 +85,20 @@ impl EventType {
     }
 }
 
-/// Places of one change; the sequence of a delivery is the approval's version times this, and its place. Each kind has a
-/// place of its own, so that an event keeps its sequence whatever else is told with it.
-const PLACES: u32 = 100;
+/// Positions of one change; the sequence of a delivery is the approval's version times this, and its position. Each kind has a
+/// position of its own, so that an event keeps its sequence whatever else is told with it.
+const POSITIONS: u32 = 100;
 const STARTED: u32 = 1;
 const FIRST_NODE: u32 = 2;
-const ESCALATED: u32 = PLACES - 2;
-const END: u32 = PLACES - 1;
+const ESCALATED: u32 = POSITIONS - 2;
+const END: u32 = POSITIONS - 1;
 
 /// An event to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// Its kind.
     pub event: EventType,
-    /// Place among the events of its approval: the same for the same change, whoever works it out.
+    /// Position among the events of its approval: the same for the same change, whoever works it out.
     pub sequence: u32,
     /// The node that a `node_decided` event is about.
     pub node: Option<DecidedNode>,
@@ -139,7 +139,7 @@ pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<T
         let seen = shown.map_or_else(|| after.clone(), |record| record.state.view());
         let decided = newly_decided(before.as_ref(), &seen);
         kinds.extend(
-            (FIRST_NODE..ESCALATED).zip(decided).map(|(place, node)| (place, EventType::NodeDecided, Some(node))),
+            (FIRST_NODE..ESCALATED).zip(decided).map(|(position, node)| (position, EventType::NodeDecided, Some(node))),
         );
     }
     let escalated = |view: &View| view.history.iter().any(|entry| entry.action == Action::Escalated);
@@ -150,9 +150,9 @@ pub fn told(old: Option<&Record>, new: &Record, shown: Option<&Record>) -> Vec<T
         kinds.extend(EventType::of_end(after.status).map(|event| (END, event, None)));
     }
     let first = first_sequence(new);
-    let told = kinds.into_iter().map(|(place, event, node)| Told {
+    let told = kinds.into_iter().map(|(position, event, node)| Told {
         event,
-        sequence: first + place,
+        sequence: first + position,
         node,
         at: new.updated_at,
         was_open: !had_ended,
@@ -203,15 +203,15 @@ pub fn told_after(before: &ToldBefore, new: &Record, shown: Option<&Record>) -> 
     };
     let mut events: Vec<Told> = told(None, new, shown).into_iter().filter(is_new).collect();
     let decided = events.iter_mut().filter(|told| told.event == EventType::NodeDecided);
-    for (place, told) in (FIRST_NODE..ESCALATED).zip(decided) {
-        told.sequence = before.from + place;
+    for (position, told) in (FIRST_NODE..ESCALATED).zip(decided) {
+        told.sequence = before.from + position;
     }
     events.iter_mut().for_each(|told| told.was_open = !had_ended);
     events
 }
 
 fn first_sequence(new: &Record) -> u32 {
-    u32::try_from(new.version).unwrap_or(u32::MAX / PLACES) * PLACES
+    u32::try_from(new.version).unwrap_or(u32::MAX / POSITIONS) * POSITIONS
 }
 
 /// The nodes that are decided now and were not before.

@@ -111,18 +111,18 @@ async fn by_mobile(app: &App, org: &OrgId, mobile: Option<&str>) -> Result<Optio
 /// The table's own.
 pub async fn recognise(app: &App, records: &mut [&mut Record], planned: bool) -> Result<bool, Error> {
     let Some(org) = records.first().map(|record| record.org.clone()) else { return Ok(false) };
-    let mut places: Vec<(usize, usize, String)> = Vec::new();
+    let mut wanted: Vec<(usize, usize, String)> = Vec::new();
     let mut claims = Vec::new();
     for (index, record) in records.iter().enumerate() {
         for (at, stage) in record.state.stages.iter().enumerate() {
             for account in stage.strangers(planned) {
                 claims.push(claim(&stage.connection, stage.account_ids, account));
-                places.push((index, at, account.to_owned()));
+                wanted.push((index, at, account.to_owned()));
             }
         }
     }
     let mut any = false;
-    for ((index, at, account), member) in places.into_iter().zip(readable_members(app, &org, &claims).await?) {
+    for ((index, at, account), member) in wanted.into_iter().zip(readable_members(app, &org, &claims).await?) {
         let stage = records.get_mut(index).and_then(|record| record.state.stages.get_mut(at));
         let (Some(stage), Some(member)) = (stage, member) else { continue };
         any |= stage.recognise(person(&member, account));

@@ -75,9 +75,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn to(places: &[(&str, &str)]) -> BTreeSet<Destination> {
-        let place = |(secret, address): &(&str, &str)| Destination { secret: (*secret).into(), host: host(address) };
-        places.iter().map(place).collect()
+    fn to(addresses: &[(&str, &str)]) -> BTreeSet<Destination> {
+        let destination =
+            |(secret, address): &(&str, &str)| Destination { secret: (*secret).into(), host: host(address) };
+        addresses.iter().map(destination).collect()
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Rule {
     pub org: OrgId,
     /// Its name.
     pub name: String,
-    /// Its place among the rules: the lowest is looked at first; of the same position, the one that was made first.
+    /// Its position among the rules: the lowest is evaluated first; of the same position, the one that was made first.
     pub position: u32,
     /// The condition, in CEL.
     pub when: String,

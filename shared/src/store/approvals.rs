@@ -139,13 +139,13 @@ impl Record {
         let body: Item = serde_dynamo::to_item(self).map_err(|_| Error::Corrupt { key: key.to_string() })?;
         let mut item = blank(&key, APPROVAL, version);
         item.extend(body);
-        let place = keys::by_time(self.state.submitted_at, &self.id);
+        let sort_key = keys::by_time(self.state.submitted_at, &self.id);
         item.insert(LIST.pk.into(), AttributeValue::S(keys::approvals(&self.org)));
-        item.insert(LIST.sk.into(), AttributeValue::S(place.clone()));
+        item.insert(LIST.sk.into(), AttributeValue::S(sort_key.clone()));
         let applicant = &self.state.applicant;
         if let Some(who) = applicant.member.as_ref().or(applicant.account.as_ref()) {
             item.insert(APPLICANT.pk.into(), AttributeValue::S(keys::applicant(&self.org, who)));
-            item.insert(APPLICANT.sk.into(), AttributeValue::S(place));
+            item.insert(APPLICANT.sk.into(), AttributeValue::S(sort_key));
         }
         if let Some(at) = self.due_at {
             item.insert(DUE.pk.into(), AttributeValue::S(keys::due_of(self.id.as_str())));

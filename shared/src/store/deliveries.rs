@@ -31,7 +31,7 @@ pub struct Delivery {
     pub org: OrgId,
     /// The source it goes to.
     pub source: SourceId,
-    /// Place among the deliveries of its approval.
+    /// Position among the deliveries of its approval.
     pub sequence: u32,
     /// The event's type, as in `approval.approved`.
     pub event: String,
@@ -132,9 +132,9 @@ impl Delivery {
         let body: Item = serde_dynamo::to_item(self).map_err(|_| Error::Corrupt { key: key.to_string() })?;
         let mut item = blank(&key, "delivery", version);
         item.extend(body);
-        let place = keys::by_time_and_sequence(self.created_at, &self.approval, self.sequence);
+        let sort_key = keys::by_time_and_sequence(self.created_at, &self.approval, self.sequence);
         item.insert(LIST.pk.into(), AttributeValue::S(keys::deliveries(&self.org, &self.source)));
-        item.insert(LIST.sk.into(), AttributeValue::S(place));
+        item.insert(LIST.sk.into(), AttributeValue::S(sort_key));
         if let Some(at) = self.next_attempt_at {
             let queue = || keys::queue(&self.source);
             let partition = if self.queued { queue() } else { keys::due_of(self.approval.as_str()) };
@@ -260,8 +260,8 @@ impl Store {
 /// The id of the delivery that stands here.
 fn id_at(key: &Key) -> String {
     let sequence = key.sk.strip_prefix(keys::DELIVERIES).and_then(|sequence| sequence.parse().ok());
-    let place = key.id().parse::<ApprovalId>().ok().zip(sequence);
-    place.map_or_else(String::new, |(approval, sequence)| DeliveryId::of(&approval, sequence).to_string())
+    let named = key.id().parse::<ApprovalId>().ok().zip(sequence);
+    named.map_or_else(String::new, |(approval, sequence)| DeliveryId::of(&approval, sequence).to_string())
 }
 
 /// Deliveries of an approval that are read at once.

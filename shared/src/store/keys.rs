@@ -139,7 +139,7 @@ pub fn deliveries(org: &OrgId, source: &SourceId) -> String {
     format!("ORG#{org}#DLV#{source}")
 }
 
-/// Place of a delivery in that list: by the time of its event (milliseconds), those of one approval in order.
+/// Sort key of a delivery in that list: by the time of its event (milliseconds), those of one approval in order.
 #[must_use]
 pub fn by_time_and_sequence(created_at: i64, id: &ApprovalId, sequence: u32) -> String {
     format!("{}#{sequence:08}", by_time(created_at, id))
@@ -181,7 +181,7 @@ pub fn approvals(org: &OrgId) -> String {
     list(org, "APR")
 }
 
-/// Place of an approval in a list: by time of creation (milliseconds), then by id.
+/// Sort key of an approval in a list: by time of creation (milliseconds), then by id.
 #[must_use]
 pub fn by_time(created_at: i64, id: &ApprovalId) -> String {
     format!("{:013}#{id}", created_at.max(0))

@@ -47,7 +47,7 @@ pub struct Rows<T> {
     pub next_cursor: Option<String>,
 }
 
-/// Items whose place was read are read themselves so many at a time, until they have so many bytes: more are not shown at once.
+/// Items whose index entry was read are read themselves so many at a time, until they have so many bytes: more are not shown at once.
 const READ_AT_ONCE: usize = 50;
 const MAX_READ: usize = 6_000_000;
 
@@ -216,7 +216,7 @@ impl Store {
             };
             let mut found: HashMap<Key, Item> =
                 found.into_iter().filter_map(|item| Some((Key::of(&item)?, item))).collect();
-            for (place, key) in part.iter().filter_map(|place| Some((place, Key::of(place)?))) {
+            for (entry, key) in part.iter().filter_map(|entry| Some((entry, Key::of(entry)?))) {
                 if bytes > MAX_READ {
                     let next_cursor = rows.last().and_then(|row: &Row<T>| row.cursor.clone());
                     return Ok(Rows { rows, next_cursor });
@@ -224,7 +224,7 @@ impl Store {
                 // It may have been deleted meanwhile.
                 let Some(item) = found.remove(&key) else { continue };
                 bytes += item.values().map(size).sum::<usize>();
-                rows.push(Row { id: id(&key), cursor: query.cursor_after(place), value: read(item) });
+                rows.push(Row { id: id(&key), cursor: query.cursor_after(entry), value: read(item) });
             }
         }
         Ok(Rows { rows, next_cursor: page.next_cursor })

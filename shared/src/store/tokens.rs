@@ -46,7 +46,7 @@ impl Tokens {
     }
 
     async fn read(&self, key: &str) -> Result<Option<(SecretString, i64)>, Error> {
-        let at = place(key);
+        let at = item_key(key);
         let Some(item) = self.store.get_item(&at, Consistency::Strong).await? else { return Ok(None) };
         let sealed = item.get(SEALED).and_then(|value| value.as_s().ok()).ok_or_else(|| corrupt(&item))?;
         let expires = item.get(EXPIRES).and_then(|value| value.as_n().ok()).and_then(|at| at.parse().ok());
@@ -56,7 +56,7 @@ impl Tokens {
     }
 
     async fn write(&self, key: &str, token: &SecretString, expires_at: i64) -> Result<(), Error> {
-        let at = place(key);
+        let at = item_key(key);
         let unsealed = || Error::Corrupt { key: at.to_string() };
         let sealer = self.data_key.sealer().await?;
         let sealed = sealer.seal(token, &at.aad(SEALED), &self.world).map_err(|_| unsealed())?;
@@ -77,7 +77,7 @@ fn claim_name(key: &str) -> String {
     format!("token#{}", hash(key))
 }
 
-fn place(key: &str) -> Key {
+fn item_key(key: &str) -> Key {
     keys::token(&hash(key))
 }
 

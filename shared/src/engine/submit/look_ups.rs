@@ -44,7 +44,7 @@ impl LookUps {
         value: &str,
         call: impl Future<Output = Result<String, providers::Error>>,
     ) -> Option<Result<String, providers::Error>> {
-        let looked = self.place(connection, by, value)?;
+        let looked = self.entry(connection, by, value)?;
         let made = async {
             // It is never closed; and a call too many at once is no reason to fail.
             let _permit = self.at_once.acquire().await;
@@ -53,7 +53,7 @@ impl LookUps {
         Some(looked.get_or_init(|| made).await.clone())
     }
 
-    fn place(&self, connection: &str, by: By, value: &str) -> Option<Looked> {
+    fn entry(&self, connection: &str, by: By, value: &str) -> Option<Looked> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = known.len() >= MAX_LOOK_UPS;
         let key = (connection.to_owned(), by, value.to_owned());

@@ -56,17 +56,17 @@ impl Mapped {
             members(app, &call.source.id, users()).await.map_err(|error| DataphinRefusal::of(&error.into()))?;
         let (mut nodes, mut taken) = (Vec::new(), Vec::new());
         for (index, node) in form.nodes.iter().enumerate() {
-            let (mut approvers, mut places) = (Vec::new(), Vec::new());
-            for (place, user) in node.users.iter().enumerate() {
+            let (mut approvers, mut numbers) = (Vec::new(), Vec::new());
+            for (number, user) in node.users.iter().enumerate() {
                 let approver = approver(user, &members, meaning).unwrap_or_else(|| nobody(user, &call.source.id));
                 // Two people of Dataphin may be one of ours.
                 if !approvers.contains(&approver) {
                     approvers.push(approver);
-                    places.push(place);
+                    numbers.push(number);
                 }
             }
             nodes.push(NodeSpec { name: format!("节点 {0} Node {0}", index + 1), mode: node.mode, approvers });
-            taken.push(places);
+            taken.push(numbers);
         }
         let known = users().map(|user| known(user, &members, meaning)).collect();
         let applicant = applicant(&form.applicant, &members, meaning, &call.source.name);
