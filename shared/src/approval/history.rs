@@ -9,7 +9,7 @@ use super::data::{Approval, Closed, OnDeadline, Person, Stage};
 use super::ends::MINUTE;
 use super::event::{Outcome, TaskFact, TaskOutcome};
 use super::learned::key;
-use super::place::Placed;
+use super::tasks_by_node::TasksByNode;
 use super::verdict::Verdict;
 
 /// So many bytes of a comment are never cut.
@@ -149,11 +149,11 @@ fn fact_of(account: &str) -> TaskFact {
 }
 
 fn of_tasks(approval: &Approval, stage_index: &str, stage: &Stage) -> Vec<Line> {
-    let placed = Placed::of(stage);
+    let tasks = TasksByNode::of(stage);
     let node_of = |task: &str| {
-        placed.nodes.iter().position(|seats| seats.iter().any(|seat| seat.tasks.iter().any(|(id, _)| *id == task)))
+        tasks.nodes.iter().position(|seats| seats.iter().any(|seat| seat.tasks.iter().any(|(id, _)| *id == task)))
     };
-    let added = placed.nodes.iter().zip(&stage.nodes).filter(|(_, node)| !node.approvers.is_empty());
+    let added = tasks.nodes.iter().zip(&stage.nodes).filter(|(_, node)| !node.approvers.is_empty());
     let added = added.flat_map(|(seats, _)| seats).filter(|seat| seat.planned.is_none());
     let added: Vec<&str> = added.filter_map(|seat| seat.tasks.first()).map(|(id, _)| *id).collect();
     let mut entries = Vec::new();

@@ -25,8 +25,8 @@ mod learned;
 mod leftovers;
 mod node;
 mod people;
-mod place;
 mod state;
+mod tasks_by_node;
 mod verdict;
 mod view;
 

@@ -4,7 +4,7 @@ use super::data::{Approval, Closed, Closure, Person, Stage, Withdrawal};
 use super::event::Event;
 use super::history::keys;
 use super::learned::Learned;
-use super::place::Placed;
+use super::tasks_by_node::TasksByNode;
 use super::verdict::Verdict;
 
 impl Approval {
@@ -244,7 +244,7 @@ impl Approval {
         }
         let current = self.current_stage()?;
         let stage = &self.stages[current];
-        let wanted = stage.facts.wants_reading() || Placed::of(stage).is_incomplete();
+        let wanted = stage.facts.wants_reading() || TasksByNode::of(stage).is_incomplete();
         (stage.instance.is_some() && wanted).then_some(current)
     }
 
@@ -253,7 +253,7 @@ impl Approval {
     #[must_use]
     pub fn has_supposed_nodes(&self) -> bool {
         let ran = self.stages.iter().rfind(|stage| stage.instance.is_some());
-        ran.is_some_and(|stage| Placed::of(stage).is_supposed())
+        ran.is_some_and(|stage| TasksByNode::of(stage).is_supposed())
     }
 
     /// When the latest thing that is known of a stage happened (milliseconds): since then at the most a reading is wanted.

@@ -3,7 +3,7 @@
 use super::data::{DecidedBy, Stage};
 use super::event::{Outcome, TaskOutcome};
 use super::node::{NodeStatus, passed_at};
-use super::place::Placed;
+use super::tasks_by_node::TasksByNode;
 
 /// What a stage has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Stage {
             Some((Outcome::Revoked, _)) => return Verdict::Revoked,
             None => {}
         }
-        let nodes = Placed::of(self).statuses();
+        let nodes = TasksByNode::of(self).statuses();
         if nodes.contains(&NodeStatus::Rejected) {
             return Verdict::Rejected;
         }
@@ -36,8 +36,8 @@ impl Stage {
     /// When it was approved (milliseconds): by the platform's word, else by its nodes.
     pub(super) fn approved_at(&self) -> Option<i64> {
         let by_nodes = || {
-            let placed = Placed::of(self);
-            let nodes = placed.nodes.iter().zip(&self.nodes);
+            let tasks = TasksByNode::of(self);
+            let nodes = tasks.nodes.iter().zip(&self.nodes);
             nodes.filter_map(|(seats, node)| passed_at(node.mode, seats)).max()
         };
         self.facts.ended(Outcome::Approved).or_else(by_nodes)

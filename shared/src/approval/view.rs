@@ -7,7 +7,7 @@ use super::deviation::Deviation;
 use super::event::{Mode, Outcome, TaskFact, TaskOutcome};
 use super::history::{Action, Entry, history};
 use super::node::{NodeStatus, Seat};
-use super::place::Placed;
+use super::tasks_by_node::TasksByNode;
 use super::verdict::Verdict;
 
 /// Where an approval stands.
@@ -226,7 +226,7 @@ impl Approval {
 
 impl Stage {
     /// The status of each node, as seen from outside.
-    fn node_statuses(verdict: Verdict, placed: &Placed<'_>, begun: bool, closed: bool) -> Vec<NodeStatus> {
+    fn node_statuses(verdict: Verdict, tasks: &TasksByNode<'_>, begun: bool, closed: bool) -> Vec<NodeStatus> {
         let approved = matches!(verdict, Verdict::Approved | Verdict::Revoked);
         let ended = closed || verdict != Verdict::Open;
         let seen = |status: NodeStatus| match status {
@@ -235,13 +235,13 @@ impl Stage {
             NodeStatus::Pending if !begun => NodeStatus::Waiting,
             other => other,
         };
-        placed.statuses().into_iter().map(seen).collect()
+        tasks.statuses().into_iter().map(seen).collect()
     }
 
     fn node_views(&self, verdict: Verdict, begun: bool, closed: bool) -> Vec<NodeView> {
-        let placed = Placed::of(self);
-        let statuses = Self::node_statuses(verdict, &placed, begun, closed);
-        let views = placed.nodes.iter().zip(statuses).enumerate().map(|(index, (seats, status))| {
+        let tasks = TasksByNode::of(self);
+        let statuses = Self::node_statuses(verdict, &tasks, begun, closed);
+        let views = tasks.nodes.iter().zip(statuses).enumerate().map(|(index, (seats, status))| {
             let planned = self.nodes.get(index);
             // The platform may say that a node has passed before it says who approved: then nobody was skipped yet.
             let told = status != NodeStatus::Approved || seats.iter().any(Seat::approved);

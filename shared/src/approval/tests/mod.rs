@@ -1,11 +1,11 @@
 mod ends;
 mod examples;
 mod known;
-mod places;
 mod platform;
 mod properties;
 mod shown;
 mod steps;
+mod tasks_by_node;
 
 /// A property's cases: so many, or as many as `PROPTEST_CASES` says.
 #[expect(clippy::disallowed_methods, reason = "a test's own setting, and proptest's name for it")]

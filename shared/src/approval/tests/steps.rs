@@ -89,7 +89,7 @@ fn whose_word_counts_is_stored_in_few_bytes_and_read_again() {
 
 /// How this version numbers lines is what later ones find in the table.
 #[test]
-fn the_places_of_lines_that_are_stored_today_are_found_again() {
+fn the_positions_of_lines_that_are_stored_today_are_found_again() {
     let stored = |approval: &Approval| serde_json::to_value(&approval.learned).unwrap();
     let mut rejected = with(&[(Mode::All, &["a", "b"])]);
     rejected.started(0, "i".into(), None, AT + 1);

@@ -14,19 +14,19 @@ use super::node::{NodeStatus, Seat, Task, decide};
 /// Nodes beyond this index are not believed.
 const LAST_NODE: u8 = 63;
 
-/// A stage's tasks, placed.
+/// A stage's tasks, in the seats of its nodes.
 #[derive(Debug)]
-pub(super) struct Placed<'a> {
+pub(super) struct TasksByNode<'a> {
     stage: &'a Stage,
     /// The seats of each node.
     pub(super) nodes: Vec<Vec<Seat<'a>>>,
     /// Tasks of people who are in no node of the plan.
-    pub(super) unplaced: Vec<Task<'a>>,
+    pub(super) without_node: Vec<Task<'a>>,
 }
 
-impl<'a> Placed<'a> {
+impl<'a> TasksByNode<'a> {
     pub(super) fn of(stage: &'a Stage) -> Self {
-        let (by_node, unplaced) = spread(stage);
+        let (by_node, without_node) = spread(stage);
         let count = by_node.keys().next_back().map_or(0, |last| usize::from(*last) + 1).max(stage.nodes.len());
         let nodes = (0..count)
             .map(|index| {
@@ -35,7 +35,7 @@ impl<'a> Placed<'a> {
                 seats(stage, planned, tasks.map_or(&[][..], Vec::as_slice))
             })
             .collect();
-        Self { stage, nodes, unplaced }
+        Self { stage, nodes, without_node }
     }
 
     /// Whether reading the instance would tell more: somebody holds a task and we do not know in which node, a task was handed
@@ -51,7 +51,7 @@ impl<'a> Placed<'a> {
         let rejected = |(_, fact): &Task<'_>| fact.end.as_ref().is_some_and(|end| end.outcome == TaskOutcome::Rejected);
         let next = self.reached().unwrap_or(0) + 1;
         let tasks_from = |node: usize| self.nodes.iter().skip(node).flatten().flat_map(|seat| &seat.tasks);
-        self.unplaced.iter().any(unread)
+        self.without_node.iter().any(unread)
             || tasks_from(next).any(unread)
             || (self.stage.nodes.len() > 1 && tasks_from(0).any(|task| unread(task) && rejected(task)))
     }
@@ -91,13 +91,13 @@ type ByNode<'a> = BTreeMap<u8, Vec<Task<'a>>>;
 
 /// Gives each task its node, and leaves out what a return to an earlier node made void.
 fn spread(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
-    let (mut by_node, unplaced) = spread_all(stage);
+    let (mut by_node, without_node) = spread_all(stage);
     for (node, tasks) in &mut by_node {
         tasks.retain(|(_, fact)| !is_void(stage, *node, fact));
         tasks.sort_by_key(|(id, fact)| (since(fact), *id));
     }
     by_node.retain(|_, tasks| !tasks.is_empty());
-    (by_node, unplaced)
+    (by_node, without_node)
 }
 
 /// Gives each task its node, those that a return made void too.
@@ -126,8 +126,8 @@ fn spread_all(stage: &Stage) -> (ByNode<'_>, Vec<Task<'_>>) {
             }
         }
     }
-    let unplaced = follow_transfers(stage, &mut by_node, left);
-    (by_node, unplaced)
+    let without_node = follow_transfers(stage, &mut by_node, left);
+    (by_node, without_node)
 }
 
 impl Stage {
@@ -176,7 +176,7 @@ fn planned_nodes<'a>(stage: &'a Stage, account: &'a str) -> impl Iterator<Item =
         .filter_map(|(index, _)| u8::try_from(index).ok())
 }
 
-/// Places tasks of people outside the plan in the node from which a transfer names them. Returns the rest.
+/// Puts tasks of people outside the plan into the node from which a transfer names them. Returns the rest.
 fn follow_transfers<'a>(stage: &Stage, by_node: &mut ByNode<'a>, mut left: Vec<Task<'a>>) -> Vec<Task<'a>> {
     loop {
         let found = left.iter().enumerate().find_map(|(position, (_, fact))| {
