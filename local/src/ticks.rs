@@ -42,7 +42,7 @@ impl Ticks {
         for turn in 0_u32.. {
             let next = tokio::time::sleep(TICK);
             if self.is_due()
-                && let Err(error) = sweeper.look().await
+                && let Err(error) = sweeper.check().await
             {
                 tracing::warn!(%error, "what is due could not be looked up");
             }

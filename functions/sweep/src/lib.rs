@@ -11,7 +11,7 @@ use countersign::engine::sweep::Sweeper;
 pub const ROUTES: &[(&str, &str)] = &[];
 
 /// How long a run looks for what is due, in milliseconds. What was taken up then ends within 25 seconds, and a function within 60.
-const LOOK_FOR: i64 = 30_000;
+const CHECK_FOR: i64 = 30_000;
 /// Pause between two looks, so that what is due within the minute need not wait for the next run, and nobody waits for one who is
 /// slow.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -21,11 +21,11 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// # Errors
 /// The table's own, when it cannot be asked what is due.
 pub async fn run(app: &App) -> Result<usize, Error> {
-    let until = app.world.now() + LOOK_FOR;
+    let until = app.world.now() + CHECK_FOR;
     let mut sweeper = Sweeper::new(app);
     let mut done = 0;
-    let looked = loop {
-        match sweeper.look().await {
+    let checked = loop {
+        match sweeper.check().await {
             Ok(due) => done += due,
             Err(error) => break Err(error),
         }
@@ -38,5 +38,5 @@ pub async fn run(app: &App) -> Result<usize, Error> {
         pause.await;
     };
     sweeper.finish().await;
-    looked
+    checked
 }

@@ -14,7 +14,7 @@ use crate::store::Error;
 const KEEP: i64 = 5_000;
 /// A callback that cannot be verified makes us look again at once, but no more often than this (milliseconds): anybody
 /// may send one.
-const LOOK_AGAIN: i64 = 1_000;
+const READ_AGAIN: i64 = 1_000;
 impl App {
     /// A connection of any organisation, for its callbacks: at most five seconds old. `None` when there is none.
     ///
@@ -33,7 +33,7 @@ impl App {
     /// # Errors
     /// As [`App::connection`].
     pub async fn connection_afresh(&self, known: &Arc<OpenConnection>) -> Result<Option<Arc<OpenConnection>>, Error> {
-        if self.world.now() - known.read_at < LOOK_AGAIN {
+        if self.world.now() - known.read_at < READ_AGAIN {
             return Ok(Some(Arc::clone(known)));
         }
         self.read_connection(&known.connection.id).await

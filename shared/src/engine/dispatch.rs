@@ -18,8 +18,8 @@ use crate::store::approvals::Record;
 use crate::store::{Error as StoreError, Item, Key, keys};
 
 /// How often, and with what pauses, an end that was told without who decided waits for that to be told.
-const MAX_LOOKS: u32 = 3;
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+const MAX_CHECKS: u32 = 3;
+const CHECK_AGAIN: Duration = Duration::from_millis(200);
 /// Deliveries of an approval that are read at once.
 const ROWS: u16 = 100;
 
@@ -260,11 +260,11 @@ async fn fuller(app: &App, change: &Change) -> Result<Option<Record>, Error> {
         return Ok(None);
     }
     let mut now = app.store.approval(&change.new.id).await?;
-    for _ in 0..MAX_LOOKS {
+    for _ in 0..MAX_CHECKS {
         if !now.state.view().lacks_deciders() {
             break;
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(CHECK_AGAIN).await;
         now = app.store.approval(&change.new.id).await?;
     }
     let ended = now.state.stages.iter().rposition(|stage| stage.instance.is_some());

@@ -1,4 +1,4 @@
-//! When the sweep is to look at an approval next: the earliest of everything that is due of it. It is worked out with every write.
+//! When the sweep is to deal with an approval next: the earliest of everything that is due of it. It is worked out with every write.
 
 use super::pace::Pace;
 use crate::approval::{Approval, Effect, Owed, Purpose};
@@ -138,7 +138,7 @@ mod tests {
         state
     }
 
-    fn look(state: &Approval, now: i64) -> i64 {
+    fn due_after(state: &Approval, now: i64) -> i64 {
         after_try(state, now, Pace::Full).unwrap()
     }
 
@@ -151,8 +151,8 @@ mod tests {
         let mut state = running();
         state.apply(0, Event::ReadWanted { at: AT });
         state.apply(0, Event::Finished { outcome: Outcome::Rejected, at: AT });
-        assert_eq!(look(&state, AT), AT + MINUTE);
-        assert_eq!(look(&state, AT + HOUR), AT + 2 * HOUR);
+        assert_eq!(due_after(&state, AT), AT + MINUTE);
+        assert_eq!(due_after(&state, AT + HOUR), AT + 2 * HOUR);
         assert_eq!(after_reading(&state, AT + HOUR, Pace::Full), Some(AT + 2 * HOUR), "it is wanted still");
         assert_eq!(after_try(&state, AT + 25 * HOUR, Pace::Full), None);
         state.apply(0, Event::ReadDone { at: AT });
@@ -164,17 +164,17 @@ mod tests {
         assert_eq!(first(&submitted(), AT), Some(AT + MINUTE));
         let mut second = running();
         second.apply(0, Event::Finished { outcome: Outcome::Approved, at: AT });
-        assert_eq!(look(&second, AT + HOUR), AT + HOUR + MINUTE, "nobody holds a lease");
+        assert_eq!(due_after(&second, AT + HOUR), AT + HOUR + MINUTE, "nobody holds a lease");
     }
 
     #[test]
     fn an_instance_is_read_more_and_more_rarely() {
         let (before, state) = (submitted(), running());
-        let mut looks = vec![after_change(Some(AT + MINUTE), &before.owed(), &state, AT).unwrap()];
-        while looks.len() < 12 {
-            looks.push(look(&state, looks[looks.len() - 1]));
+        let mut times = vec![after_change(Some(AT + MINUTE), &before.owed(), &state, AT).unwrap()];
+        while times.len() < 12 {
+            times.push(due_after(&state, times[times.len() - 1]));
         }
-        let minutes: Vec<i64> = looks.iter().map(|at| (at - AT) / MINUTE).collect();
+        let minutes: Vec<i64> = times.iter().map(|at| (at - AT) / MINUTE).collect();
         assert_eq!(minutes, [1, 10, 20, 40, 80, 160, 320, 640, 1280, 2000, 2720, 3440]);
     }
 
@@ -183,7 +183,7 @@ mod tests {
         let mut state = running();
         state.apply(0, Event::ReadWanted { at: AT + 5 * HOUR });
         let now = AT + 5 * HOUR + 2 * MINUTE;
-        assert_eq!(look(&state, now), now + 2 * MINUTE);
+        assert_eq!(due_after(&state, now), now + 2 * MINUTE);
         assert_eq!(after_reading(&state, now, Pace::Full), Some(now + 5 * HOUR + 2 * MINUTE));
     }
 
@@ -203,17 +203,17 @@ mod tests {
     fn a_withdrawal_is_repeated_more_and_more_rarely() {
         let mut state = running();
         ask(&mut state, AT + HOUR, false);
-        assert_eq!(look(&state, AT + HOUR), AT + HOUR + 16_000);
-        assert_eq!(look(&state, AT + HOUR + 32_000), AT + HOUR + 64_000);
-        assert_eq!(look(&state, AT + 9 * HOUR), AT + 9 * HOUR + 15 * MINUTE);
+        assert_eq!(due_after(&state, AT + HOUR), AT + HOUR + 16_000);
+        assert_eq!(due_after(&state, AT + HOUR + 32_000), AT + HOUR + 64_000);
+        assert_eq!(due_after(&state, AT + 9 * HOUR), AT + 9 * HOUR + 15 * MINUTE);
     }
 
     #[test]
     fn a_withdrawal_waits_for_whoever_is_at_the_start() {
         let mut state = submitted();
         ask(&mut state, AT, true);
-        assert_eq!(look(&state, AT + 5_000), AT + MINUTE);
-        assert_eq!(look(&state, AT + MINUTE), AT + 2 * MINUTE, "nobody is at it any more");
+        assert_eq!(due_after(&state, AT + 5_000), AT + MINUTE);
+        assert_eq!(due_after(&state, AT + MINUTE), AT + 2 * MINUTE, "nobody is at it any more");
     }
 
     #[test]
@@ -228,12 +228,12 @@ mod tests {
                     while now < AT + HOUR {
                         let next = after_try(state, now, pace).unwrap();
                         assert!(next <= AT + HOUR, "{state:?} at {now}");
-                        // A lease that ran out is taken again before the next look.
+                        // A lease that ran out is taken again before the next check.
                         now = next.max(now + MINUTE);
                     }
                 }
                 assert!(state.pass_deadline(AT + HOUR));
-                assert_ne!(look(state, AT + HOUR), AT + HOUR, "it is dealt with once");
+                assert_ne!(due_after(state, AT + HOUR), AT + HOUR, "it is dealt with once");
             }
         }
     }
@@ -243,8 +243,8 @@ mod tests {
         let mut state = running();
         state.deadline = Some(Deadline::new(AT + HOUR, OnDeadline::Expire));
         state.pass_deadline(AT + HOUR);
-        assert_eq!(look(&state, AT + HOUR), AT + HOUR + 16_000);
-        assert_eq!(look(&state, AT + HOUR + 3 * MINUTE), AT + HOUR + 6 * MINUTE);
+        assert_eq!(due_after(&state, AT + HOUR), AT + HOUR + 16_000);
+        assert_eq!(due_after(&state, AT + HOUR + 3 * MINUTE), AT + HOUR + 6 * MINUTE);
     }
 
     #[test]

@@ -38,13 +38,13 @@ pub async fn check(app: &App, connection: &Connection) -> Option<Check> {
         let detail = "the platform is on this machine and needs no public address".to_owned();
         return Some(Check { name: NAME, ok: true, detail, fix: String::new() });
     }
-    Some(match look(app, from).await {
+    Some(match probe(app, from).await {
         Ok((detail, fix)) => Check { name: NAME, ok: true, detail, fix: fix.to_owned() },
         Err((detail, fix)) => Check { name: NAME, ok: false, detail, fix },
     })
 }
 
-async fn look(app: &App, from: Caller) -> Result<(String, &'static str), Trouble> {
+async fn probe(app: &App, from: Caller) -> Result<(String, &'static str), Trouble> {
     let text = app.settings.public_url.as_str();
     let url = parse(text)?;
     let host = url.host_str().unwrap_or_default().to_owned();
@@ -97,8 +97,8 @@ async fn resolved(url: &Url) -> Vec<IpAddr> {
         Some(Host::Domain(name)) => name.to_owned(),
         None => return Vec::new(),
     };
-    let look_up = move || (host.as_str(), 0).to_socket_addrs().map(|found| found.map(|at| at.ip()).collect());
-    tokio::task::spawn_blocking(look_up).await.ok().and_then(Result::ok).unwrap_or_default()
+    let resolve = move || (host.as_str(), 0).to_socket_addrs().map(|found| found.map(|at| at.ip()).collect());
+    tokio::task::spawn_blocking(resolve).await.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// Whether a name leads into a private network alone.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::resources::{Rule, Then};
-use crate::rules::{Expression, Facts, Finding, Invalid, look};
+use crate::rules::{Expression, Facts, Finding, Invalid, evaluate};
 use crate::store::approvals::{Ruled, RuledAs};
 
 /// A rule whose condition has been read.
@@ -21,7 +21,7 @@ impl From<Rule> for Ready {
     }
 }
 
-/// Rules in the order in which they are looked at.
+/// Rules in the order in which they are evaluated.
 #[must_use]
 pub fn in_order(mut rules: Vec<Ready>) -> Arc<[Ready]> {
     rules.sort_by(|a, b| (a.rule.position, &a.rule.id).cmp(&(b.rule.position, &b.rule.id)));
@@ -42,7 +42,7 @@ pub struct Verdict<'a> {
 /// Asks the rules.
 #[must_use]
 pub fn ask<'a>(rules: &'a [Ready], facts: &Facts) -> Verdict<'a> {
-    let findings = look(rules.iter().map(|ready| ready.rule.enabled.then_some(&ready.expression)), facts);
+    let findings = evaluate(rules.iter().map(|ready| ready.rule.enabled.then_some(&ready.expression)), facts);
     let decisive = rules.iter().zip(&findings).find_map(|(ready, finding)| match finding {
         Finding::Matched => Some((&ready.rule, Some(&ready.rule.then), None)),
         Finding::Failed(detail) => Some((&ready.rule, None, Some(detail.clone()))),

@@ -12,8 +12,8 @@ use crate::store::{Error as StoreError, Versioned};
 /// How long the making of a template may take before another may try, in milliseconds.
 const LEASE: i64 = 60_000;
 /// How often, and with what pauses, one that finds another at it looks whether it is made.
-const MAX_LOOKS: u32 = 20;
-const LOOK_AGAIN: Duration = Duration::from_millis(150);
+const MAX_CHECKS: u32 = 20;
+const CHECK_AGAIN: Duration = Duration::from_millis(150);
 
 /// Makes or finds our template of a layout on the platform and remembers its code with the connection. Some platforms never
 /// let go of a template once it is made, so whoever makes one holds a lease, and the others wait for what comes of it.
@@ -29,9 +29,9 @@ pub async fn create_template(
 ) -> Result<String, Error> {
     let missing = account.templates.get(layout).cloned();
     let lease = format!("template#{}#{layout}", connection.id);
-    for look in 0..MAX_LOOKS {
-        if look > 0 {
-            tokio::time::sleep(LOOK_AGAIN).await;
+    for check in 0..MAX_CHECKS {
+        if check > 0 {
+            tokio::time::sleep(CHECK_AGAIN).await;
         }
         let now = app.world.now();
         let taken = app.store.take_lease(&lease, now, now + LEASE).await?;

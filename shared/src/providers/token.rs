@@ -15,8 +15,8 @@ use crate::crypto::hex;
 /// How long a token lives where the answer does not say, and at most, in seconds.
 const TOKEN_SECONDS: i64 = 7_200;
 /// How often, and with what pauses, those who wait for a token look for it.
-const MAX_LOOKS: u32 = 10;
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const MAX_CHECKS: u32 = 10;
+const CHECK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How a platform gives access tokens.
 pub(super) struct TokenGrant<'a> {
@@ -89,8 +89,8 @@ impl Calls<'_> {
             return Ok(token);
         }
         if !self.tokens.claim(&grant.key, now).await {
-            for _ in 0..MAX_LOOKS {
-                tokio::time::sleep(LOOK_AGAIN).await;
+            for _ in 0..MAX_CHECKS {
+                tokio::time::sleep(CHECK_AGAIN).await;
                 if let Some(token) = self.tokens.get(&grant.key, now).await {
                     return Ok(token);
                 }

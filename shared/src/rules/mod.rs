@@ -27,12 +27,12 @@ pub enum Finding {
     NotMatched,
     /// Its condition could not be evaluated; why, for an operator.
     Failed(String),
-    /// It was not looked at: one before it has decided or failed, or it is switched off.
+    /// It was not evaluated: one before it has decided or failed, or it is switched off.
     NotReached,
 }
 
 /// Looks at the rules in their order until one holds or fails. Answers with a finding for each.
-pub fn look<'e>(
+pub fn evaluate<'e>(
     rules: impl IntoIterator<Item = Option<&'e Result<Expression, Invalid>>>,
     facts: &Facts,
 ) -> Vec<Finding> {

@@ -312,7 +312,7 @@ fn all_rules_together_take_no_more_than_one_may() {
     let columns = "request.fields.columns";
     let never = Expression::read(&format!("{columns}.exists(c, {columns}.exists(d, c == 'x'))"));
     let bound = never.as_ref().unwrap().bound(&facts).unwrap();
-    let findings = look(vec![Some(&never); 50], &facts);
+    let findings = evaluate(vec![Some(&never); 50], &facts);
     let looked_at = findings.iter().filter(|finding| **finding == Finding::NotMatched).count();
     assert_eq!(u64::try_from(looked_at).unwrap(), MAX_STEPS / bound, "{bound}");
     assert!((2..50).contains(&looked_at), "{looked_at}");
@@ -324,14 +324,14 @@ fn all_rules_together_take_no_more_than_one_may() {
 fn the_first_that_holds_decides_and_one_that_fails_ends_the_search() {
     let [yes, no, fails] = ["true", "false", "request.fields.missing == 1"].map(Expression::read);
     let broken = Err(Invalid("is from another version".into()));
-    let look = |rules: &[Option<&Result<Expression, Invalid>>]| look(rules.iter().copied(), &facts());
+    let evaluate = |rules: &[Option<&Result<Expression, Invalid>>]| evaluate(rules.iter().copied(), &facts());
     use Finding::{Matched, NotMatched, NotReached};
-    assert_eq!(look(&[Some(&no), None, Some(&yes), Some(&yes)]), [NotMatched, NotReached, Matched, NotReached]);
-    let findings = look(&[Some(&no), Some(&fails), Some(&yes)]);
+    assert_eq!(evaluate(&[Some(&no), None, Some(&yes), Some(&yes)]), [NotMatched, NotReached, Matched, NotReached]);
+    let findings = evaluate(&[Some(&no), Some(&fails), Some(&yes)]);
     assert_eq!(findings[1], Finding::Failed("no such key: `missing`".into()));
     assert_eq!(findings[2], NotReached, "a failed rule lets none behind it approve");
-    assert_eq!(look(&[Some(&broken), Some(&yes)])[0], Finding::Failed("is from another version".into()));
-    assert_eq!(look(&[]), []);
+    assert_eq!(evaluate(&[Some(&broken), Some(&yes)])[0], Finding::Failed("is from another version".into()));
+    assert_eq!(evaluate(&[]), []);
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -136,7 +136,7 @@ impl Scene {
 async fn sweeps(app: App) {
     let mut sweeper = Sweeper::new(&app);
     loop {
-        sweeper.look().await.unwrap();
+        sweeper.check().await.unwrap();
         sweeper.wait(LOOK).await;
         tokio::time::sleep(LOOK).await;
     }

@@ -266,7 +266,7 @@ async fn a_look_of_the_sweep_does_not_wait_for_a_receiver_that_does_not_answer()
     let mut sweeper = Sweeper::new(&app);
     scene.desk.clock.advance(5_600);
     let begun = Instant::now();
-    assert_eq!(sweeper.look().await.unwrap(), 2);
+    assert_eq!(sweeper.check().await.unwrap(), 2);
     while good.arrived().len() < 2 {
         sweeper.wait(Duration::from_millis(20)).await;
         assert!(begun.elapsed() < Duration::from_secs(40), "the good one waited");
@@ -277,7 +277,7 @@ async fn a_look_of_the_sweep_does_not_wait_for_a_receiver_that_does_not_answer()
     scene.desk.clock.advance(5_600);
     assert!(!sweeper.is_idle());
     while good.arrived().len() < 4 {
-        sweeper.look().await.unwrap();
+        sweeper.check().await.unwrap();
         sweeper.wait(Duration::from_millis(20)).await;
         assert!(begun.elapsed() < Duration::from_secs(40), "the good one waited");
     }

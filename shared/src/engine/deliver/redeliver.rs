@@ -9,9 +9,9 @@ use crate::resources::Source;
 use crate::store::Error;
 use crate::store::deliveries::{Delivery, DeliveryStatus, ToSource};
 
-/// Most deliveries that one call sends again, and that it looks at for that.
+/// Most deliveries that one call sends again, and that it reads for that.
 pub const MAX_REDELIVERED: usize = 200;
-const LOOKED_AT: usize = 1_000;
+const MAX_READ: usize = 1_000;
 const PAGE: u16 = 100;
 
 /// Which deliveries of a source are to be sent again. Pending ones are on their way anyway.
@@ -32,7 +32,7 @@ pub struct Asked<'a> {
 pub struct Redelivered {
     /// How many deliveries are sent again.
     pub count: usize,
-    /// How to go on; `None` when all were looked at.
+    /// How to go on; `None` when all were read.
     pub next_cursor: Option<String>,
 }
 
@@ -55,13 +55,13 @@ pub async fn many(app: &App, org: &OrgId, source: &Source, asked: Asked<'_>) -> 
         DeliveryStatus::Delivered => asked.delivered,
         DeliveryStatus::Dead => asked.dead,
     };
-    let (mut count, mut looked, mut cursor) = (0, 0, asked.cursor.map(str::to_owned));
+    let (mut count, mut read, mut cursor) = (0, 0, asked.cursor.map(str::to_owned));
     loop {
         let limit = PAGE.min(u16::try_from(MAX_REDELIVERED - count).unwrap_or(PAGE));
         let since = Some(asked.since);
         let to = ToSource { org, source: &source.id, since, oldest_first: true, limit, cursor: cursor.as_deref() };
         let page = app.store.deliveries_to(&to).await?;
-        looked += page.items.len();
+        read += page.items.len();
         cursor = page.next_cursor;
         for row in page.items.into_iter().filter(wanted) {
             if count == 0 {
@@ -71,7 +71,7 @@ pub async fn many(app: &App, org: &OrgId, source: &Source, asked: Asked<'_>) -> 
             again(app, row, wanted).await?;
             count += 1;
         }
-        if cursor.is_none() || count >= MAX_REDELIVERED || looked >= LOOKED_AT {
+        if cursor.is_none() || count >= MAX_REDELIVERED || read >= MAX_READ {
             break;
         }
     }

@@ -91,11 +91,11 @@ pub async fn end(app: &App, record: Record, patience: Patience) -> Result<EndOut
                 Ok(()) => close(app, record, None, Some((stage, LeftoverEnd::Done, None))).await,
                 Err(error) => {
                     let is_spent = is_spent || patience == Patience::None;
-                    not_taken(app, record, stage, error, &Try { wanted, is_spent, looked: false }).await
+                    not_taken(app, record, stage, error, &Try { wanted, is_spent, searched: false }).await
                 }
             }
         }
-        Effect::Find { stage, .. } => look(app, record, stage, &Try { wanted, is_spent, looked: true }).await,
+        Effect::Find { stage, .. } => find_and_end(app, record, stage, &Try { wanted, is_spent, searched: true }).await,
         Effect::Start { .. } | Effect::Read { .. } => Ok(EndOutcome::Later(Box::new(record))),
     }
 }
@@ -116,11 +116,11 @@ struct Try {
     /// The platform has had its time.
     is_spent: bool,
     /// What may have been started was looked for, and nothing was to be taken back yet.
-    looked: bool,
+    searched: bool,
 }
 
 /// Looks for the instance of a stage whose start was interrupted, under the lease that a start would hold.
-async fn look(app: &App, record: Record, stage: usize, tried: &Try) -> Result<EndOutcome, Error> {
+async fn find_and_end(app: &App, record: Record, stage: usize, tried: &Try) -> Result<EndOutcome, Error> {
     let now = app.world.now();
     let Transition { record, changed } =
         continue_from(app, record, |record| record.state.take_lease(stage, now, now + LEASE)).await?;
@@ -157,18 +157,18 @@ async fn not_taken(app: &App, record: Record, stage: usize, error: Error, tried:
         return drop_withdrawal(app, record, error).await;
     }
     let mut record = record;
-    if tried.wanted == Wanted::Deadline && !tried.looked {
+    if tried.wanted == Wanted::Deadline && !tried.searched {
         // It may have ended there before: then that stands.
         read(app, &record, stage, true).await?;
         record = app.store.approval(&record.id).await?;
     }
-    let said = match (tried.looked, fate) {
+    let said = match (tried.searched, fate) {
         (true, _) => UNKNOWN,
         (false, Fate::Unknown) => PERHAPS,
         (false, _) => UNTOLD,
     };
     // What may still run there is owed a cancel.
-    let refused = fate == Fate::Never && !tried.looked;
+    let refused = fate == Fate::Never && !tried.searched;
     let end = refused.then(|| (stage, LeftoverEnd::Refused, Some(error.to_string())));
     close(app, record, Some(format!("{said}: {error}.")), end).await
 }

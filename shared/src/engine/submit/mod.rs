@@ -6,7 +6,7 @@
 mod body;
 mod error;
 mod fault;
-mod look_ups;
+mod lookups;
 mod nodes;
 mod people;
 mod plan;

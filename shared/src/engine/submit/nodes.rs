@@ -12,7 +12,7 @@ use crate::resources::{Approver, Flow, Member, OwnApprover};
 
 use super::error::SubmitError;
 use super::fault::{Fault, Position};
-use super::look_ups::several;
+use super::lookups::several;
 use super::people::{Absent, Candidate, Missing, Named, People, Platform};
 
 /// A node to be resolved.
@@ -280,11 +280,11 @@ impl Resolver<'_> {
         wrong: &mut Wrong,
     ) -> Result<Option<(Vec<Candidate>, Vec<(usize, Absent)>)>, SubmitError> {
         let (mut people, mut absent, mut failed) = (Vec::new(), Vec::new(), false);
-        let looks: Vec<_> =
+        let lookups: Vec<_> =
             approvers.iter().map(|approver| Box::pin(self.people.approvers(self.platform, approver))).collect();
-        let mut looked = pin!(several(looks));
+        let mut answers = pin!(several(lookups));
         for (index, approver) in approvers.iter().enumerate() {
-            let Some(named) = looked.next().await else { break };
+            let Some(named) = answers.next().await else { break };
             let (faults, why) = match named {
                 Ok(named) => {
                     people.extend(named.found.into_iter().map(|found| (found, approver)));

@@ -16,7 +16,7 @@ use crate::store::members::{MAX_WITH_ROLE, WithRole};
 
 use super::body::Applicant;
 use super::error::SubmitError;
-use super::look_ups::{By, LookUps, MAX_LOOK_UPS, several};
+use super::lookups::{By, Lookups, MAX_LOOKUPS, several};
 
 /// One connection with all that is needed to look people up on it.
 pub(super) struct Platform {
@@ -120,12 +120,12 @@ pub(super) struct People<'a> {
     pub(super) app: &'a App,
     pub(super) org: &'a OrgId,
     pub(super) workspace: Option<&'a WorkspaceId>,
-    look_ups: LookUps,
+    lookups: Lookups,
 }
 
 impl<'a> People<'a> {
     pub(super) fn new(app: &'a App, org: &'a OrgId, workspace: Option<&'a WorkspaceId>) -> Self {
-        Self { app, org, workspace, look_ups: LookUps::default() }
+        Self { app, org, workspace, lookups: Lookups::default() }
     }
 
     async fn member(&self, id: &MemberId) -> Result<Member, Missing> {
@@ -251,12 +251,12 @@ impl<'a> People<'a> {
         let claim = |candidate: &Candidate| people::claim(platform.connection.id.as_str(), ids, &account(candidate));
         let claims: Vec<_> = strangers.iter().map(|(candidate, _)| claim(candidate)).collect();
         let owners = people::members(self.app, self.org, &claims).await?;
-        let looks: Vec<_> = strangers
+        let lookups: Vec<_> = strangers
             .iter()
             .zip(owners)
             .map(|((_, named), owner)| Box::pin(self.owner_or_reached(platform, named, owner)))
             .collect();
-        let mut members = pin!(several(looks));
+        let mut members = pin!(several(lookups));
         for (candidate, _) in strangers {
             if let Some(member) = members.next().await.transpose()?.flatten() {
                 candidate.person = people::person(&member, account(candidate));
@@ -289,8 +289,8 @@ impl<'a> People<'a> {
     /// Finds each of these members on the platform.
     async fn each(&self, platform: &Platform, members: Vec<Member>, named: &mut Named) -> Result<(), Missing> {
         let who: Vec<Approver> = members.iter().map(|member| Approver::Member(member.id.clone())).collect();
-        let looks: Vec<_> = members.into_iter().map(|member| Box::pin(self.on_platform(platform, member))).collect();
-        let mut found = pin!(several(looks));
+        let lookups: Vec<_> = members.into_iter().map(|member| Box::pin(self.on_platform(platform, member))).collect();
+        let mut found = pin!(several(lookups));
         for who in &who {
             let Some(found) = found.next().await else { break };
             named.add(who, found)?;
@@ -381,14 +381,14 @@ impl<'a> People<'a> {
         if Mobile::parse(mobile).is_none() {
             return Err(Missing::Nobody(format!("{mobile} is no mobile number")));
         }
-        self.look_up(platform, By::Mobile, mobile).await
+        self.lookup(platform, By::Mobile, mobile).await
     }
 
     async fn by_email(&self, platform: &Platform, email: &str) -> Result<String, Missing> {
-        self.look_up(platform, By::Email, email).await
+        self.lookup(platform, By::Email, email).await
     }
 
-    async fn look_up(&self, platform: &Platform, by: By, value: &str) -> Result<String, Missing> {
+    async fn lookup(&self, platform: &Platform, by: By, value: &str) -> Result<String, Missing> {
         let (connection, account) = (platform.connection.id.as_str(), &platform.account);
         let call = Box::pin(async {
             let line = self.app.line(connection);
@@ -401,9 +401,9 @@ impl<'a> People<'a> {
             }
             result
         });
-        match self.look_ups.once(connection, by, value, call).await {
+        match self.lookups.once(connection, by, value, call).await {
             Some(result) => result.map_err(|error| missing(error, platform, by, value)),
-            None => Err(Missing::Failed(SubmitError::TooManyPeople(MAX_LOOK_UPS))),
+            None => Err(Missing::Failed(SubmitError::TooManyPeople(MAX_LOOKUPS))),
         }
     }
 }

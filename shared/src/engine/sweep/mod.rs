@@ -1,8 +1,8 @@
 //! What is due: deadlines, starts whose lease ran out, withdrawals to repeat, instances left open or not heard from, lanes of sources with
 //! deliveries that wait, products to ask.
 //!
-//! One look reads a bounded number of due things, which are then dealt with side by side; what is left is due at the next look. Each
-//! thing's time is pushed on before it is dealt with, so one that fails, or takes the process with it, stands in nobody's way. Looks
+//! One check reads a bounded number of due things, which are then dealt with side by side; what is left is due at the next check. Each
+//! thing's time is pushed on before it is dealt with, so one that fails, or takes the process with it, stands in nobody's way. Checks
 //! follow each other whether or not everything of the one before is done: who is slow holds up his own.
 
 mod approval;
@@ -30,7 +30,7 @@ use crate::store::{Error as StoreError, keys};
 use queue::Waiting;
 use round::Round;
 
-/// Most things of one partition in one look, and how many are read at once.
+/// Most things of one partition in one check, and how many are read at once.
 const MAX_DUE: usize = 100;
 const PAGE: u16 = 50;
 /// Partitions that are read at the same time.
@@ -59,40 +59,40 @@ enum Thing {
     Poll(SourceId),
 }
 
-/// Looks for what is due and deals with it, for as long as it lives.
+/// Finds what is due and deals with it, for as long as it lives.
 pub struct Sweeper {
     round: Arc<Round>,
     running: JoinSet<Result<(), Error>>,
     busy: HashMap<Thing, Id>,
 }
 
-/// Deals with what is due now: one look, until all is done. Returns how many things were due. One that fails does not hold up
+/// Deals with what is due now: one check, until all is done. Returns how many things were due. One that fails does not hold up
 /// the others.
 ///
 /// # Errors
 /// The table's own, when it cannot be asked what is due of any partition.
 pub async fn sweep(app: &App) -> Result<usize, Error> {
     let mut sweeper = Sweeper::new(app);
-    let due = sweeper.look().await;
+    let due = sweeper.check().await;
     sweeper.finish().await;
     due
 }
 
 impl Sweeper {
-    /// One that has not looked yet.
+    /// One that has read nothing yet.
     #[must_use]
     pub fn new(app: &App) -> Self {
         Self { round: Arc::new(Round::new(app)), running: JoinSet::new(), busy: HashMap::new() }
     }
 
-    /// Looks what is due and begins to deal with it. Returns how many things were due that were not being dealt with already; of
+    /// Reads what is due and begins to deal with it. Returns how many things were due that were not being dealt with already; of
     /// deliveries that wait, those that were left by whoever made them and each lane count as one.
     ///
     /// # Errors
     /// The table's own, when it cannot be asked what is due of any partition.
-    pub async fn look(&mut self) -> Result<usize, Error> {
+    pub async fn check(&mut self) -> Result<usize, Error> {
         let now = self.round.app.world.now();
-        let found = look(&self.round.app, now).await?;
+        let found = read_due(&self.round.app, now).await?;
         let mut due = 0;
         for record in found.approvals {
             let round = Arc::clone(&self.round);
@@ -185,7 +185,7 @@ impl Sweeper {
 }
 
 /// Reads what is due, several partitions at the same time. One that cannot be read is left to the next round.
-async fn look(app: &App, now: i64) -> Result<Found, Error> {
+async fn read_due(app: &App, now: i64) -> Result<Found, Error> {
     let mut found = Found::default();
     let mut running = JoinSet::new();
     let mut failed = None;

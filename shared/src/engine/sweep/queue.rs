@@ -38,8 +38,8 @@ const MAX_GIVEN_UP: usize = 500;
 const GIVEN_UP_AT_ONCE: u16 = 20;
 /// So many in a row that are not old enough end the search for those that are.
 const MAX_IN_VAIN: usize = 20;
-/// A lane that was touched lately is looked at again after so long, in milliseconds: the index may be behind.
-const LOOK_AGAIN: i64 = 60_000;
+/// A lane that was touched lately is checked again after so long, in milliseconds: the index may be behind.
+const CHECK_AGAIN: i64 = 60_000;
 /// Shortest time between two runs of a lane, in milliseconds.
 const RUN_AGAIN: i64 = 1_000;
 
@@ -347,7 +347,7 @@ impl Run {
     /// the time at which it came; what was tried in between stands later, and is looked for where one such was just given up.
     async fn give_up(&self, source: &SourceId, now: i64) -> Result<(), Error> {
         let until = if self.seen().gave_up { now } else { now - TRIED_FOR };
-        let (mut cursor, mut looked, mut in_vain) = (None, 0, 0);
+        let (mut cursor, mut read, mut in_vain) = (None, 0, 0);
         loop {
             let page = self.app.store.queued(source, until, GIVEN_UP_AT_ONCE, cursor.as_deref()).await?;
             for queued in &page.items {
@@ -360,9 +360,9 @@ impl Run {
                 }
                 in_vain = if is_young { in_vain + 1 } else { 0 };
             }
-            looked += page.items.len();
+            read += page.items.len();
             cursor = page.next_cursor;
-            let enough = looked >= MAX_GIVEN_UP || in_vain >= MAX_IN_VAIN;
+            let enough = read >= MAX_GIVEN_UP || in_vain >= MAX_IN_VAIN;
             if cursor.is_none() || enough || self.is_over.load(Ordering::Relaxed) {
                 return Ok(());
             }
@@ -396,10 +396,10 @@ async fn finish(app: &App, lane: Lane, ended: End, seen: Seen) -> Result<(), Err
             // Never due: it is removed.
             End::Drained if next.is_none() && !touched_lately => lane.due_at = i64::MAX,
             End::Drained => {
-                let again = if lane.version == held { LOOK_AGAIN } else { RUN_AGAIN };
-                let look = if touched_lately { now + again } else { i64::MAX };
-                let soonest = if seen.failed { LOOK_AGAIN } else { RUN_AGAIN };
-                lane.due_at = next.unwrap_or(i64::MAX).min(look).max(now + soonest);
+                let again = if lane.version == held { CHECK_AGAIN } else { RUN_AGAIN };
+                let check = if touched_lately { now + again } else { i64::MAX };
+                let soonest = if seen.failed { CHECK_AGAIN } else { RUN_AGAIN };
+                lane.due_at = next.unwrap_or(i64::MAX).min(check).max(now + soonest);
             }
         }
         true

@@ -88,12 +88,12 @@ async fn templates(api: &Api<'_>, account: &Account) -> Check {
     const NAME: &str = "templates";
     let mut new = 0;
     for code in account.templates.values().take(MAX_TEMPLATES) {
-        let looked = async {
+        let read = async {
             let definition = template::read(api, code).await?;
             let was_new = template::subscribe(api, code).await?;
             Ok::<_, Failure>((definition.is_active, was_new))
         };
-        match looked.await {
+        match read.await {
             Ok((true, was_new)) => new += usize::from(was_new),
             Ok((false, _)) => {
                 let message = format!("the definition {code} is disabled");

@@ -20,15 +20,15 @@ const BY_OPEN_DEPARTMENT: (&str, &str) = ("department_id_type", "open_department
 
 /// The open id of the person with this mobile number: bare for the mainland, else with `+` and the country's code.
 pub(super) async fn by_mobile(api: &Api<'_>, mobile: &str) -> Result<String, Failure> {
-    look_up(api, "mobiles", &Mobile::shorten(mobile)).await
+    lookup(api, "mobiles", &Mobile::shorten(mobile)).await
 }
 
 /// The open id of the person with this e-mail address: that of the contacts, not of the company's mailbox.
 pub(super) async fn by_email(api: &Api<'_>, email: &str) -> Result<String, Failure> {
-    look_up(api, "emails", email.trim()).await
+    lookup(api, "emails", email.trim()).await
 }
 
-async fn look_up(api: &Api<'_>, list: &str, value: &str) -> Result<String, Failure> {
+async fn lookup(api: &Api<'_>, list: &str, value: &str) -> Result<String, Failure> {
     let body = json!({list: [value], "include_resigned": false});
     let answer = api.post_by_open_id("/contact/v3/users/batch_get_id", &body).await?;
     // Who is not found comes back without an id.

@@ -133,10 +133,10 @@ impl TlsFault {
 
 /// What this finds in an error or in what caused it. What rustls says hides inside of an [`io::Error`], which does not name it as its
 /// source.
-fn find<T>(error: &(dyn Error + 'static), look: &dyn Fn(&(dyn Error + 'static)) -> Option<T>) -> Option<T> {
+fn find<T>(error: &(dyn Error + 'static), read: &dyn Fn(&(dyn Error + 'static)) -> Option<T>) -> Option<T> {
     let inner = || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let found = look(error).or_else(|| inner().and_then(|inner| find(inner, look)));
-    found.or_else(|| error.source().and_then(|source| find(source, look)))
+    let found = read(error).or_else(|| inner().and_then(|inner| find(inner, read)));
+    found.or_else(|| error.source().and_then(|source| find(source, read)))
 }
 
 /// What a library calls it: the beginning of how it shows it.

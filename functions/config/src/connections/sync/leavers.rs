@@ -17,7 +17,7 @@ const BATCH: u16 = 50;
 
 impl Page<'_> {
     /// Looks at a batch of the organisation's members; says why, if the page ends with it.
-    pub(super) async fn look_for_leavers(&mut self, after: Option<&str>) -> Result<Option<End>, Problem> {
+    pub(super) async fn find_leavers(&mut self, after: Option<&str>) -> Result<Option<End>, Problem> {
         let page = self.app.store.list::<Member>(&self.connection.org, BATCH, after).await?;
         for member in &page.items {
             let id = &self.connection.id;

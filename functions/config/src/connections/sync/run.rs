@@ -66,7 +66,7 @@ impl<'a> Page<'a> {
                     None
                 }
                 Phase::Read => self.read_next().await?,
-                Phase::Leavers { after } => self.look_for_leavers(after.as_deref()).await?,
+                Phase::Leavers { after } => self.find_leavers(after.as_deref()).await?,
                 Phase::Done => Some(End::Here),
             };
             match stopped {

@@ -9,7 +9,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use crate::providers;
 
 /// Most people whom one submit looks up on platforms; each is a call.
-pub(super) const MAX_LOOK_UPS: usize = 200;
+pub(super) const MAX_LOOKUPS: usize = 200;
 /// So many calls are made at the same time.
 const AT_ONCE: usize = 8;
 
@@ -20,22 +20,22 @@ pub(super) enum By {
     Email,
 }
 
-type Looked = Arc<OnceCell<Result<String, providers::Error>>>;
+type Lookup = Arc<OnceCell<Result<String, providers::Error>>>;
 
 /// Who was looked up, and what came of it.
-pub(super) struct LookUps {
+pub(super) struct Lookups {
     /// By connection, and what was asked there.
-    known: Mutex<HashMap<(String, By, String), Looked>>,
+    known: Mutex<HashMap<(String, By, String), Lookup>>,
     at_once: Semaphore,
 }
 
-impl Default for LookUps {
+impl Default for Lookups {
     fn default() -> Self {
         Self { known: Mutex::default(), at_once: Semaphore::new(AT_ONCE) }
     }
 }
 
-impl LookUps {
+impl Lookups {
     /// What the call answers, or what it answered before for the same person; `None` where that would be one person too many.
     pub(super) async fn once(
         &self,
@@ -44,21 +44,21 @@ impl LookUps {
         value: &str,
         call: impl Future<Output = Result<String, providers::Error>>,
     ) -> Option<Result<String, providers::Error>> {
-        let looked = self.entry(connection, by, value)?;
+        let lookup = self.entry(connection, by, value)?;
         let made = async {
             // It is never closed; and a call too many at once is no reason to fail.
             let _permit = self.at_once.acquire().await;
             call.await
         };
-        Some(looked.get_or_init(|| made).await.clone())
+        Some(lookup.get_or_init(|| made).await.clone())
     }
 
-    fn entry(&self, connection: &str, by: By, value: &str) -> Option<Looked> {
+    fn entry(&self, connection: &str, by: By, value: &str) -> Option<Lookup> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = known.len() >= MAX_LOOK_UPS;
+        let is_full = known.len() >= MAX_LOOKUPS;
         let key = (connection.to_owned(), by, value.to_owned());
         match known.get(&key) {
-            Some(looked) => Some(Arc::clone(looked)),
+            Some(lookup) => Some(Arc::clone(lookup)),
             None if is_full => None,
             None => Some(Arc::clone(known.entry(key).or_default())),
         }
