@@ -43,9 +43,9 @@ impl Reader {
         let mut writes = self.engine.writes();
         self.take_up().await;
         loop {
-            // Before the look: a write that it does not see is the next one's.
+            // Before the reading: a write that it does not see is the next one's.
             writes.mark_unchanged();
-            match self.look().await {
+            match self.read().await {
                 Ok(0) => tokio::select! {
                     changed = writes.changed() => if changed.is_err() { return },
                     () = pause(self.waiting.next()) => {}
@@ -66,7 +66,7 @@ impl Reader {
     pub async fn drain(&mut self) -> Result<usize, Error> {
         let mut seen = 0;
         loop {
-            match self.look().await? {
+            match self.read().await? {
                 0 if self.waiting.is_empty() => return Ok(seen),
                 0 => return Err(Error::new("some changes could not be dealt with")),
                 more => seen += more,
@@ -75,7 +75,7 @@ impl Reader {
     }
 
     /// Deals once with changes that are new or whose pause is over. Returns how many there were.
-    async fn look(&mut self) -> Result<usize, Error> {
+    async fn read(&mut self) -> Result<usize, Error> {
         let batch = self.next()?;
         if batch.is_empty() {
             return Ok(0);

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// Pause between two looks at a stream with nothing new.
+/// Pause between two readings of a stream with nothing new.
 const IDLE: Duration = Duration::from_millis(100);
 /// Pause after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// Looks between two questions for new shards.
-const LOOKS: u32 = 100;
+/// Readings between two questions for new shards.
+const READINGS: u32 = 100;
 /// After so many failures a change that is likely to fail again is set aside.
 pub(crate) const MAX_FAILURES: u32 = 3;
 
@@ -74,17 +74,17 @@ impl Reader {
     /// Reads for ever.
     pub async fn run(mut self) {
         self.take_up().await;
-        let mut looks = 0;
+        let mut readings = 0;
         loop {
-            let result = if looks % LOOKS == 0 { self.find_shards().await } else { Ok(()) };
-            looks += 1;
+            let result = if readings % READINGS == 0 { self.find_shards().await } else { Ok(()) };
+            readings += 1;
             match result {
-                Ok(()) => match self.look().await {
+                Ok(()) => match self.read().await {
                     Ok(0) => tokio::time::sleep(IDLE).await,
                     Ok(_) => {}
-                    Err(error) => self.pause(&error, &mut looks).await,
+                    Err(error) => self.pause(&error, &mut readings).await,
                 },
-                Err(error) => self.pause(&error, &mut looks).await,
+                Err(error) => self.pause(&error, &mut readings).await,
             }
         }
     }
@@ -97,17 +97,17 @@ impl Reader {
         self.find_shards().await?;
         let mut seen = 0;
         loop {
-            match self.look().await? {
+            match self.read().await? {
                 0 => return Ok(seen),
                 more => seen += more,
             }
         }
     }
 
-    async fn pause(&mut self, error: &Error, looks: &mut u32) {
+    async fn pause(&mut self, error: &Error, readings: &mut u32) {
         tracing::warn!(%error, "the stream could not be read");
         self.iterators.clear();
-        *looks = 0;
+        *readings = 0;
         tokio::time::sleep(AFTER_FAILURE).await;
     }
 
@@ -140,7 +140,7 @@ impl Reader {
     }
 
     /// Looks once at each shard whose parent was read to its end. Returns how many records there were.
-    async fn look(&mut self) -> Result<usize, Error> {
+    async fn read(&mut self) -> Result<usize, Error> {
         let known: BTreeSet<String> = self.shards.iter().filter_map(|shard| shard.shard_id.clone()).collect();
         let mut seen = 0;
         for shard in self.shards.clone() {
@@ -149,13 +149,13 @@ impl Reader {
                 .parent_shard_id
                 .is_some_and(|parent| known.contains(&parent) && !self.checkpoint.ended.contains(&parent));
             if !waits && !self.checkpoint.ended.contains(&id) {
-                seen += self.look_at(&id).await?;
+                seen += self.read_shard(&id).await?;
             }
         }
         Ok(seen)
     }
 
-    async fn look_at(&mut self, shard: &str) -> Result<usize, Error> {
+    async fn read_shard(&mut self, shard: &str) -> Result<usize, Error> {
         let iterator = match self.iterators.get(shard) {
             Some(iterator) => iterator.clone(),
             None => self.iterator(shard).await?,

@@ -159,7 +159,7 @@ async fn delete_rule(
     Ok(removed)
 }
 
-/// Tells what a request would come to: the body is a submit's, and may bring rules that are tried in the place of the stored ones.
+/// Tells what a request would come to: the body is a submit's, and may bring rules that are tried instead of the stored ones.
 async fn try_request(
     Admin(caller): Admin,
     State(app): State<App>,

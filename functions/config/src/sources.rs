@@ -324,7 +324,7 @@ async fn delete_source(
 struct Rotate {
     /// Sign with the new secret only from now on.
     retire_old: bool,
-    /// Make another new secret in the place of the one that was made last; the old one stays.
+    /// Make another new secret instead of the one that was made last; the old one stays.
     replace_new: bool,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How a node's approvers differ from those that the flow or the request names, for whoever looks at it later.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deviation {
-    /// Whether the workspace's administrators are asked in the place of those who were named.
+    /// Whether the workspace's administrators are asked instead of those who were named.
     #[serde(rename = "fb", default, skip_serializing_if = "std::ops::Not::not")]
     pub fallback: bool,
     /// Who was named and could not be found, for people: `mobile 13900000000`.

@@ -68,7 +68,7 @@ pub struct TaskFact {
     /// What else was told of how it ended, which does not count.
     #[serde(rename = "oe", default, skip_serializing_if = "Vec::is_empty")]
     pub other_ends: Vec<TaskEnd>,
-    /// Whether a reading of the instance told of it: then all that the platform says of its place is known.
+    /// Whether a reading of the instance told of it: then all that the platform says of its node is known.
     #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub read: bool,
 }

@@ -200,7 +200,7 @@ impl Approval {
             Closed::Revoked => ended(Outcome::Revoked).min(),
             Closed::Expired | Closed::Failed => None,
         };
-        // Stored by an earlier version, which kept the last end in the place of the first.
+        // Stored by an earlier version, which kept the last end instead of the first.
         told.or_else(|| self.stages.iter().filter_map(|stage| stage.facts.outcome).map(|(_, at)| at).max())
     }
 

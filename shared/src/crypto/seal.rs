@@ -1,7 +1,7 @@
-//! Secrets at rest: AES-256-GCM, bound to the place they are stored in.
+//! Secrets at rest: AES-256-GCM, bound to the item and the field they are stored in.
 //!
 //! A sealed text is `v1.<key id>.<nonce and ciphertext, base64url>`. The additional data names the item and the field
-//! (`<pk>|<sk>|<field>`), so that a value copied to another place does not open.
+//! (`<pk>|<sk>|<field>`), so that a value copied to another item or field does not open.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub enum Error {
     /// It names another data key.
     #[error("sealed with another data key")]
     OtherKey,
-    /// It was changed, or belongs to another place.
+    /// It was changed, or belongs to another item or field.
     #[error("the sealed value was changed or belongs elsewhere")]
     Refused,
 }
@@ -51,7 +51,7 @@ impl Sealer {
         Self { key_id, key: SecretBox::new(Box::new(*key)) }
     }
 
-    /// Seals a secret for one place.
+    /// Seals a secret for one field of an item.
     ///
     /// # Errors
     /// [`Error::Refused`] when it is larger than the cipher takes (64 GiB).
@@ -64,7 +64,7 @@ impl Sealer {
         Ok(format!("v1.{}.{}", self.key_id, URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Opens what was sealed for this place.
+    /// Opens what was sealed for this field.
     ///
     /// # Errors
     /// See [`Error`].

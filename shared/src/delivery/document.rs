@@ -183,7 +183,7 @@ pub struct Node {
     pub mode: Mode,
     /// Where it stands.
     pub status: NodeStatus,
-    /// Whether the workspace's administrators are asked in the place of those who were named.
+    /// Whether the workspace's administrators are asked instead of those who were named.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fallback: bool,
     /// Who was named and could not be found.

@@ -151,7 +151,7 @@ pub trait TokenStore: Send + Sync {
     fn get<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, Option<SecretString>>;
     /// Keeps a token until `expires_at` (milliseconds), and ends a claim.
     fn put<'a>(&'a self, key: &'a str, token: &'a SecretString, expires_at: i64) -> Keeping<'a, ()>;
-    /// Forgets a token that the platform refused, unless another has taken its place.
+    /// Forgets a token that the platform refused, unless another has replaced it.
     fn forget<'a>(&'a self, key: &'a str, refused: &'a SecretString) -> Keeping<'a, ()>;
     /// Claims the fetching of a new token for some seconds. `false` while somebody else is at it.
     fn claim<'a>(&'a self, key: &'a str, now: i64) -> Keeping<'a, bool>;

@@ -14,7 +14,7 @@ use crate::providers::{Field, Shape};
 pub struct Destination {
     /// Name of the secret.
     pub secret: String,
-    /// Scheme, host and port, as in `https://api.dingtalk.com`. Another port, or `http` in the place of `https`, is another host.
+    /// Scheme, host and port, as in `https://api.dingtalk.com`. Another port, or `http` instead of `https`, is another host.
     pub host: String,
 }
 

@@ -37,7 +37,7 @@ impl SealedSecret {
     /// Opens it.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when it was sealed for another place or with another key.
+    /// [`Error::Corrupt`] when it was sealed for another item or field, or with another key.
     pub fn open(&self, sealer: &Sealer, key: &Key, field: &str) -> Result<SecretString, Error> {
         sealer.open(&self.sealed, &key.aad(field)).map_err(|error| refused(key, field, error))
     }

@@ -234,7 +234,7 @@ impl Measure {
         if !known {
             return Err(format!("there is no function `{name}`, or not in this form"));
         }
-        if !LIGHT.contains(&name) && !looks_at_little(call) {
+        if !LIGHT.contains(&name) && !reads_little(call) {
             self.shape.levels[level].heavy += 1;
         }
         if name == operators::ADD {
@@ -347,7 +347,7 @@ fn picks_only(looped: &ComprehensionExpr) -> Result<(), String> {
 }
 
 /// Whether an operator or function looks at no more of a value than a literal beside it is large.
-fn looks_at_little(call: &CallExpr) -> bool {
+fn reads_little(call: &CallExpr) -> bool {
     let literal = |arg: &IdedExpr| matches!(arg.expr, Expr::Literal(_));
     match call.func_name.as_str() {
         operators::EQUALS

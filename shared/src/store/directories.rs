@@ -145,7 +145,7 @@ impl Store {
         Ok(Some(run))
     }
 
-    /// Puts a new run in the place of the one before, whatever that was.
+    /// Replaces the run before with a new one, whatever that was.
     ///
     /// # Errors
     /// The table's own.

@@ -142,7 +142,7 @@ pub(super) async fn generate_keys(
     Ok(Tagged { version, body })
 }
 
-/// Puts new callback keys in the place of the current ones, which become the old ones.
+/// Replaces the current callback keys with new ones, which become the old ones.
 async fn renew(
     app: &App,
     found: &mut Versioned<Connection>,

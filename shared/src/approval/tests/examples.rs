@@ -395,7 +395,7 @@ fn an_account_in_another_case_is_the_planned_persons_where_ids_know_none() {
     // As the plan writes them; who is in no plan, as the platform does.
     assert_eq!(first, [task("userid01", approved), task("LiSi", TaskStatus::Transferred), task("WangWu", approved)]);
     assert_eq!(second, [task("userid01", TaskStatus::Pending)]);
-    assert_eq!(to_read, None, "everybody is in their place");
+    assert_eq!(to_read, None, "everybody is in their node");
     assert!(tasks(AccountIds::KnowCase).2.is_some(), "elsewhere these are other people");
 }
 

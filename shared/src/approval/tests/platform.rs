@@ -39,7 +39,7 @@ pub(super) struct Platform {
     /// What it has come to in the end: how it ended, or that it was revoked after an approval.
     pub(super) outcome: Option<Outcome>,
     pub(super) ended: bool,
-    /// The place of the first end among the events.
+    /// The position of the first end among the events.
     pub(super) end: Option<usize>,
     /// What a reading would tell of its end now.
     shown: Option<Outcome>,

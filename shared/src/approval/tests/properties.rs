@@ -168,11 +168,11 @@ proptest! {
         // A reading tells how it is by then, which may be more than the events did.
         let mut seen = 0;
         for (index, event) in first_end_first(&platform, disorder(&platform.events, &disordered)).into_iter().enumerate() {
-            let place = platform.events.iter().position(|other| *other == event).unwrap();
+            let position = platform.events.iter().position(|other| *other == event).unwrap();
             if matches!(event, Event::Snapshot(_)) {
                 continue;
             }
-            seen = seen.max(place);
+            seen = seen.max(position);
             approval.apply(0, event);
             tell(&approval);
             if reads[index % reads.len()] && approval.stage_to_read().is_some() {

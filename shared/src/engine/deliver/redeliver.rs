@@ -1,4 +1,4 @@
-//! Sending again what was asked for again: under the same id, with attempts that start anew, in its place among the events of its
+//! Sending again what was asked for again: under the same id, with attempts that start anew, at its position among the events of its
 //! approval.
 
 use super::lane::rouse;

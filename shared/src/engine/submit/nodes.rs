@@ -1,4 +1,4 @@
-//! Who is asked at a node: those whom it names; without the applicant, or the workspace's administrators in their place,
+//! Who is asked at a node: those whom it names; without the applicant, or the workspace's administrators instead of them,
 //! where the flow says so.
 
 use std::pin::pin;
@@ -240,7 +240,7 @@ impl Resolver<'_> {
         self.fall_back(Deviation { fallback: true, missing, without_applicant }, &absent, wrong).await
     }
 
-    /// The workspace's administrators, in the place of those whom the node names.
+    /// The workspace's administrators, instead of those whom the node names.
     async fn fall_back(
         &self,
         mut deviation: Deviation,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::providers::lenient::{plausible, shorten, text};
 
-/// Where Quick Audience, and we in its place, take call backs.
+/// Where Quick Audience, and we instead of it, take call backs.
 pub const CALL_BACK_PATH: &str = "/openapi/apply/externalApplyCallBack";
 
 /// Fields of both messages.

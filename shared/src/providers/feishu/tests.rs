@@ -24,7 +24,7 @@ const OURS: &str = "GET /open-apis/approval/v4/approvals/DEF-OURS";
 const SUBSCRIBE_OURS: &str = "POST /open-apis/approval/v4/approvals/DEF-OURS/subscribe";
 const THEIRS: &str = "GET /open-apis/approval/v4/approvals/DEF-THEIRS";
 const SUBSCRIBE_THEIRS: &str = "POST /open-apis/approval/v4/approvals/DEF-THEIRS/subscribe";
-const LOOK_UP: &str = "POST /open-apis/contact/v3/users/batch_get_id";
+const LOOKUP: &str = "POST /open-apis/contact/v3/users/batch_get_id";
 const NOTHING: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A connection of a custom app.
@@ -389,16 +389,16 @@ async fn people_are_found_by_mobile_number_and_by_e_mail() {
     let platform = Platform::new().await;
     let found = |list: &Value| ok(&json!({"user_list": list}));
     platform
-        .says(LOOK_UP, 200, found(&json!([{"user_id": "ou_7", "mobile": "13800000001"}])))
-        .says(LOOK_UP, 200, found(&json!([{"user_id": "ou_8", "email": "a@b.example"}])))
-        .says(LOOK_UP, 200, found(&json!([{"mobile": "+85291234567"}])));
+        .says(LOOKUP, 200, found(&json!([{"user_id": "ou_7", "mobile": "13800000001"}])))
+        .says(LOOKUP, 200, found(&json!([{"user_id": "ou_8", "email": "a@b.example"}])))
+        .says(LOOKUP, 200, found(&json!([{"mobile": "+85291234567"}])));
     let calls = platform.calls();
     let mobile = async |number: &str| Feishu.account_by_mobile(&platform.account, number, &calls).await;
     assert_eq!(mobile("+86 138-0000-0001").await.unwrap(), "ou_7");
     assert_eq!(Feishu.account_by_email(&platform.account, "a@b.example", &calls).await.unwrap(), "ou_8");
     let error = mobile("+852 9123 4567").await.unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "who is not found has no id: {error:?}");
-    let bodies: Vec<_> = platform.seen(LOOK_UP).into_iter().map(|seen| (seen.query, seen.body)).collect();
+    let bodies: Vec<_> = platform.seen(LOOKUP).into_iter().map(|seen| (seen.query, seen.body)).collect();
     let expected =
         [json!({"mobiles": ["13800000001"]}), json!({"emails": ["a@b.example"]}), json!({"mobiles": ["+85291234567"]})];
     for ((query, body), mut expected) in bodies.into_iter().zip(expected) {
@@ -509,7 +509,7 @@ async fn a_connection_test_names_each_missing_scope() {
         .says(SUBSCRIBE_OURS, 200, ok(&json!({})))
         .says(&format!("GET /open-apis/approval/v4/instances/{NOTHING}"), 400, refusal(1_390_003))
         .says(START, 400, denied("approval:instance"))
-        .says(LOOK_UP, 400, json!({"code": 99_991_672, "msg": "no"}))
+        .says(LOOKUP, 400, json!({"code": 99_991_672, "msg": "no"}))
         .says("GET /open-apis/contact/v3/scopes", 200, ok(&json!({})));
     let checks = platform.test().await;
     for name in ["credentials", "callback_keys", "template_write", "templates", "instance_read", "directory"] {
@@ -519,8 +519,8 @@ async fn a_connection_test_names_each_missing_scope() {
     let page = "https://open.feishu.cn/app/cli_a1b2c3d4e5f6a00d/auth?q=";
     let write = check(&checks, "instance_write");
     assert!(!write.ok && write.fix.contains(&format!("{page}approval%3Ainstance&")), "{write:?}");
-    let look_up = check(&checks, "member_lookup");
-    assert!(!look_up.ok && look_up.fix.contains(&format!("{page}contact%3Auser.id%3Areadonly&")), "{look_up:?}");
+    let lookup = check(&checks, "member_lookup");
+    assert!(!lookup.ok && lookup.fix.contains(&format!("{page}contact%3Auser.id%3Areadonly&")), "{lookup:?}");
     assert_eq!(platform.seen(START)[0].body["approval_code"], NOTHING, "nothing can be started by it");
 }
 

@@ -222,7 +222,7 @@ impl FormNode {
     }
 
     /// Adds what this node tells. WeCom gives tasks no ids; ours are made of node, person, which of the person's pieces it is,
-    /// and how often the form had come back. The place in the list is no part of it: others may be added in front.
+    /// and how often the form had come back. The position in the list is no part of it: others may be added in front.
     fn tell(&self, index: u8, opened_at: Option<i64>, later: &[i64], told: &mut Told) {
         // An earlier node is asked again first.
         let came_back_before = told.rollbacks.iter().any(|rollback| rollback.to_node < index);

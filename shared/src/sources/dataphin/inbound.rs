@@ -63,7 +63,7 @@ impl User {
 /// A node of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Its place: `approveOrder`.
+    /// Its position: `approveOrder`.
     pub order: i64,
     /// When it has passed.
     pub mode: Mode,
