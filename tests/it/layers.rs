@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "approval",
             "backoff",
             "clock",
+            "crypto",
             "delivery",
             "ids",
             "providers",

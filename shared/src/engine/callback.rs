@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::transition::{Transition, transition};
 use crate::approval::{Event, LeftoverEnd};
+use crate::crypto::hex;
 use crate::engine::App;
 use crate::ids::ConnectionId;
 use crate::providers::Notice;
@@ -78,7 +79,7 @@ async fn park(app: &App, connection: &ConnectionId, notice: &Notice) -> Result<(
     // Too long to be kept: then the instance is read once it is known.
     let wanted = [Event::ReadWanted { at: app.world.now() }];
     let events = if text.len() > MAX_PARKED { &wanted[..] } else { &notice.events };
-    let name: String = Sha256::digest(&text).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let name = hex(&Sha256::digest(&text)[..12]);
     app.store.park(connection, &notice.instance, &name, events, app.world.now()).await
 }
 
