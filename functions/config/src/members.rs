@@ -19,6 +19,7 @@ use countersign::store::members::MAX_SOURCE_ID;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub(crate) mod not_stored;
 pub(crate) mod stored;
 
 use stored::{MAX_ACCOUNTS, MAX_ROLES, MAX_SOURCE_IDS, create, remove, replace};
@@ -205,7 +206,7 @@ async fn update_member(
         };
     }
     check(&app, Some(&found.value), &member, errors).await?;
-    let version = replace(&app, &found, &member, &if_match).await?;
+    let version = replace(&app, &found, &member).await.map_err(|error| error.answer(&if_match))?;
     Ok(Tagged { version, body: view(&member) })
 }
 
@@ -221,6 +222,6 @@ async fn delete_member(
     let asks =
         |flow: &Flow| flow.stages.iter().flat_map(|stage| &stage.nodes).any(|node| node.approvers.contains(&asked));
     must_be_unused::<Flow>(&app, &caller.org, asks).await?;
-    remove(&app, &found, &if_match).await?;
+    remove(&app, &found).await.map_err(|error| error.answer(&if_match))?;
     Ok(StatusCode::NO_CONTENT)
 }

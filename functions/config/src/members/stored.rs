@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use countersign::engine::App;
-use countersign::http::resource::lost;
-use countersign::http::{IfMatch, Problem};
 use countersign::ids::{ConnectionId, MemberId, OrgId, SourceId, WorkspaceId};
 use countersign::providers::Mobile;
 use countersign::resources::FieldErrors;
@@ -15,7 +13,9 @@ use countersign::store::members::{
 };
 use countersign::store::resources::{create_write, update_write};
 use countersign::store::transaction::MAX_WRITES;
-use countersign::store::{Current, Error, Resource, Versioned, Write};
+use countersign::store::{Error, Resource, Versioned, Write};
+
+use super::not_stored::{NotStored, Wanted};
 
 /// Most sources that call a member something.
 pub(super) const MAX_SOURCE_IDS: usize = 20;
@@ -48,7 +48,7 @@ impl<'a> Ways<'a> {
 type Claims = BTreeMap<Claim, String>;
 
 /// What only this member may have. Accounts are compared as their platform compares them.
-async fn claims(app: &App, member: Option<&Member>) -> Result<Claims, Problem> {
+async fn claims(app: &App, member: Option<&Member>) -> Result<Claims, Error> {
     let Some(member) = member else { return Ok(Claims::new()) };
     let ids: Vec<&str> = member.accounts.keys().map(ConnectionId::as_str).collect();
     let connections = app.store.get_many::<Connection>(&member.org, &ids).await?;
@@ -76,7 +76,7 @@ fn claims_on(connections: &[Versioned<Connection>], member: &Member) -> Claims {
 
 /// Makes these members findable who were stored before accounts, numbers and addresses led to a member. What another has by now
 /// stays with the other.
-pub(crate) async fn index(app: &App, org: &OrgId, members: &[Versioned<Member>]) -> Result<(), Problem> {
+pub(crate) async fn index(app: &App, org: &OrgId, members: &[Versioned<Member>]) -> Result<(), Error> {
     let ids: BTreeSet<&str> =
         members.iter().flat_map(|member| member.value.accounts.keys()).map(ConnectionId::as_str).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
@@ -104,12 +104,6 @@ pub(crate) async fn index(app: &App, org: &OrgId, members: &[Versioned<Member>])
     Ok(())
 }
 
-/// What another member may have taken first: what to say then.
-enum Wanted {
-    SourceId(SourceId),
-    Claim(Claim, String),
-}
-
 /// The writes of a change: the member's own first, then what others may stand in the way of, then the rest.
 struct Change {
     writes: Vec<Write>,
@@ -118,7 +112,7 @@ struct Change {
 
 impl Change {
     /// The change from one state of a member to the next; `None` where there is none.
-    async fn new(app: &App, own: Write, old: Option<&Member>, new: Option<&Member>) -> Result<Self, Problem> {
+    async fn new(app: &App, own: Write, old: Option<&Member>, new: Option<&Member>) -> Result<Self, NotStored> {
         let Some(member) = new.or(old) else { return Ok(Self { writes: vec![own], wanted: Vec::new() }) };
         let mut change = Self { writes: vec![own], wanted: Vec::new() };
         let (before, after) = (old.map_or(Ways::NONE, Ways::of), new.map_or(Ways::NONE, Ways::of));
@@ -142,13 +136,13 @@ impl Change {
             let detail = "changes too much at once: change `accounts`, `source_ids` and `roles` in several requests";
             let mut errors = FieldErrors::new();
             errors.push("", detail);
-            errors.into_result()?;
+            return Err(NotStored::Invalid(errors));
         }
         Ok(change)
     }
 
     /// Takes what is not the member's yet, also where it was stored before this was guarded, and gives back what is no more.
-    async fn claims(&mut self, app: &App, member: &Member, old: &Claims, new: Claims) -> Result<(), Problem> {
+    async fn claims(&mut self, app: &App, member: &Member, old: &Claims, new: Claims) -> Result<(), NotStored> {
         let released: Vec<Claim> = old.keys().filter(|claim| !new.contains_key(claim)).cloned().collect();
         let all: Vec<Claim> = new.keys().chain(&released).cloned().collect();
         let holders = app.store.members_by_claims(&member.org, &all).await?;
@@ -156,10 +150,10 @@ impl Change {
         for (claim, pointer) in new {
             match holders.next().flatten() {
                 Some(holder) if holder == member.id => {}
-                Some(holder) => return Err(taken(&Wanted::Claim(claim, pointer), Some(&holder))),
+                Some(holder) => return Err(NotStored::Taken(Wanted::claim(&claim, pointer), Some(holder))),
                 None => {
                     self.writes.push(claim.take(&member.org, &member.id));
-                    self.wanted.push(Wanted::Claim(claim, pointer));
+                    self.wanted.push(Wanted::claim(&claim, pointer));
                 }
             }
         }
@@ -177,54 +171,33 @@ impl Change {
         self.writes.extend(taken.map(|role| take_role(&member.org, role, &member.id)));
     }
 
-    async fn write(self, app: &App, if_match: &IfMatch) -> Result<(), Problem> {
+    async fn write(mut self, app: &App) -> Result<(), NotStored> {
         let Err(refusal) = app.store.transact(self.writes).await? else { return Ok(()) };
-        match refusal.index.checked_sub(1).and_then(|index| self.wanted.get(index)) {
-            Some(wanted) => Err(taken(wanted, holder(refusal.current).as_ref())),
-            None => Err(lost(Error::Conflict { current: Current::default() }, if_match)),
-        }
-    }
-}
-
-/// 409: another member has what this one is to have.
-fn taken(wanted: &Wanted, by: Option<&MemberId>) -> Problem {
-    let problem = match wanted {
-        Wanted::SourceId(source) => Problem::conflict("source_id_taken", "the source calls another member so")
-            .at(format!("/source_ids/{source}")),
-        Wanted::Claim(Claim::Account(..), pointer) => {
-            Problem::conflict("account_taken", "another member has this account").at(pointer.clone())
-        }
-        Wanted::Claim(Claim::Mobile(_), pointer) => {
-            Problem::conflict("mobile_taken", "another member has this mobile number").at(pointer.clone())
-        }
-    };
-    match by {
-        Some(member) => problem.with("used_by", member.as_str()),
-        None => problem,
+        // The member's own write is the first.
+        let index = refusal.index.checked_sub(1).filter(|index| *index < self.wanted.len());
+        Err(match index {
+            Some(index) => NotStored::Taken(self.wanted.swap_remove(index), holder(refusal.current)),
+            None => NotStored::Changed,
+        })
     }
 }
 
 /// Stores a new member.
-pub(crate) async fn create(app: &App, member: &Member) -> Result<(), Problem> {
+pub(crate) async fn create(app: &App, member: &Member) -> Result<(), NotStored> {
     let change = Change::new(app, create_write(member)?, None, Some(member)).await?;
-    change.write(app, &IfMatch::Any).await
+    change.write(app).await
 }
 
 /// Replaces a member that is still at this version; answers with the new version.
-pub(crate) async fn replace(
-    app: &App,
-    old: &Versioned<Member>,
-    new: &Member,
-    if_match: &IfMatch,
-) -> Result<u64, Problem> {
+pub(crate) async fn replace(app: &App, old: &Versioned<Member>, new: &Member) -> Result<u64, NotStored> {
     let own = update_write(new, old.version)?;
-    Change::new(app, own, Some(&old.value), Some(new)).await?.write(app, if_match).await?;
+    Change::new(app, own, Some(&old.value), Some(new)).await?.write(app).await?;
     Ok(old.version + 1)
 }
 
 /// Deletes a member.
-pub(super) async fn remove(app: &App, found: &Versioned<Member>, if_match: &IfMatch) -> Result<(), Problem> {
+pub(super) async fn remove(app: &App, found: &Versioned<Member>) -> Result<(), NotStored> {
     let member = &found.value;
     let own = Write::delete_if_version(member.key(), found.version);
-    Change::new(app, own, Some(member), None).await?.write(app, if_match).await
+    Change::new(app, own, Some(member), None).await?.write(app).await
 }

@@ -3,13 +3,14 @@
 //! Whoever was not seen may have left, or be outside of what the app may see now. So the platform is asked about each: only who
 //! it says is not there is marked, and the mark goes when they are seen again.
 
-use countersign::http::{IfMatch, Problem};
+use countersign::http::Problem;
 use countersign::providers::directory::{Read, Step};
 use countersign::resources::Member;
 use countersign::store::Versioned;
 use countersign::store::directories::Phase;
 
 use super::run::{End, Page};
+use crate::members::not_stored::NotStored;
 use crate::members::stored;
 
 /// So many members are looked at together.
@@ -53,10 +54,10 @@ impl Page<'_> {
     async fn mark(&mut self, member: &Versioned<Member>) -> Result<(), Problem> {
         let mut new = member.value.clone();
         new.left.insert(self.connection.id.clone(), self.app.world.now());
-        match stored::replace(self.app, member, &new, &IfMatch::Any).await {
+        match stored::replace(self.app, member, &new).await {
             Ok(_) => self.run.tally.left += 1,
-            Err(problem) if problem.status() == 409 => {}
-            Err(problem) => return Err(problem),
+            Err(NotStored::Changed | NotStored::Taken(..)) => {}
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

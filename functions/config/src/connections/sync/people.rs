@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign::http::{IfMatch, Problem};
+use countersign::http::Problem;
 use countersign::ids::MemberId;
 use countersign::providers::directory::DirectoryEntry;
 use countersign::providers::{Contact, Mobile};
@@ -12,6 +12,7 @@ use countersign::store::directories::{MAX_LISTED, WithoutMobile};
 use countersign::store::members::Claim;
 
 use super::run::Page;
+use crate::members::not_stored::{NotStored, Wanted};
 use crate::members::stored;
 
 /// So many people are looked up together.
@@ -104,10 +105,10 @@ impl Page<'_> {
         if new.left.remove(&self.connection.id).is_none() {
             return Ok(());
         }
-        match stored::replace(self.app, member, &new, &IfMatch::Any).await {
-            Err(problem) if problem.status() != 409 => Err(problem),
+        match stored::replace(self.app, member, &new).await {
             // Whoever changed the member meanwhile leaves it to the next run.
-            _ => Ok(()),
+            Ok(_) | Err(NotStored::Changed | NotStored::Taken(..)) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -121,14 +122,14 @@ impl Page<'_> {
                 return Ok(false);
             }
             new.accounts.insert(self.connection.id.clone(), account.to_owned());
-            match stored::replace(self.app, &old, &new, &IfMatch::Any).await {
+            match stored::replace(self.app, &old, &new).await {
                 Ok(_) => return Ok(true),
-                Err(problem) if problem.code() == "conflict" => {
+                Err(NotStored::Changed) => {
                     let found = self.app.store.get_many::<Member>(&new.org, &[new.id.as_str()]).await?.pop();
                     let Some(found) = found else { return Ok(false) };
                     old = found;
                 }
-                Err(problem) => return Err(problem),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -141,18 +142,18 @@ impl Page<'_> {
             member.mobile = None;
         }
         let mut made = stored::create(self.app, &member).await;
-        if made.as_ref().is_err_and(|problem| problem.code() == "mobile_taken") {
+        if matches!(made, Err(NotStored::Taken(Wanted::Mobile(_), _))) {
             (member.mobile, is_taken) = (None, true);
             made = stored::create(self.app, &member).await;
         }
         match made {
             Ok(()) => self.run.tally.created += 1,
             // Somebody else has just given it to a member.
-            Err(problem) if problem.code() == "account_taken" => {
+            Err(NotStored::Taken(Wanted::Account(_), _)) => {
                 self.run.tally.unchanged += 1;
                 return Ok(());
             }
-            Err(problem) => return Err(problem),
+            Err(error) => return Err(error.into()),
         }
         if is_taken && self.run.without_mobile.len() < MAX_LISTED {
             let (account, member) = (entry.account.clone(), member.id.to_string());
