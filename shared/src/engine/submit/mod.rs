@@ -6,6 +6,7 @@
 mod body;
 mod error;
 mod fault;
+mod found;
 mod lookups;
 mod nodes;
 mod people;
@@ -32,7 +33,8 @@ use crate::store::requests::{Request, StoredRequest};
 pub use body::{Applicant, Body};
 pub use error::SubmitError;
 pub use fault::{BodyField, Fault, Position};
-use people::{Missing, People};
+use found::Missing;
+use people::People;
 use plan::{Plan, plan};
 pub use submission::Submission;
 use submission::workspace;

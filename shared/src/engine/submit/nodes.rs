@@ -12,8 +12,9 @@ use crate::resources::{Approver, Flow, Member, OwnApprover};
 
 use super::error::SubmitError;
 use super::fault::{Fault, Position};
+use super::found::{Absent, Candidate, Missing, Named, Platform};
 use super::lookups::several;
-use super::people::{Absent, Candidate, Missing, Named, People, Platform};
+use super::people::People;
 
 /// A node to be resolved.
 pub(super) struct Wanted<'a> {

@@ -10,8 +10,9 @@ use crate::store;
 use super::body::{Applicant, Body};
 use super::error::SubmitError;
 use super::fault::{BodyField, Fault};
+use super::found::{Missing, Platform};
 use super::nodes::{Identity, Wanted, WantedStage, Wrong, resolve};
-use super::people::{Missing, People, Platform};
+use super::people::People;
 
 /// The stages; none where a rule has decided.
 #[derive(Default)]

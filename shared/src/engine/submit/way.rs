@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::body::Body;
 use super::error::SubmitError;
-use super::people::{Missing, People};
+use super::found::Missing;
+use super::people::People;
 use super::submission::{Submission, workspace};
 use crate::engine::App;
 use crate::engine::rules::{Ready, ask};
