@@ -12,7 +12,7 @@
 //! document that breaks, or that holds twice what stands once, nothing is believed but the number.
 
 use super::process::{self, FormNode, FormStatus, Piece, Told};
-use super::xml::{Document, Element};
+use super::xml::{Document, Element, Names};
 use crate::approval::{Event, Outcome};
 use crate::providers::lenient::shorten;
 use crate::providers::{Notice, Unreadable};
@@ -23,7 +23,7 @@ pub(super) const REMARK_LIMIT: usize = 1_024;
 const ID_LIMIT: usize = 128;
 /// The elements that are read and of which another holds one at the most. The others are lists: `SpRecord`, `Details`,
 /// `NodeList`, `SubNodeList`, `Notifyer`, `Comments`.
-const ONCE: &[&str] = &[
+const ONCE: Names<25> = Names::new([
     "Event",
     "CreateTime",
     "ApprovalInfo",
@@ -49,9 +49,9 @@ const ONCE: &[&str] = &[
     "CommentTime",
     "CommentContent",
     "CommentId",
-];
+]);
 /// The elements that hold, or lead to, what people write.
-const PEOPLES: &[&str] = &["SpRecord", "ProcessList", "Comments"];
+const PEOPLES: Names<3> = Names::new(["SpRecord", "ProcessList", "Comments"]);
 
 /// What a `StatuChangeEvent` says of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,11 +90,11 @@ pub(super) fn read(message: &[u8], now: i64) -> Result<Vec<Notice>, Unreadable> 
         return if document.is_whole() { Ok(Vec::new()) } else { Err(Unreadable::default()) };
     }
     let at = event.number("CreateTime").and_then(process::time).unwrap_or(now);
-    let info = event.child("ApprovalInfo").ok_or_else(Unreadable::default)?;
+    let info = Info::of(event.child("ApprovalInfo").ok_or_else(Unreadable::default)?);
     // The number as a text came in 2025; both are the same.
-    let instance = id(info, "SpNoStr").or_else(|| id(info, "SpNo"));
-    let template = id(info, "TemplateId");
-    let is_certain = document.is_whole() && document.has_once(ONCE);
+    let instance = info.id("SpNoStr").or_else(|| info.id("SpNo"));
+    let template = info.id("TemplateId");
+    let is_certain = document.is_whole() && document.has_once(&ONCE);
     match instance {
         Some(instance) if is_certain => Ok(vec![Notice { instance, template, events: events(info, at) }]),
         // Another change within the same second must not look like one that was read already.
@@ -108,27 +108,41 @@ pub(super) fn notices(message: &[u8], now: i64) -> Option<Vec<Notice>> {
     read(message, now).map_or_else(|unreadable| unreadable.notice.map(|notice| vec![notice]), Some)
 }
 
-fn id(info: Element<'_>, name: &'static str) -> Option<String> {
-    let plain = |text: &&str| text.len() <= ID_LIMIT && text.bytes().all(|byte| byte.is_ascii_graphic());
-    before_people(info, name).filter(plain).map(str::to_owned)
+/// What an event says of a form.
+#[derive(Clone, Copy)]
+struct Info<'d> {
+    all: Element<'d>,
+    /// The first element that may hold what people write.
+    peoples: Option<Element<'d>>,
 }
 
-/// The value of an element that stands before all that people write.
-fn before_people<'d>(info: Element<'d>, name: &'static str) -> Option<&'d str> {
-    let lists = || PEOPLES.iter().filter_map(|list| info.child(list));
-    let found = info.child(name).filter(|found| lists().all(|list| found.is_before(list)));
-    found.map(Element::text).filter(|text| !text.is_empty())
+impl<'d> Info<'d> {
+    fn of(all: Element<'d>) -> Self {
+        Self { all, peoples: all.first_of(&PEOPLES) }
+    }
+
+    fn id(self, name: &'static str) -> Option<String> {
+        let plain = |text: &&str| text.len() <= ID_LIMIT && text.bytes().all(|byte| byte.is_ascii_graphic());
+        self.before_people(name).filter(plain).map(str::to_owned)
+    }
+
+    /// The value of an element that stands before all that people write.
+    fn before_people(self, name: &'static str) -> Option<&'d str> {
+        let found = self.all.child(name).filter(|found| self.peoples.is_none_or(|list| found.is_before(list)));
+        found.map(Element::text).filter(|text| !text.is_empty())
+    }
 }
 
 /// What happened at `at` (milliseconds).
-fn events(info: Element<'_>, at: i64) -> Vec<Event> {
-    let applied_at = before_people(info, "ApplyTime").and_then(|time| process::time(time.parse().ok()?));
-    let nodes = nodes(info);
-    let Told { tasks, rollbacks, unknown } = process::told(nodes.as_deref().unwrap_or_default(), applied_at);
+fn events(info: Info<'_>, at: i64) -> Vec<Event> {
+    let applied_at = info.before_people("ApplyTime").and_then(|time| process::time(time.parse().ok()?));
+    let lists = Lists::of(info.all);
+    let nodes = lists.agreed();
+    let Told { tasks, rollbacks, unknown } = process::told(nodes.unwrap_or_default(), applied_at);
     let mut events: Vec<Event> = tasks.into_iter().map(|(task, fact)| Event::Task { task, fact }).collect();
     events.extend(unknown.into_iter().map(|code| Event::Unknown { code }));
 
-    let code = info.number("StatuChangeEvent");
+    let code = info.all.number("StatuChangeEvent");
     // Older events may have none: then something has changed.
     let change = code.map_or(Change::Acted, change);
     match change {
@@ -137,27 +151,27 @@ fn events(info: Element<'_>, at: i64) -> Vec<Event> {
         _ => {}
     }
     events.extend(rollbacks.into_iter().map(Event::RolledBack));
-    let code = before_people(info, "SpStatus").and_then(|code| code.parse().ok());
+    let code = info.before_people("SpStatus").and_then(|code| code.parse().ok());
     let status = code.map_or(FormStatus::Unknown, process::form_status);
     if status == FormStatus::Unknown {
         events.push(unknown_code("SpStatus", code));
     }
     let ended = status.outcome().filter(|outcome| change.outcome().is_none_or(|changed| changed == *outcome));
     // Deleted, perhaps after it had been decided: then that came first.
-    let before = nodes.as_deref().filter(|_| ended == Some(Outcome::Withdrawn)).and_then(process::decided);
+    let before = nodes.filter(|_| ended == Some(Outcome::Withdrawn)).and_then(process::decided);
     events.extend(before.map(|(outcome, at)| Event::Finished { outcome, at }));
     events.extend(ended.map(|outcome| Event::Finished { outcome, at }));
     let is_as_it_was = matches!(change, Change::Submitted | Change::Nothing) && status == FormStatus::Open;
     if nodes.is_none() || (ended.is_none() && !is_as_it_was) {
-        events.push(Event::ReadWanted { at: within_second(info, at) });
+        events.push(Event::ReadWanted { at: within_second(info.all, &lists, at) });
     }
     events
 }
 
 /// Times are whole seconds, and a reading is wanted again only for a later one: so the time of a change is moved on by a
 /// millisecond for everybody who has acted and for each comment. Repeating the event gives the same.
-fn within_second(info: Element<'_>, at: i64) -> i64 {
-    let acts = process::acts(&new_list(info)).max(process::acts(&old_list(info)));
+fn within_second(info: Element<'_>, lists: &Lists, at: i64) -> i64 {
+    let acts = process::acts(&lists.new).max(process::acts(&lists.old));
     at + i64::try_from(acts + info.children("Comments").count()).unwrap_or_default().min(998)
 }
 
@@ -179,19 +193,25 @@ impl Change {
     }
 }
 
-/// The new list, if the old one tells the same of the same people.
-fn nodes(info: Element<'_>) -> Option<Vec<FormNode>> {
-    let (new, old) = (new_list(info), old_list(info));
-    let agree = process::deciding(&new).map(|node| &node.pieces).eq(process::deciding(&old).map(|node| &node.pieces));
-    agree.then_some(new)
+/// The nodes of a form, as the new list tells them and as the old one does.
+struct Lists {
+    new: Vec<FormNode>,
+    old: Vec<FormNode>,
 }
 
-fn new_list(info: Element<'_>) -> Vec<FormNode> {
-    info.children("ProcessList").flat_map(|list| list.children("NodeList")).map(node).collect()
-}
+impl Lists {
+    fn of(info: Element<'_>) -> Self {
+        Self {
+            new: info.children("ProcessList").flat_map(|list| list.children("NodeList")).map(node).collect(),
+            old: info.children("SpRecord").map(old_node).collect(),
+        }
+    }
 
-fn old_list(info: Element<'_>) -> Vec<FormNode> {
-    info.children("SpRecord").map(old_node).collect()
+    /// The new list, if the old one tells the same of the same people.
+    fn agreed(&self) -> Option<&[FormNode]> {
+        let [new, old] = [&self.new, &self.old].map(|list| process::deciding(list).map(|node| &node.pieces));
+        new.eq(old).then_some(&self.new)
+    }
 }
 
 fn node(node: Element<'_>) -> FormNode {
