@@ -79,11 +79,9 @@ fn view(member: &Member) -> Value {
 /// Checks a member; `old` is what is stored of them.
 async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: FieldErrors) -> Result<(), Problem> {
     errors.text("/name", &member.name, MAX_NAME);
-    if let Some(email) = &member.email {
-        errors.text("/email", email, MAX_TEXT);
-        if !email.contains('@') {
-            errors.push("/email", "must be an e-mail address");
-        }
+    // One that was kept before addresses were looked at so closely may stay as it is.
+    if let Some(email) = member.email.as_ref().filter(|email| old.and_then(|old| old.email.as_ref()) != Some(email)) {
+        errors.email("/email", email, MAX_TEXT);
     }
     check_list(&member.roles, "/roles", &mut errors);
     if member.roles.len() > MAX_ROLES {
@@ -124,9 +122,7 @@ fn mobile(given: Option<String>, old: Option<&Member>, errors: &mut FieldErrors)
         Some(mobile) => Some(mobile.to_string()),
         None => {
             if old.and_then(|old| old.mobile.as_ref()) != Some(&given) {
-                let detail =
-                    "must be a mobile number, with `+` and the country's code where it is not one of mainland China";
-                errors.push("/mobile", detail);
+                errors.mobile("/mobile", &given, MAX_TEXT);
             }
             Some(given)
         }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::providers::Mobile;
+
 /// One bad field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
@@ -39,6 +41,20 @@ impl FieldErrors {
     /// Adds one unless the text has from `1` to `longest` characters and no control characters.
     pub fn text(&mut self, pointer: impl Into<String>, text: &str, longest: usize) {
         if let Some(why) = wrong_text(text, longest) {
+            self.push(pointer, why);
+        }
+    }
+
+    /// Adds one unless the text is a mobile number of at most so many characters.
+    pub fn mobile(&mut self, pointer: impl Into<String>, text: &str, longest: usize) {
+        if let Some(why) = wrong_mobile(text, longest) {
+            self.push(pointer, why);
+        }
+    }
+
+    /// Adds one unless the text looks like an e-mail address of at most so many characters.
+    pub fn email(&mut self, pointer: impl Into<String>, text: &str, longest: usize) {
+        if let Some(why) = wrong_email(text, longest) {
             self.push(pointer, why);
         }
     }
@@ -91,6 +107,27 @@ pub fn wrong_text(text: &str, longest: usize) -> Option<String> {
     }
 }
 
+/// What is wrong with a text that is to be a mobile number, as [`Mobile::parse`] reads it.
+#[must_use]
+pub fn wrong_mobile(text: &str, longest: usize) -> Option<String> {
+    let why = "must be a mobile number, with `+` and the country's code where it is not one of mainland China";
+    wrong_text(text, longest).or_else(|| Mobile::parse(text).is_none().then(|| why.to_owned()))
+}
+
+/// What is wrong with a text that is to be an e-mail address, as far as its looks tell.
+#[must_use]
+pub fn wrong_email(text: &str, longest: usize) -> Option<String> {
+    wrong_text(text, longest).or_else(|| (!is_email(text)).then(|| "must be an e-mail address".to_owned()))
+}
+
+/// Whether a text looks like an e-mail address: something on both sides of an `@`, and no white space.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
+    let text = text.trim();
+    let sides = text.rsplit_once('@');
+    sides.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) && !text.contains(char::is_whitespace)
+}
+
 /// One step of a JSON pointer, escaped.
 #[must_use]
 pub fn step(name: &str) -> String {
@@ -111,5 +148,23 @@ mod tests {
         errors.text("/c", "a\nb", 128);
         assert_eq!(errors.found.len(), 3);
         assert_eq!(step("a/b~c"), "a~1b~0c");
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_told_from_other_texts() {
+        let mobile = |text: &str| wrong_mobile(text, 20).is_some();
+        let email = |text: &str| wrong_email(text, 20).is_some();
+        for good in ["13800000001", "+852 9123 4567"] {
+            assert!(!mobile(good), "{good}");
+        }
+        for bad in ["abc", "", "12", &"1".repeat(21), "1380000\n0001"] {
+            assert!(mobile(bad), "{bad}");
+        }
+        for good in ["a@b.example", "李@公司", "\"a@b\"@c"] {
+            assert!(!email(good), "{good}");
+        }
+        for bad in ["a@", "@b", "ab", "", "a b@c", "a@b\n", &"a@".repeat(12)] {
+            assert!(email(bad), "{bad}");
+        }
     }
 }

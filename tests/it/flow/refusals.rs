@@ -95,6 +95,25 @@ async fn people_who_cannot_be_found_are_named_with_the_connection() {
     assert_eq!(local.instance(countersign_tests::local::instance(&found)).await["originator"]["user"], APPLICANT);
 }
 
+/// Also where the connection's default applicant could stand in, and where the flow's own nodes are asked.
+#[tokio::test]
+async fn what_is_no_mobile_number_or_address_is_a_bad_field() {
+    let local = Local::start().await;
+    for (field, text) in [("mobile", "abc"), ("mobile", "+86 12"), ("email", "nobody"), ("email", "a b@c.example")] {
+        let answer = local.submit(&with("applicant", json!({"name": "李娜", field: text}))).await;
+        refused(&answer, 400, "invalid_request", &[&format!("/applicant/{field}")]);
+        let node = json!({"name": "Team", "mode": "any", "approvers": [{"account": OWNER}, {field: text}]});
+        let answer = local.submit(&with("nodes", json!([node.clone()]))).await;
+        refused(&answer, 400, "invalid_request", &["/nodes/0/approvers/1"]);
+        let stage = json!({"connection": local.connection().await, "nodes": [node]});
+        let answer = local.call("POST", "/v1/flows", &json!({"name": "Flow", "stages": [stage]})).await;
+        refused(&answer, 400, "invalid_request", &["/stages/0/nodes/0/approvers/1"]);
+    }
+    assert!(local.instances().await.is_empty());
+    let found = local.pending(&with("applicant", json!({"name": "李娜", "mobile": "+86 138-0000-0002"}))).await;
+    assert_eq!(local.instance(countersign_tests::local::instance(&found)).await["originator"]["user"], APPLICANT);
+}
+
 #[tokio::test]
 async fn a_flow_says_whether_a_request_may_bring_nodes() {
     let local = Local::start().await;

@@ -3,10 +3,10 @@
 use super::error::SubmitError;
 use super::fault::{BodyField, Fault, Position};
 use crate::ids::{FlowId, MemberId, SourceId, WorkspaceId};
-use crate::providers::Resource;
-use crate::resources::NodeSpec;
-use crate::resources::fields::wrong_text;
+use crate::providers::{Mobile, Resource};
+use crate::resources::fields::{is_email, wrong_email, wrong_mobile, wrong_text};
 use crate::resources::flow::{MAX_APPROVERS, MAX_NODES, NodePart};
+use crate::resources::{Approver, NodeSpec};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -15,6 +15,9 @@ const MAX_FIELD: usize = 64 * 1024;
 const MAX_TITLE: usize = 128;
 const MAX_REASON: usize = 2_000;
 const MAX_NAME: usize = 128;
+
+/// Says what is wrong with a text of at most so many characters.
+type Wrong = fn(&str, usize) -> Option<String>;
 
 /// What a source sends.
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +65,26 @@ pub struct Applicant {
 }
 
 impl Body {
+    /// The same of what a product sent, whose forms are not refused for what they hold as a number or an address and is none: the
+    /// applicant is without it then, and such an approver is nobody.
+    pub(super) fn of_product(mut self) -> Self {
+        let Applicant { name, mobile, email, .. } = &mut self.applicant;
+        let not_mobile = mobile.take_if(|text| Mobile::parse(text).is_none());
+        let no_email = email.take_if(|text| !is_email(text));
+        if let (None, Some(text)) = (&name, not_mobile.or(no_email)) {
+            *name = Some(text);
+        }
+        for approver in self.nodes.iter_mut().flatten().flat_map(|node| &mut node.approvers) {
+            let why = match approver {
+                Approver::Mobile(text) if Mobile::parse(text).is_none() => "is no mobile number",
+                Approver::Email(text) if !is_email(text) => "is no e-mail address",
+                _ => continue,
+            };
+            *approver = Approver::Nobody { who: approver.to_string(), why: format!("{approver} {why}") };
+        }
+        self
+    }
+
     /// Checks everything that needs nobody else, all at once.
     ///
     /// # Errors
@@ -81,18 +104,20 @@ impl Body {
         }
         let applicant = &self.applicant;
         let texts = [
-            (BodyField::ApplicantName, &applicant.name),
-            (BodyField::ApplicantMobile, &applicant.mobile),
-            (BodyField::ApplicantEmail, &applicant.email),
-            (BodyField::ApplicantAccount, &applicant.account),
+            (BodyField::ApplicantName, &applicant.name, wrong_text as Wrong),
+            (BodyField::ApplicantMobile, &applicant.mobile, wrong_mobile),
+            (BodyField::ApplicantEmail, &applicant.email, wrong_email),
+            (BodyField::ApplicantAccount, &applicant.account, wrong_text),
         ];
-        let described = texts.iter().any(|(_, text)| text.is_some());
+        let described = texts.iter().any(|(_, text, _)| text.is_some());
         if applicant.member.is_some() == described {
             let why = "must hold either `member`, or some of `name`, `mobile`, `email`, `account`";
             faults.push(Fault::of(BodyField::Applicant, why));
         }
-        let given = texts.into_iter().filter_map(|(field, given)| Some((field, given.as_ref()?)));
-        faults.extend(given.filter_map(|(field, given)| text(field, given, MAX_NAME)));
+        let wrong = |(field, given, wrong): (_, &Option<String>, Wrong)| {
+            wrong(given.as_deref()?, MAX_NAME).map(|why| Fault::of(field, why))
+        };
+        faults.extend(texts.into_iter().filter_map(wrong));
         if let Some(resource) = &self.resource {
             faults.extend(text(BodyField::ResourceName, &resource.name, MAX_NAME));
             let is_web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
@@ -164,4 +189,43 @@ fn text(field: BodyField, text: &str, longest: usize) -> Option<Fault> {
 /// Milliseconds of an RFC 3339 time.
 fn millis(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::approval::Mode;
+
+    fn body(mobile: &str, email: &str) -> Body {
+        let applicant = Applicant { mobile: Some(mobile.into()), email: Some(email.into()), ..Applicant::default() };
+        let approvers = vec![Approver::Mobile(mobile.into()), Approver::Email(email.into())];
+        let node = NodeSpec { name: "Team".into(), mode: Mode::Any, approvers };
+        Body { title: "Read access".into(), applicant, nodes: Some(vec![node]), ..Body::default() }
+    }
+
+    #[test]
+    fn what_is_no_number_or_address_is_a_bad_field() {
+        assert!(body("13800000001", "a@b.example").check().is_ok());
+        let error = body("abc", "nobody").check().unwrap_err();
+        let SubmitError::InvalidBody(faults) = error else { panic!("{error:?}") };
+        let positions: Vec<&Position> = faults.iter().map(|fault| &fault.position).collect();
+        let of = Position::Field;
+        assert_eq!(positions, [&of(BodyField::ApplicantMobile), &of(BodyField::ApplicantEmail)]);
+    }
+
+    #[test]
+    fn a_products_form_is_not_refused_for_it() {
+        let kept = body("13800000001", "a@b.example").of_product();
+        assert_eq!((kept.applicant.mobile.as_deref(), kept.applicant.name), (Some("13800000001"), None));
+        let body = body("abc", "nobody").of_product();
+        body.check().unwrap();
+        assert_eq!((body.applicant.name.as_deref(), body.applicant.mobile), (Some("abc"), None));
+        let nobody = |who: &str, why: &str| Approver::Nobody { who: who.into(), why: why.into() };
+        let expected = [
+            nobody("mobile abc", "mobile abc is no mobile number"),
+            nobody("email nobody", "email nobody is no e-mail address"),
+        ];
+        assert_eq!(body.nodes.unwrap()[0].approvers, expected);
+    }
 }

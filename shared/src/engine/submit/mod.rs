@@ -59,8 +59,9 @@ pub struct Asked {
 /// # Errors
 /// As [`Body::check`] and [`Submission::run`].
 pub async fn submit(app: &App, source: Source, asked: Asked) -> Result<Submitted, SubmitError> {
-    asked.body.check()?;
-    let submission = Submission::new(app, source, Some(&asked.key), &asked.sent, asked.body).await?;
+    let body = asked.body.of_product();
+    body.check()?;
+    let submission = Submission::new(app, source, Some(&asked.key), &asked.sent, body).await?;
     submission.with_origin(asked.origin).run().await
 }
 

@@ -3,7 +3,7 @@
 use super::{Approver, MAX_APPROVERS, MAX_NODES, NodeSpec};
 use crate::approval::Mode;
 use crate::providers::Provider;
-use crate::resources::fields::wrong_text;
+use crate::resources::fields::{wrong_email, wrong_mobile, wrong_text};
 use crate::resources::{FieldErrors, MAX_NAME};
 
 /// A part of a list of nodes. Nodes and approvers count from 0.
@@ -109,15 +109,17 @@ impl NodeFaults {
             if node.approvers[..number].contains(approver) {
                 self.invalid.push(NodeFault::new(part, "is named twice in this node"));
             }
-            match approver {
-                Approver::Account(text) | Approver::Mobile(text) | Approver::Email(text) | Approver::Role(text) => {
-                    self.invalid.extend(wrong_text(text, MAX_NAME).map(|why| NodeFault::new(part, why)));
-                }
+            let wrong = match approver {
+                Approver::Account(text) | Approver::Role(text) => wrong_text(text, MAX_NAME),
+                Approver::Mobile(text) => wrong_mobile(text, MAX_NAME),
+                Approver::Email(text) => wrong_email(text, MAX_NAME),
                 Approver::Supervisor(_) => {
                     self.unsupported_approvers.push(NodeFault::new(part, "`supervisor` cannot be resolved yet"));
+                    None
                 }
-                Approver::Member(_) | Approver::WorkspaceAdministrators | Approver::Nobody { .. } => {}
-            }
+                Approver::Member(_) | Approver::WorkspaceAdministrators | Approver::Nobody { .. } => None,
+            };
+            self.invalid.extend(wrong.map(|why| NodeFault::new(part, why)));
         }
     }
 }
