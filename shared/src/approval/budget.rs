@@ -6,23 +6,17 @@
 
 use std::collections::BTreeSet;
 
+use super::bounds::cut;
 use super::data::Approval;
 use super::event::{Comment, TaskEnd};
 use super::facts::Facts;
 
-/// Most bytes of all remarks and comments of one approval. An item of the table holds 400 KB: the rest is for tasks and plan.
+/// Most bytes of all remarks, comments and names of one approval. An item of the table holds 400 KB: the rest is for tasks and plan.
 const MAX_TEXTS: usize = 200 * 1024;
+/// Most bytes of all tasks and of who commented, without those texts. Four hundred usual tasks take 80 KB.
+const MAX_IDS: usize = 112 * 1024;
 /// To what length texts are cut, in bytes of UTF-8.
 const LENGTHS: [u32; 9] = [4_096, 2_048, 1_024, 512, 256, 128, 64, 32, 16];
-
-/// The beginning of a text, in so many bytes at most and in whole characters.
-pub(crate) fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
 
 impl Approval {
     /// Cuts the texts if they are too long together, or as they were cut before.
@@ -39,6 +33,12 @@ impl Approval {
             }
         }
         self.texts_cut_to = length;
+    }
+
+    /// How many bytes tasks and comments of a stage may take without their texts, beside those of the others.
+    pub(super) fn room(&self, stage: usize) -> usize {
+        let others = self.stages.iter().enumerate().filter(|(index, _)| *index != stage);
+        MAX_IDS.saturating_sub(others.map(|(_, other)| other.facts.size_of_ids()).sum())
     }
 
     /// Whether remarks or comments were cut.
@@ -62,7 +62,8 @@ impl Facts {
     fn texts(&self) -> impl Iterator<Item = &str> {
         let ends = self.tasks.values().flat_map(|fact| fact.end.iter().chain(&fact.other_ends));
         let remarks = ends.filter_map(|end| end.remark.as_deref());
-        remarks.chain(self.comments.iter().map(|comment| comment.text.as_str()))
+        let names = self.tasks.values().filter_map(|fact| fact.name.as_deref());
+        remarks.chain(names).chain(self.comments.iter().map(|comment| comment.text.as_str()))
     }
 
     fn cut_texts(&mut self, length: usize) {
@@ -72,6 +73,9 @@ impl Facts {
             }
         };
         for fact in self.tasks.values_mut() {
+            if let Some(name) = &mut fact.name {
+                name.truncate(cut(name, length).len());
+            }
             fact.end.iter_mut().chain(&mut fact.other_ends).for_each(shorten);
         }
         let comments: BTreeSet<Comment> = std::mem::take(&mut self.comments);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::bounds;
 use super::ends;
 use super::event::{Comment, Event, Outcome, Rollback, Snapshot, TaskFact};
 
@@ -56,17 +57,18 @@ impl Facts {
         self.read_wanted > self.read_done
     }
 
-    /// Adds what an event tells. Joining is idempotent, commutative and associative.
-    pub(super) fn join(&mut self, event: Event) {
-        match event {
+    /// Adds what an event tells. Joining is idempotent, commutative and associative, as long as all that is told fits into `room`
+    /// (bytes); of what does not, that is kept which came first.
+    pub(super) fn join(&mut self, event: Event, room: usize) {
+        match bounds::event(event) {
             Event::Started { at } => self.started_at = Some(self.started_at.map_or(at, |known| known.min(at))),
-            Event::Task { task, fact } => self.join_task(task, fact),
+            Event::Task { task, fact } => self.join_task(task, fact, room),
             Event::RolledBack(rollback) => self.join_rollback(rollback),
-            Event::Commented(comment) => self.join_comment(comment),
+            Event::Commented(comment) => self.join_comment(comment, room),
             Event::Finished { outcome, at } => self.join_outcome((outcome, at)),
             Event::ReadWanted { at } => self.read_wanted = self.read_wanted.max(Some(at)),
             Event::ReadDone { at } => self.read_done = self.read_done.max(Some(at)),
-            Event::Snapshot(snapshot) => self.join_snapshot(snapshot),
+            Event::Snapshot(snapshot) => self.join_snapshot(snapshot, room),
             Event::Unknown { code } => {
                 self.unknown.insert(code);
                 while self.unknown.len() > MAX_UNKNOWN {
@@ -76,6 +78,12 @@ impl Facts {
         }
     }
 
+    /// Bytes of all tasks and comments, without their texts.
+    pub(super) fn size_of_ids(&self) -> usize {
+        let tasks = self.tasks.iter().map(|(task, fact)| bounds::size(task, fact));
+        tasks.chain(self.comments.iter().map(bounds::size_of_comment)).sum()
+    }
+
     /// When the latest thing that is known happened (milliseconds).
     pub(super) fn latest(&self) -> Option<i64> {
         let tasks = self.tasks.values();
@@ -83,24 +91,30 @@ impl Facts {
         times.chain(self.read_wanted).chain(self.started_at).max()
     }
 
-    fn join_snapshot(&mut self, snapshot: Snapshot) {
+    fn join_snapshot(&mut self, snapshot: Snapshot, room: usize) {
         for (task, fact) in snapshot.tasks {
-            self.join_task(task, TaskFact { read: true, ..fact });
+            self.join_task(task, TaskFact { read: true, ..fact }, room);
         }
         for rollback in snapshot.rollbacks {
             self.join_rollback(rollback);
         }
         for comment in snapshot.comments {
-            self.join_comment(comment);
+            self.join_comment(comment, room);
         }
         if let Some(outcome) = snapshot.outcome {
             self.join_outcome(outcome);
         }
     }
 
-    fn join_task(&mut self, task: String, fact: TaskFact) {
+    fn join_task(&mut self, task: String, fact: TaskFact, room: usize) {
+        // An earlier version stored ids as they came.
+        let task = if self.tasks.contains_key(&task) { task } else { bounds::id(task) };
         if let Some(known) = self.tasks.get_mut(&task) {
             join_fact(known, fact);
+            return;
+        }
+        if self.size_of_ids() + bounds::size(&task, &fact) > room {
+            self.left_out = true;
             return;
         }
         self.tasks.insert(task, fact);
@@ -118,7 +132,11 @@ impl Facts {
         }
     }
 
-    fn join_comment(&mut self, comment: Comment) {
+    fn join_comment(&mut self, comment: Comment, room: usize) {
+        if !self.comments.contains(&comment) && self.size_of_ids() + bounds::size_of_comment(&comment) > room {
+            self.left_out = true;
+            return;
+        }
         self.comments.insert(comment);
         if self.comments.len() > MAX_COMMENTS {
             self.comments.pop_last();

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::cut;
+use super::bounds::cut;
 use super::data::{Approval, Closed, OnDeadline, Person, Stage};
 use super::ends::MINUTE;
 use super::event::{Outcome, TaskFact, TaskOutcome};

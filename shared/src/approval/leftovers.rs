@@ -1,7 +1,7 @@
 //! Instances that are open on a platform although nobody waits for them any more: each is owed a cancel until it is done, refused
 //! or given up.
 
-use super::budget::cut;
+use super::bounds::cut;
 use super::data::{Approval, Closed, Leftover, LeftoverEnd, Stage};
 use super::verdict::Verdict;
 

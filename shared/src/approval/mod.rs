@@ -11,6 +11,7 @@
 //! What all of it owes to a platform is worked out of it too ([`effects()`]): an interrupted step is owed until it is done.
 
 mod account;
+mod bounds;
 mod budget;
 mod data;
 mod deadline;
@@ -34,7 +35,7 @@ mod view;
 mod tests;
 
 pub use account::AccountIds;
-pub(crate) use budget::cut;
+pub(crate) use bounds::cut;
 pub use data::{
     Approval, Closed, Closure, Deadline, DecidedBy, Leftover, LeftoverEnd, Node, OnDeadline, Person, Stage, Withdrawal,
 };

@@ -6,6 +6,11 @@
 use super::data::{Person, Stage};
 use super::event::TaskFact;
 
+/// Most bytes of the members whom a stage keeps beside its plan: sixty usual ones and more.
+const MAX_PEOPLE: usize = 8 * 1024;
+/// What one of them takes in its item beside their texts, in bytes.
+const PERSON: usize = 30;
+
 impl Stage {
     /// Accounts of which it is not known whether they are a member's: those that the platform has told of. With `planned` those
     /// too whom the plan names by account.
@@ -33,10 +38,17 @@ impl Stage {
             .is_none_or(|before| before.facts.tasks != self.facts.tasks || before.facts.comments != self.facts.comments)
     }
 
-    /// Keeps that an account is a member's. `false` where that was known.
+    /// Keeps that an account is a member's. `false` where that was known, or there is no room for more: they are shown as accounts.
     pub fn recognise(&mut self, person: Person) -> bool {
         let Some(account) = person.account.as_deref() else { return false };
         if self.known(Person::with_account(account)).member.is_some() {
+            return false;
+        }
+        let size = |person: &Person| {
+            let texts = [&person.member, &person.account, &person.name];
+            PERSON + texts.into_iter().flatten().map(String::len).sum::<usize>()
+        };
+        if self.people.iter().chain([&person]).map(size).sum::<usize>() > MAX_PEOPLE {
             return false;
         }
         self.people.push(person);

@@ -1,5 +1,6 @@
 //! The transitions of an approval.
 
+use super::bounds;
 use super::data::{Approval, Closed, Closure, Person, Stage, Withdrawal};
 use super::event::Event;
 use super::history::keys;
@@ -41,9 +42,10 @@ impl Approval {
             // Stored by an earlier version: all that is known by now came before what is learned next.
             self.note();
         }
+        let room = self.room(stage);
         let Some(found) = self.stages.get_mut(stage) else { return false };
         let before = (found.facts.clone(), self.closed.clone());
-        found.facts.join(event);
+        found.facts.join(event, room);
         self.fit();
         let facts_changed = self.stages.get(stage).is_some_and(|found| found.facts != before.0);
         self.settle();
@@ -130,6 +132,7 @@ impl Approval {
     /// Records at `at` (milliseconds) that the platform runs a stage. The first instance stays: a second one never replaces it, and is
     /// owed a cancel.
     pub fn started(&mut self, stage: usize, instance: String, url: Option<String>, at: i64) {
+        let (url, room) = (bounds::url(url), self.room(stage));
         let Some(found) = self.stages.get_mut(stage) else { return };
         (found.lease_until, found.unsent) = (None, false);
         if found.instance.is_none() {
@@ -142,7 +145,7 @@ impl Approval {
             self.owe_second(stage, &instance, at);
             return;
         }
-        found.facts.join(Event::Started { at });
+        found.facts.join(Event::Started { at }, room);
         self.settle();
         self.note();
     }

@@ -6,7 +6,7 @@ use countersign::http::Problem;
 use countersign::ids::MemberId;
 use countersign::providers::directory::DirectoryEntry;
 use countersign::providers::{Contact, Mobile};
-use countersign::resources::Member;
+use countersign::resources::{MAX_NAME, Member};
 use countersign::store::Versioned;
 use countersign::store::directories::{MAX_LISTED, WithoutMobile};
 use countersign::store::members::Claim;
@@ -169,7 +169,7 @@ impl Page<'_> {
             id: MemberId::new(&self.app.world),
             org: self.connection.org.clone(),
             // Not every platform tells names.
-            name: name.unwrap_or_else(|| entry.account.clone()),
+            name: name.unwrap_or_else(|| entry.account.clone()).chars().take(MAX_NAME).collect(),
             mobile,
             email,
             accounts: [(self.connection.id.clone(), entry.account.clone())].into(),
