@@ -1,6 +1,8 @@
 //! What may come in at `/callbacks/{connection}`: nothing bad is taken in, and nothing is said about why.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use countersign::approval::Mode;
+use countersign::store::{Consistency, keys};
 use countersign_tests::desk::{
     AES_KEY, APP_KEY, APP_SECRET, Desk, TEMPLATE, TOKEN, callback_path, connection, instance_event, keys, make, opened,
     task_event,
@@ -167,6 +169,28 @@ async fn what_is_the_platforms_and_cannot_be_read_is_acknowledged_and_counted() 
     desk.clock.advance(60_000);
     desk.push(&json!({})).await;
     assert_eq!(counted().await, json!({"count": all.len() + 1, "last_at": "2026-09-21T14:14:20Z"}));
+}
+
+/// During an upgrade a later version may have written it: the platform calls again, and that version takes it in.
+#[tokio::test]
+async fn a_callback_for_an_approval_that_this_version_cannot_read_comes_again() {
+    let desk = Desk::new().await;
+    let record = desk.running("inst-1", ONE).await;
+    let finish = instance_event("inst-1", "finish", Some("agree"));
+    let key = keys::approval(&record.id);
+    let stored = async || desk.app.store.get_item(&key, Consistency::Strong).await.unwrap().unwrap();
+    let readable = stored().await;
+    let mut later = readable.clone();
+    later.insert("st".to_owned(), AttributeValue::S("a state of a later version".to_owned()));
+    desk.app.store.put_item(later.clone()).await.unwrap();
+    for _ in 0..2 {
+        let answer = desk.push(&finish).await;
+        assert!(answer.status >= 500, "not acknowledged: {} {}", answer.status, answer.text);
+        assert_eq!(stored().await, later);
+    }
+    desk.app.store.put_item(readable).await.unwrap();
+    assert_eq!(desk.push(&finish).await.status, 200);
+    assert_eq!(desk.shown(&record.id).await["status"], "approved");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The store's contract for approvals: states, requests, references, parked callbacks, deliveries, and what is due. It runs
 //! on the embedded table and on AWS's own.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use countersign::approval::{Closed, Closure, Event, Mode, Outcome};
 use countersign::ids::{ApprovalId, OrgId};
 use countersign::store::approvals::{Lost, Record};
@@ -9,7 +10,7 @@ use countersign::store::due::Due;
 use countersign::store::references::Reference;
 use countersign::store::requests::{Request, StoredRequest};
 use countersign::store::schema::DUE_SHARDS;
-use countersign::store::{Error, Store};
+use countersign::store::{Consistency, Error, Store, keys};
 use countersign_tests::desk::NOW;
 use countersign_tests::{TestClock, test_store};
 
@@ -169,6 +170,23 @@ async fn parked_callbacks_wait_beside_the_reference_and_each_is_kept_once() {
     let parked = store.parked(&connection, "i").await.unwrap();
     assert_eq!(parked, [started[0].clone(), ended[0].clone()]);
     assert!(store.parked(&connection, "none").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_parked_callback_that_cannot_be_read_asks_for_a_reading_and_stays() {
+    let store = test_store().await;
+    let connection = "con_1".parse().unwrap();
+    store.park(&connection, "i", "b", &[Event::Started { at: NOW }], NOW).await.unwrap();
+    let key = keys::parked(&connection, "i", "a");
+    store.park(&connection, "i", "a", &[], NOW).await.unwrap();
+    let mut later = store.get_item(&key, Consistency::Strong).await.unwrap().unwrap();
+    for events in [AttributeValue::S(r#"[{"event_of_a_later_version": 1}]"#.into()), AttributeValue::Bool(true)] {
+        later.insert("ev".to_owned(), events);
+        store.put_item(later.clone()).await.unwrap();
+        let parked = store.parked(&connection, "i").await.unwrap();
+        assert_eq!(parked, [Event::ReadWanted { at: NOW / 1000 * 1000 }, Event::Started { at: NOW }]);
+        assert_eq!(store.get_item(&key, Consistency::Strong).await.unwrap(), Some(later.clone()));
+    }
 }
 
 fn delivery(approval: &ApprovalId, sequence: u32, next: Option<i64>) -> Delivery {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys;
 use super::query::{Query, Range, Rows};
-use super::schema::{APPLICANT, DUE, LIST};
+use super::schema::{APPLICANT, DUE, LIST, PK};
 use super::{Consistency, Error, Item, Key, Store, blank, decode, version};
 use crate::approval::Approval;
 use crate::ids::{ApprovalId, FlowId, OrgId, RuleId, SourceId, WorkspaceId};
@@ -202,6 +202,21 @@ impl Store {
     pub async fn approvals(&self, ids: &[ApprovalId]) -> Result<Vec<Record>, Error> {
         let wanted: Vec<keys::Key> = ids.iter().map(keys::approval).collect();
         self.batch_get(&wanted, Consistency::Strong).await?.into_iter().map(Record::from_item).collect()
+    }
+
+    /// The same, with those that are there and that this version cannot read: without their record.
+    ///
+    /// # Errors
+    /// The table's own.
+    pub async fn approvals_there(&self, ids: &[ApprovalId]) -> Result<Vec<(ApprovalId, Option<Record>)>, Error> {
+        let wanted: Vec<keys::Key> = ids.iter().map(keys::approval).collect();
+        let items = self.batch_get(&wanted, Consistency::Strong).await?;
+        let there = items.into_iter().filter_map(|item| {
+            let id = item.get(PK)?.as_s().ok()?.strip_prefix(keys::APPROVAL)?.parse().ok()?;
+            // Why it cannot be read is in the log.
+            Some((id, Record::from_item(item).ok()))
+        });
+        Ok(there.collect())
     }
 
     /// Replaces an approval that is still at the version it was read at. One transition is one call of this.

@@ -51,12 +51,14 @@ impl Turn<'_> {
     async fn drop_closed(&mut self, missing: &mut BTreeMap<String, BTreeSet<String>>) -> Result<(), Error> {
         let known = self.known(missing.values().flatten()).await?;
         for applications in missing.values_mut() {
-            applications.retain(|application| {
-                let is_open = known.get(application).is_some_and(|record| record.state.closed.is_none());
-                if !is_open {
+            applications.retain(|application| match known.get(application) {
+                // It cannot be read: it stays among the open ones.
+                Some(None) => false,
+                Some(Some(record)) if record.state.closed.is_none() => true,
+                Some(Some(_)) | None => {
                     self.poll.open.remove(application);
+                    false
                 }
-                is_open
             });
         }
         missing.retain(|_, applications| !applications.is_empty());
@@ -91,8 +93,13 @@ impl Turn<'_> {
     async fn withdraw(&mut self, over: Vec<(String, &'static str)>) -> Result<(), Error> {
         let known = self.known(over.iter().map(|(application, _)| application)).await?;
         for (application, reason) in over {
+            let there = known.get(&application);
+            if let Some(None) = there {
+                continue;
+            }
             self.poll.open.remove(&application);
-            let Some(record) = known.get(&application).filter(|record| record.state.closed.is_none()) else { continue };
+            let open = there.and_then(Option::as_ref).filter(|record| record.state.closed.is_none());
+            let Some(record) = open else { continue };
             let by = Person { name: Some("Quick BI".to_owned()), ..Person::default() };
             tracing::info!(source.id = %self.source.id, approval.id = %record.id, reason, "an approval is taken back");
             withdraw(self.app, &record.id, by, Some(reason.to_owned()), true).await?;

@@ -215,9 +215,11 @@ impl Turn<'_> {
         let mut submitted = 0;
         for wanted in new {
             let application = wanted.form.application.clone();
-            if let Some(record) = known.get(&application) {
+            if let Some(there) = known.get(&application) {
                 self.poll.refused.remove(&application);
-                self.note_open(&wanted, record);
+                if let Some(record) = there {
+                    self.note_open(&wanted, record);
+                }
                 continue;
             }
             if self.poll.refused.get(&application).is_some_and(|refused| refused.again_at > self.now) {
@@ -235,19 +237,20 @@ impl Turn<'_> {
         Ok(false)
     }
 
-    /// The approvals of forms, as far as there are any.
+    /// The approvals of forms, as far as there are any. One that this version cannot read is without its record: it is left, as it is,
+    /// for the version that can.
     pub(super) async fn known<'a>(
         &self,
         applications: impl Iterator<Item = &'a String>,
-    ) -> Result<BTreeMap<String, Record>, Error> {
+    ) -> Result<BTreeMap<String, Option<Record>>, Error> {
         let mut ids: BTreeMap<ApprovalId, String> = BTreeMap::new();
         for key in applications {
             let both = self.app.approval_ids(&self.source.id, key).await?;
             ids.extend(both.into_iter().map(|id| (id, key.clone())));
         }
         let wanted: Vec<ApprovalId> = ids.keys().cloned().collect();
-        let records = self.app.store.approvals(&wanted).await?;
-        Ok(records.into_iter().filter_map(|record| Some((ids.get(&record.id)?.clone(), record))).collect())
+        let there = self.app.store.approvals_there(&wanted).await?;
+        Ok(there.into_iter().filter_map(|(id, record)| Some((ids.get(&id)?.clone(), record))).collect())
     }
 
     fn entered(&mut self, wanted: &Wanted, entered: &Submitted) {

@@ -1,6 +1,9 @@
 //! Asking: now and then, again after failures, all of what waits, and what no longer does.
 
-use countersign_tests::local::{APPLICANT, OWNER, SECOND, eventually};
+use aws_sdk_dynamodb::types::AttributeValue;
+use countersign::store::polls::Poll;
+use countersign::store::{Consistency, keys};
+use countersign_tests::local::{APPLICANT, OWNER, SECOND, eventually, id};
 use serde_json::json;
 
 use super::{HOUR, SECRET, scene};
@@ -91,6 +94,36 @@ async fn what_was_decided_or_deleted_at_quick_bi_is_taken_back_here() {
     let whole = scene.local.approval(&withdrawn).await;
     let by = whole["history"].as_array().unwrap().iter().find(|entry| entry["action"] == "withdrawn").unwrap();
     assert_eq!(by["actor"]["name"], "Quick BI", "{whole}");
+}
+
+/// During an upgrade a later version may have written one of them.
+#[tokio::test]
+async fn an_approval_that_this_version_cannot_read_holds_up_no_other_and_is_left_for_the_version_that_can() {
+    let scene = scene(json!({"poll_minutes": "60"})).await;
+    scene.bi.ask("app-1", APPLICANT, OWNER);
+    scene.push("task-1", &json!({})).await;
+    let first = scene.pending().await;
+    scene.until("the first", |poll| poll.open.len() == 1).await;
+    let store = &scene.local.app.store;
+    let key = keys::approval(&id(&first).parse().unwrap());
+    let readable = store.get_item(&key, Consistency::Strong).await.unwrap().unwrap();
+    let mut later = readable.clone();
+    later.insert("st".to_owned(), AttributeValue::S("a state of a later version".to_owned()));
+    store.put_item(later.clone()).await.unwrap();
+    // It waits still, is decided over there, is gone from the list: whatever is said of it, the other one is taken in.
+    let is_known = |poll: &Poll, forms: &[&str]| poll.open.keys().eq(forms) && poll.failures == 0;
+    scene.bi.ask("app-2", APPLICANT, OWNER);
+    scene.local.clock.advance(HOUR);
+    scene.until("the second", |poll| is_known(poll, &["app-1", "app-2"]) && poll.refused.is_empty()).await;
+    scene.bi.set("app-1", "FlagStatus", json!(1));
+    scene.bi.ask("app-3", APPLICANT, OWNER);
+    scene.local.clock.advance(HOUR);
+    scene.until("the third", |poll| is_known(poll, &["app-1", "app-2", "app-3"])).await;
+    let left = store.get_item(&key, Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!((&left["st"], &left["v"]), (&later["st"], &later["v"]), "but for when the sweep looks at it again");
+    store.put_item(readable).await.unwrap();
+    scene.local.clock.advance(HOUR);
+    scene.local.wait_for(&first, "withdrawn").await;
 }
 
 #[tokio::test]
