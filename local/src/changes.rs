@@ -81,7 +81,7 @@ impl Reader {
             return Ok(0);
         }
         // What others are told must not be forgotten here.
-        self.engine.settled().await;
+        self.engine.settled().await?;
         let count = batch.len();
         let mut tried: BTreeMap<String, Vec<i64>> = BTreeMap::new();
         for changed in &batch {

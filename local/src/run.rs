@@ -215,6 +215,9 @@ impl Table {
 
 async fn settled(State(engine): State<Engine>, request: Request, next: Next) -> Response {
     let answer = next.run(request).await;
-    engine.settled().await;
-    answer
+    match engine.settled().await {
+        Ok(()) => answer,
+        // Whatever the answer says may be gone after the next start.
+        Err(error) => Problem::internal(error).into_response(),
+    }
 }

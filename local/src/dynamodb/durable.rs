@@ -62,6 +62,11 @@ impl Durable {
         self.last.load(Ordering::SeqCst)
     }
 
+    /// Whether the disk has refused.
+    pub(super) fn has_failed(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| *disk.reached.borrow() == Reached::Failed)
+    }
+
     /// Waits until that write is on the disk; false where the disk refused.
     pub(super) async fn wait(&self, ticket: u64) -> bool {
         let Some(disk) = &self.disk else { return true };
