@@ -6,16 +6,15 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::{Certificate, Client};
+use reqwest::{Client, ClientBuilder};
 use url::Url;
 
 use super::address::{AddressPolicy, PublicOnly};
 use crate::crypto::authorities::Authorities;
-use crate::crypto::tls::client_builder;
+use crate::crypto::tls::{client_builder, client_builder_trusting};
 use crate::ttl_map::{ALWAYS, TtlMap};
 
-/// Most clients that trust private authorities; beyond that, the one that was used longest ago is dropped. Each holds the public
-/// authorities too, some 100 KB.
+/// Most clients that trust private authorities; beyond that, the one that was used longest ago is dropped.
 const MAX_TRUSTING: usize = 32;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A function may be frozen between two calls; a connection that was idle for long is likely dead.
@@ -43,7 +42,7 @@ impl Clients {
         if let Some(client) = slot.get() {
             return Some(client.clone());
         }
-        let client = build(any_address, Vec::new())?;
+        let client = build(client_builder(), any_address)?;
         Some(slot.get_or_init(|| client).clone())
     }
 
@@ -53,16 +52,15 @@ impl Clients {
             return Some(client);
         }
         let read = Authorities::read(authorities).ok()?;
-        let certificates: Result<Vec<_>, _> = read.der().map(Certificate::from_der).collect();
-        let client = build(any_address, certificates.ok()?)?;
+        let client = build(client_builder_trusting(read.der())?, any_address)?;
         self.trusting.put(key, client.clone(), ALWAYS);
         Some(client)
     }
 }
 
-fn build(any_address: bool, authorities: Vec<Certificate>) -> Option<Client> {
+fn build(builder: ClientBuilder, any_address: bool) -> Option<Client> {
     // A proxy would resolve names itself, out of sight of the policy.
-    let mut builder = client_builder()
+    let mut builder = builder
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -71,9 +69,6 @@ fn build(any_address: bool, authorities: Vec<Certificate>) -> Option<Client> {
         .pool_idle_timeout(IDLE_TIMEOUT);
     if !any_address {
         builder = builder.dns_resolver(PublicOnly);
-    }
-    if !authorities.is_empty() {
-        builder = builder.tls_certs_merge(authorities);
     }
     builder.build().ok()
 }
