@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign::approval::Mode;
 use countersign::store::{Item, Key, Store, create_table, keys};
 use countersign_local::changes::Reader;
-use countersign_local::dynamodb::Engine;
+use countersign_local::dynamodb::{self, Engine};
 use countersign_tests::desk::{Desk, NOW, task_event};
 use countersign_tests::local::{Api, TempDir, eventually};
-use countersign_tests::{in_memory, within};
+use countersign_tests::{embedded, in_memory, within};
 use dynoxide::storage::Storage;
 use serde_json::json;
 
@@ -221,6 +222,15 @@ async fn there_is_no_second_port_and_nobody_else_reads_or_uses_the_data() {
 
 /// The ports that a process listens on.
 #[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_dynamodb_that_is_named_by_its_address_hears_from_us() {
+    let named = dynamodb::at(&embedded().await);
+    create_table(&aws_sdk_dynamodb::Client::new(&named), TABLE).await.unwrap();
+    // The embedded one offers no streams; what matters is that it was asked, and its answer read.
+    let refused = dynamodb::streams(&named, None).list_streams().send().await.unwrap_err();
+    assert!(refused.into_service_error().message().unwrap().contains("ListStreams"));
+}
+
 fn listening(process: u32) -> Vec<u16> {
     let mut sockets = std::collections::BTreeSet::new();
     for entry in std::fs::read_dir(format!("/proc/{process}/fd")).unwrap() {

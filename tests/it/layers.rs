@@ -220,3 +220,11 @@ fn time_and_environment_have_one_reader_each() {
         assert!(file == environment || !text.contains("env::var"), "{}: the environment", file.display());
     }
 }
+
+#[test]
+fn one_library_has_the_cryptography_of_tls() {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    for other in ["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl-sys"] {
+        assert!(!lock.contains(&format!("name = \"{other}\"")), "{other} is brought by a feature of a dependency");
+    }
+}

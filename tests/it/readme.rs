@@ -1,11 +1,10 @@
 //! The lines that a first start prints, as a user copies them.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use countersign_local::banner::lines;
 use countersign_tests::local::Local;
 use serde_json::Value;
-use tokio::process::Command;
 
 /// The README's lines, for the address that it shows.
 #[test]
@@ -21,7 +20,7 @@ async fn run(local: &Local, kind: &str) -> String {
     let script = lines(&local.url).join("\n").replacen("KIND=dingtalk", &format!("KIND={kind}"), 1);
     let mut command = Command::new("sh");
     command.args(["-e", "-c", &script]).env("KEY", &local.key).stderr(Stdio::inherit());
-    let output = command.output().await.expect("a shell");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("a shell");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

@@ -25,6 +25,7 @@ pub async fn aws() -> SdkConfig {
         .region(EnvironmentVariableRegionProvider::new().region().await)
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .http_client(sdk_http::client())
+        .stalled_stream_protection(sdk_http::unstreamed())
         .timeout_config(timeouts)
         .build()
 }

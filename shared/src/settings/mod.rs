@@ -4,6 +4,6 @@ pub mod address;
 pub mod clients;
 pub mod env;
 pub mod key_file;
-mod sdk_http;
+pub mod sdk_http;
 
 pub use env::Settings;

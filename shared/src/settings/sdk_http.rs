@@ -4,6 +4,7 @@
 use std::mem::take;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use aws_sdk_dynamodb::error::{BoxError, ConnectorError};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -19,8 +20,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// tries again.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A client with a pool of its own. It is made once per process.
-pub(super) fn client() -> SharedHttpClient {
+/// What goes with [`client`], and with any client that does not stream: the SDK sees no byte of a request go then. After some seconds it
+/// would take one that is only slow for stalled, and repeat it. How long an attempt may take is for its time-outs to say.
+#[must_use]
+pub fn unstreamed() -> StalledStreamProtectionConfig {
+    StalledStreamProtectionConfig::disabled()
+}
+
+/// A client with a pool of its own, for a configuration of the SDK that is also [`unstreamed`]. It is made once per process.
+#[must_use]
+pub fn client() -> SharedHttpClient {
     let client = crate::crypto::tls::client_builder()
         .http1_only()
         .redirect(Policy::none())
