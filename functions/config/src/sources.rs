@@ -21,10 +21,11 @@ use countersign::ids::{FlowId, OrgId, SourceId, WorkspaceId};
 use countersign::resources::FieldErrors;
 use countersign::resources::connection::{Given, check_fields, check_lengths, normalise, normalise_authorities};
 use countersign::resources::hosts::must_be_given_again;
+use countersign::resources::nested;
 use countersign::resources::source::WEBHOOK_SECRET;
 use countersign::resources::{ApiKeyRecord, AskRules, Flow, Role, SealedSecret, Source, Workspace};
 use countersign::settings::address;
-use countersign::sources::{self, Format, Unsendable};
+use countersign::sources::{self, Format, SettingsObject, Unsendable};
 use countersign::store::Resource;
 use countersign::store::polls::Poll;
 use countersign::store::resources::create_write;
@@ -83,6 +84,10 @@ struct Update {
     rules: Patch<AskRules>,
 }
 
+fn object(format: &str) -> Option<&'static SettingsObject> {
+    sources::by_kind(format).and_then(Format::object)
+}
+
 fn view(source: &Source) -> Value {
     let fields = sources::by_kind(&source.format).map_or(&[][..], Format::fields);
     let secret = |name: &str| (name.to_owned(), SealedSecret::shown(source.secrets.get(name)));
@@ -92,7 +97,7 @@ fn view(source: &Source) -> Value {
         "id": source.id,
         "name": source.name,
         "format": source.format,
-        "settings": source.settings,
+        "settings": nested::shown(object(&source.format), &source.settings),
         "secrets": secrets,
         "callback_url": source.callback_url,
         "ca_certificate": source.ca_certificate,
@@ -140,7 +145,9 @@ async fn check(
     let format = format_of(&source.format)?;
     let kept: Vec<&str> = source.secrets.keys().map(String::as_str).collect();
     let given = Given { settings: &source.settings, secrets, kept: &kept };
-    check_fields(format.fields(), &given, &app.settings.addresses, &mut errors);
+    let mut found = FieldErrors::new();
+    check_fields(format.fields(), &given, &app.settings.addresses, &mut found);
+    nested::point(format.object(), found, &mut errors);
     errors.text("/name", &source.name, MAX_NAME);
     if let Some(url) = &source.callback_url
         && let Err(detail) = address::check(&app.settings.addresses, url)
@@ -195,13 +202,14 @@ async fn create_source(
     let at = keys::resource(Source::KIND, id.as_str());
     let mut secrets = given_secrets(new.secrets);
     let generated = generate(&app, format_of(&new.format)?, &mut secrets);
+    let mut errors = FieldErrors::new();
     let mut source = Source {
+        settings: nested::taken(object(&new.format), new.settings, false, &mut errors),
         webhook_secret: SealedSecret::seal(app.data_key.sealer().await?, &secret, &at, WEBHOOK_SECRET, &app.world)?,
         id,
         org: caller.org,
         name: new.name,
         format: new.format,
-        settings: new.settings,
         secrets: BTreeMap::new(),
         old_webhook_secret: None,
         callback_url: new.callback_url,
@@ -213,7 +221,7 @@ async fn create_source(
         rules: new.rules,
         created_at: now,
     };
-    check(&app, &mut source, &secrets, FieldErrors::new()).await?;
+    check(&app, &mut source, &secrets, errors).await?;
     seal(&app.data_key, &app.world, &at, &mut source.secrets, &secrets).await?;
     let key = ApiKey::generate(&app.world);
     let record = ApiKeyRecord {
@@ -296,7 +304,8 @@ async fn update_source(
     update.default_flow.change(&mut source.default_flow);
     update.flows.change_or_default(&mut source.flows);
     update.rules.change_or_default(&mut source.rules);
-    change_settings(&mut source.settings, update.settings);
+    let given = nested::taken(object(&source.format), update.settings, true, &mut errors);
+    change_settings(&mut source.settings, given);
     let secrets = change_secrets(&mut source.secrets, update.secrets);
     check(&app, &mut source, &secrets, errors).await?;
     must_be_given_again(&before, &source.destinations(), &secrets).map_err(secrets_needed)?;

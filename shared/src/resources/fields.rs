@@ -61,9 +61,14 @@ impl FieldErrors {
 
     /// Adds those of a part of the request, which stands at this pointer.
     pub fn push_all(&mut self, pointer: &str, part: Self) {
+        self.push_moved(part, |inner| format!("{pointer}{inner}"));
+    }
+
+    /// Adds those of another collection, each at the pointer that `moved` makes of its own.
+    pub fn push_moved(&mut self, part: Self, moved: impl Fn(&str) -> String) {
         self.unknown |= part.unknown;
         let found = part.found.into_iter();
-        self.found.extend(found.map(|error| FieldError { pointer: format!("{pointer}{}", error.pointer), ..error }));
+        self.found.extend(found.map(|error| FieldError { pointer: moved(&error.pointer), ..error }));
     }
 
     /// Whether there is none.

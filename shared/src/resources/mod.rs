@@ -8,6 +8,7 @@ pub mod flow;
 pub mod given;
 pub mod hosts;
 pub mod member;
+pub mod nested;
 pub mod organization;
 pub mod rule;
 pub mod secret;

@@ -41,6 +41,11 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// The settings and secrets that a source of this format has.
     fn fields(&self) -> &'static [Field];
 
+    /// Those of its settings that stand in an object of their own, where there are many that few people touch.
+    fn object(&self) -> Option<&'static SettingsObject> {
+        None
+    }
+
     /// Whether calls to this address (`callback_url`, or the setting of this name) show this secret, or something that is made with it
     /// (a signature, a sealed text). A secret that goes to an address is asked for again when the address's host changes.
     fn sends(&self, _address: &str, _secret: &str) -> bool {
@@ -100,6 +105,24 @@ pub trait Format: Send + Sync + fmt::Debug {
 
 /// 410: the receiver wants no more of it.
 const GONE: u16 = 410;
+
+/// Settings that stand in an object among a source's settings. They are stored beside the others: no two settings of a format have one
+/// name.
+#[derive(Debug)]
+pub struct SettingsObject {
+    /// The object's name.
+    pub name: &'static str,
+    /// What stands in it.
+    pub fields: &'static [Field],
+}
+
+impl SettingsObject {
+    /// Whether the setting of this name stands in it.
+    #[must_use]
+    pub fn holds(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+}
 
 /// An event that a source is to be told of.
 #[derive(Debug, Clone, Copy)]

@@ -70,7 +70,7 @@ async fn a_form_goes_through_its_nodes_and_dataphin_learns_of_it() {
 
 #[tokio::test]
 async fn a_rejection_is_told_with_its_reason() {
-    let dataphin = Dataphin::start(json!({"tell_nodes": "yes", "result_rejected": "NO"})).await;
+    let dataphin = Dataphin::start(json!({"tell_nodes": "yes", "callback_format": {"result_rejected": "NO"}})).await;
     let approval = dataphin.submits(&form("form-1")).await;
     dataphin.act(instance(&approval), OWNER, "reject", &json!({"remark": "too wide"})).await;
     dataphin.wait_for(&approval, "rejected").await;
@@ -166,9 +166,10 @@ async fn a_revoke_withdraws_the_approval_on_the_platform_too() {
 
 #[tokio::test]
 async fn a_revoke_waits_for_the_platform_unless_it_is_forced() {
-    let dataphin =
-        Dataphin::start(json!({"tell_own_revoke": "no", "revoke_paths": "form/cancel", "tenant_id": "100000001"}))
-            .await;
+    let dataphin = Dataphin::start(
+        json!({"tell_own_revoke": "no", "callback_format": {"revoke_paths": "form/cancel"}, "tenant_id": "100000001"}),
+    )
+    .await;
     let one = dataphin.submits(&form("form-1")).await;
     let two = dataphin.submits(&form("form-2")).await;
     let later = revokes(&dataphin, "form/cancel", &json!({"applyId": "form-1"})).await;
@@ -195,7 +196,7 @@ async fn settings_that_change_reach_what_is_still_to_be_told() {
     dataphin.wait_for(&approval, "approved").await;
     assert_eq!(dataphin.told(1).await["result"], "agree", "sealed by the settings of the first attempt");
     let new_key = "B".repeat(43);
-    dataphin.change(&json!({"settings": {"result_approved": "PASS"}, "secrets": {"encoding_aes_key": new_key}})).await;
+    dataphin.change(&json!({"settings": {"callback_format": {"result_approved": "PASS"}}, "secrets": {"encoding_aes_key": new_key}})).await;
     dataphin.clock.advance(10_000);
     let told = open(&dataphin.callback(2).await, &new_key);
     assert_eq!((&told["result"], &told["applyId"]), (&json!("PASS"), &json!("form-1")));
@@ -246,13 +247,12 @@ async fn people_may_be_found_by_what_they_are_on_the_platform() {
 
 #[tokio::test]
 async fn replies_have_the_names_that_are_set() {
-    let settings =
-        json!({"reply_id_field": "data.instanceId", "reply_success_field": "ok", "reply_message_field": "error"});
+    let settings = json!({"callback_format": {"reply_id_field": "data.instanceId", "reply_success_field": "ok", "reply_message_field": "error"}});
     let dataphin = Dataphin::start(settings).await;
     let answer = dataphin.calls(CREATE, &form("form-1")).await;
     let id = answer.json["data"]["instanceId"].as_str().unwrap();
     assert_eq!(answer.json, json!({"data": {"instanceId": id}, "ok": true}));
-    dataphin.change(&json!({"settings": {"error_status": "ok"}})).await;
+    dataphin.change(&json!({"settings": {"callback_format": {"error_status": "ok"}}})).await;
     let refused = dataphin.sends(&dataphin.source, CREATE, TOKEN, "{}").await;
     assert_eq!((refused.status, &refused.json), (200, &json!({"ok": false, "error": "applyId: is missing"})));
 }

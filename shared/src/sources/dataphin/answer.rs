@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::callback::open;
-use super::settings::or;
+use super::callback_format::{find, or};
 use crate::providers::outbound::Answer;
 use crate::sources::Receiver;
 
@@ -18,18 +18,15 @@ pub fn is_taken(receiver: &Receiver, answer: &Answer) -> bool {
     let text = opened.map_or_else(|| text.to_string(), |message| String::from_utf8_lossy(&message).into_owned());
     let json: Option<Value> = serde_json::from_str(&text).ok();
     let says_no = || json.as_ref().and_then(|json| json.get("success")).is_some_and(|said| !is_yes(said));
-    if matches(or(receiver, "closed_match", CLOSED), &text, json.as_ref()) {
+    if matches(or(receiver, "closed_match"), &text, json.as_ref()) {
         return true;
     }
     answer.is_success()
-        && match receiver.setting("success_match") {
+        && match find(receiver, "success_match") {
             Some(pattern) => matches(pattern, &text, json.as_ref()),
             None => !says_no(),
         }
 }
-
-/// What Dataphin may say of a form that is closed: guesses.
-const CLOSED: &str = "already closed|already finished|已关闭|已结束";
 
 fn is_yes(said: &Value) -> bool {
     said == true || said == "true"

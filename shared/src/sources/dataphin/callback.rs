@@ -6,9 +6,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::callback_format::{find, is, name, or};
 use super::codec::{Codec, OpenError, Opened, access_token};
 use super::decision::{By, Decision, Outcome};
-use super::settings::{is, name, or, put};
+use super::settings::put;
 use crate::clock::World;
 use crate::sources::{Receiver, Unsendable};
 
@@ -34,63 +35,57 @@ impl Callback {
         let encrypt = codec.seal(plain.as_bytes(), world);
         let nonce = format!("{:016x}", u64::from_be_bytes(world.random()));
         // What is not sent is not signed either.
-        let timestamp = name(receiver, "timestamp_name", TIMESTAMP).map(|name| (name, world.now().to_string()));
-        let nonce = name(receiver, "nonce_name", NONCE).map(|name| (name, nonce));
+        let timestamp = name(receiver, "timestamp_name").map(|name| (name, world.now().to_string()));
+        let nonce = name(receiver, "nonce_name").map(|name| (name, nonce));
         let text = |stamp: &Option<(&str, String)>| stamp.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
         let signature = codec.signature(&text(&timestamp), &text(&nonce), &encrypt);
-        let signature = name(receiver, "signature_name", SIGNATURE).zip(signature);
+        let signature = name(receiver, "signature_name").zip(signature);
         let mut body = Map::new();
-        put(&mut body, or(receiver, "envelope_field", ENVELOPE), encrypt.into());
+        put(&mut body, or(receiver, "envelope_field"), encrypt.into());
         for (name, value) in [timestamp, nonce, signature].into_iter().flatten() {
-            if is(receiver, "stamp_in", "body", "query") {
+            if is(receiver, "stamp_in", "body") {
                 put(&mut body, name, value.into());
             } else {
                 url.query_pairs_mut().append_pair(name, &value);
             }
         }
-        if let Some(name) = receiver.setting("access_token_name") {
+        if let Some(name) = find(receiver, "access_token_name") {
             url.query_pairs_mut().append_pair(name, access_token(receiver)?.expose_secret());
         }
         Ok(Self { url, plain, body: Value::Object(body).to_string() })
     }
 }
 
-/// What the ciphertext, and what belongs to its signature, is called.
-const ENVELOPE: &str = "encrypt";
-const TIMESTAMP: &str = "timestamp";
-const NONCE: &str = "nonce";
-const SIGNATURE: &str = "signature";
-
 /// What is sealed, in the settings' words.
 fn plain(receiver: &Receiver, decision: &Decision) -> Map<String, Value> {
-    let (kind, default) = match decision.outcome {
-        Outcome::Approved | Outcome::Rejected => ("type_finished", "finish"),
-        Outcome::NodeApproved | Outcome::NodeRejected => ("type_node", "node"),
-        Outcome::Withdrawn | Outcome::Expired | Outcome::Failed | Outcome::Revoked => ("type_terminated", "terminate"),
+    let kind = match decision.outcome {
+        Outcome::Approved | Outcome::Rejected => "type_finished",
+        Outcome::NodeApproved | Outcome::NodeRejected => "type_node",
+        Outcome::Withdrawn | Outcome::Expired | Outcome::Failed | Outcome::Revoked => "type_terminated",
     };
-    let kind = or(receiver, kind, default);
+    let kind = or(receiver, kind);
     let result = match decision.outcome {
-        Outcome::Approved | Outcome::NodeApproved => or(receiver, "result_approved", "agree"),
-        Outcome::Rejected | Outcome::NodeRejected => or(receiver, "result_rejected", "refuse"),
-        Outcome::Withdrawn => or(receiver, "result_withdrawn", "terminate"),
-        Outcome::Expired => or(receiver, "result_expired", "terminate"),
-        Outcome::Failed => or(receiver, "result_failed", "terminate"),
-        Outcome::Revoked => or(receiver, "result_revoked", "terminate"),
+        Outcome::Approved | Outcome::NodeApproved => or(receiver, "result_approved"),
+        Outcome::Rejected | Outcome::NodeRejected => or(receiver, "result_rejected"),
+        Outcome::Withdrawn => or(receiver, "result_withdrawn"),
+        Outcome::Expired => or(receiver, "result_expired"),
+        Outcome::Failed => or(receiver, "result_failed"),
+        Outcome::Revoked => or(receiver, "result_revoked"),
     };
     let user = decision.by.as_ref().and_then(|by| user(receiver, by));
     let fields = [
-        ("apply_id_field", "applyId", Some(decision.apply_id.as_str().into())),
-        ("instance_id_field", "processInstanceId", Some(decision.instance_id.as_str().into())),
-        ("tenant_id_field", "tenantId", decision.tenant_id.as_deref().map(Value::from)),
-        ("type_field", "type", Some(kind.into())),
-        ("result_field", "result", Some(result.into())),
-        ("user_field", "approveUser", user.map(Value::from)),
-        ("comment_field", "remark", decision.comment.as_deref().map(Value::from)),
-        ("time_field", "finishTime", Some(time(receiver, decision.at))),
+        ("apply_id_field", Some(decision.apply_id.as_str().into())),
+        ("instance_id_field", Some(decision.instance_id.as_str().into())),
+        ("tenant_id_field", decision.tenant_id.as_deref().map(Value::from)),
+        ("type_field", Some(kind.into())),
+        ("result_field", Some(result.into())),
+        ("user_field", user.map(Value::from)),
+        ("comment_field", decision.comment.as_deref().map(Value::from)),
+        ("time_field", Some(time(receiver, decision.at))),
     ];
     let mut plain = Map::new();
-    for (setting, default, value) in fields {
-        if let (Some(name), Some(value)) = (name(receiver, setting, default), value) {
+    for (setting, value) in fields {
+        if let (Some(name), Some(value)) = (name(receiver, setting), value) {
             put(&mut plain, name, value);
         }
     }
@@ -99,7 +94,7 @@ fn plain(receiver: &Receiver, decision: &Decision) -> Map<String, Value> {
 
 /// The person as the settings want them named; who cannot be named so is named by the next best.
 fn user(receiver: &Receiver, by: &By) -> Option<String> {
-    let first = match or(receiver, "user_is", "user_source_id") {
+    let first = match or(receiver, "user_is") {
         "user_id" => &by.user_id,
         "name" => &by.name,
         "account" => &by.account,
@@ -110,7 +105,7 @@ fn user(receiver: &Receiver, by: &By) -> Option<String> {
 
 /// Milliseconds, or the time in China as people write it: the product's home.
 fn time(receiver: &Receiver, at: i64) -> Value {
-    if is(receiver, "time_as", "milliseconds", "milliseconds") {
+    if is(receiver, "time_as", "milliseconds") {
         return at.into();
     }
     let china = jiff::tz::Offset::constant(8);
@@ -142,20 +137,20 @@ pub fn open(receiver: &Receiver, query: &[(String, String)], body: &str) -> Resu
     };
     let encrypt = match &json {
         Some(Value::String(text)) => text,
-        Some(_) => field(or(receiver, "envelope_field", ENVELOPE)).ok_or(Unopened::NoEnvelope)?,
+        Some(_) => field(or(receiver, "envelope_field")).ok_or(Unopened::NoEnvelope)?,
         None => body,
     };
     let opened = codec.open(encrypt)?;
-    let stamp = |setting: &str, default: &str| {
-        let name = name(receiver, setting, default)?;
-        if is(receiver, "stamp_in", "body", "query") {
+    let stamp = |setting: &str| {
+        let name = name(receiver, setting)?;
+        if is(receiver, "stamp_in", "body") {
             return field(name).map(str::to_owned);
         }
         query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
-    let (timestamp, nonce) = (stamp("timestamp_name", TIMESTAMP), stamp("nonce_name", NONCE));
+    let (timestamp, nonce) = (stamp("timestamp_name"), stamp("nonce_name"));
     let expected = codec.signature(&timestamp.unwrap_or_default(), &nonce.unwrap_or_default(), encrypt);
-    let signed = expected.map(|expected| stamp("signature_name", SIGNATURE).is_some_and(|shown| shown == expected));
+    let signed = expected.map(|expected| stamp("signature_name").is_some_and(|shown| shown == expected));
     Ok(Captured { for_us: codec.is_for_us(&opened), opened, signed })
 }
 

@@ -10,7 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::settings::{ACCESS_TOKEN, AES_KEY, TOKEN, is, opened, or};
+use super::callback_format::{find, is, or};
+use super::settings::{ACCESS_TOKEN, AES_KEY, TOKEN, opened};
 use crate::clock::World;
 use crate::crypto::envelope::{AES_KEY_CHARACTERS, BASE64, frame, pad, sorted_sha1, strip_padding, unframe};
 use crate::sources::{Receiver, Unsendable};
@@ -126,10 +127,10 @@ impl Codec {
         let key = key(receiver)?;
         let aes = Aes::new(&key).map_err(|_| UNFIT)?;
         let mut known = [0; BLOCK];
-        if is(receiver, "iv", "key_prefix", "key_prefix") {
+        if is(receiver, "iv", "key_prefix") {
             known.copy_from_slice(key.get(..BLOCK).ok_or(UNFIT)?);
         }
-        let chain = match (or(receiver, "mode", "cbc"), or(receiver, "iv", "key_prefix")) {
+        let chain = match (or(receiver, "mode"), or(receiver, "iv")) {
             ("ecb", _) => Chain::Ecb,
             (_, "random_prefixed") => Chain::Prefixed,
             _ => Chain::Known(known),
@@ -137,8 +138,8 @@ impl Codec {
         Ok(Self {
             aes,
             chain,
-            padded_to: if is(receiver, "padding", "pkcs7_16", "pkcs7_32") { 16 } else { 32 },
-            framed: is(receiver, "frame", "dingtalk", "dingtalk"),
+            padded_to: if is(receiver, "padding", "pkcs7_16") { 16 } else { 32 },
+            framed: is(receiver, "frame", "dingtalk"),
             owner: owner(receiver)?,
             token: token(receiver)?,
         })
@@ -239,7 +240,7 @@ const UNFIT: Unsendable = Unsendable(
 /// The key's bytes.
 fn key(receiver: &Receiver) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
     let text = opened(receiver, AES_KEY).ok_or(Unsendable("the source has no `encoding_aes_key`"))?.expose_secret();
-    let encoding = or(receiver, "key_encoding", "dingtalk43");
+    let encoding = or(receiver, "key_encoding");
     let text = text.trim();
     let bare = text.strip_suffix('=').unwrap_or(text);
     let key = Zeroizing::new(match encoding {
@@ -251,18 +252,18 @@ fn key(receiver: &Receiver) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
 }
 
 fn owner(receiver: &Receiver) -> Result<SecretString, Unsendable> {
-    Ok(match or(receiver, "owner_from", "nothing") {
+    Ok(match or(receiver, "owner_from") {
         "access_token" => access_token(receiver)?.clone(),
-        "setting" => receiver.setting("owner").ok_or(Unsendable("the source has no `owner`"))?.into(),
+        "setting" => find(receiver, "owner").ok_or(Unsendable("the source has no `owner`"))?.into(),
         _ => SecretString::default(),
     })
 }
 
 fn token(receiver: &Receiver) -> Result<Option<SecretString>, Unsendable> {
-    if is(receiver, "sign", "none", "sha1_sorted") {
+    if is(receiver, "sign", "none") {
         return Ok(None);
     }
-    let token = match or(receiver, "token_from", "access_token") {
+    let token = match or(receiver, "token_from") {
         "setting" => opened(receiver, TOKEN).ok_or(Unsendable("the source has no `token`"))?,
         _ => access_token(receiver)?,
     };

@@ -2,6 +2,7 @@
 
 mod answer;
 mod callback;
+mod callback_format;
 mod codec;
 pub mod content;
 mod decision;
@@ -17,7 +18,7 @@ pub use callback::{Callback, Captured, Unopened, open};
 pub use codec::{Codec, OpenError, Opened};
 pub use decision::{By, Decision, Known, Outcome, REVOKED_IN_DATAPHIN, origin};
 
-use super::{Format, GONE, News, Outgoing, Receiver, Unsendable, Verdict};
+use super::{Format, GONE, News, Outgoing, Receiver, SettingsObject, Unsendable, Verdict};
 use crate::clock::World;
 use crate::providers::Field;
 use crate::providers::outbound::{Answer, Request};
@@ -35,7 +36,11 @@ impl Format for Dataphin {
     }
 
     fn fields(&self) -> &'static [Field] {
-        settings::FIELDS
+        &settings::FIELDS
+    }
+
+    fn object(&self) -> Option<&'static SettingsObject> {
+        Some(&callback_format::OBJECT)
     }
 
     fn fits(&self, receiver: &Receiver) -> Result<(), Unsendable> {

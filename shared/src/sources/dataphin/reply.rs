@@ -2,11 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::settings::{is, put};
+use super::callback_format::{is, name};
+use super::settings::put;
 use crate::sources::Receiver;
-
-/// The field of our reply that holds the approval's id.
-pub(super) const ID_FIELD: &str = "processInstanceId";
 
 /// The reply to a form that was taken in, or to a revoke that was carried out.
 #[must_use]
@@ -22,19 +20,19 @@ pub fn refused(receiver: &Receiver, message: &str) -> Value {
 
 fn reply(receiver: &Receiver, success: bool, id: Option<&str>, message: Option<&str>) -> Value {
     let mut reply = Map::new();
-    let mut field = |name: &str, default: &str, value: Option<Value>| {
-        if let (Some(name), Some(value)) = (super::settings::name(receiver, name, default), value) {
+    let mut field = |setting: &str, value: Option<Value>| {
+        if let (Some(name), Some(value)) = (name(receiver, setting), value) {
             put(&mut reply, name, value);
         }
     };
-    field("reply_success_field", "success", Some(success.into()));
-    field("reply_id_field", ID_FIELD, id.map(Value::from));
-    field("reply_message_field", "message", message.map(Value::from));
+    field("reply_success_field", Some(success.into()));
+    field("reply_id_field", id.map(Value::from));
+    field("reply_message_field", message.map(Value::from));
     reply.into()
 }
 
 /// Whether refusals carry an HTTP status of their own; else they are 200, and only the body says it.
 #[must_use]
 pub fn tells_by_status(receiver: &Receiver) -> bool {
-    is(receiver, "error_status", "http", "http")
+    is(receiver, "error_status", "http")
 }

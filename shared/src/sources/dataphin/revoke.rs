@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::callback_format::{is, or};
 use super::inbound::{MAX_NAME, cut};
-use super::reply::ID_FIELD;
-use super::settings::{is, or};
 use crate::sources::Receiver;
 
 /// A revoke, as far as it could be understood: nothing is known of what such a call holds.
@@ -39,15 +38,15 @@ pub fn read(receiver: &Receiver, query: &[(String, String)], body: &[u8]) -> Rev
         let named = |name: &&str| found.iter().find(|(key, value)| key == name && !value.is_empty());
         names.iter().find_map(named).map(|(_, value)| value.clone())
     };
-    let own = or(receiver, "reply_id_field", ID_FIELD).rsplit('.').next().unwrap_or(ID_FIELD).to_owned();
-    let force = or(receiver, "force_field", "force");
+    let own = or(receiver, "reply_id_field").rsplit('.').next().unwrap_or_default().to_owned();
+    let force = or(receiver, "force_field");
     let forced =
         first(&[force]).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes"));
     Revoke {
-        instance_id: first(&[&own, ID_FIELD, "instanceId"]),
+        instance_id: first(&[&own, "processInstanceId", "instanceId"]),
         apply_id: first(&["applyId"]),
         tenant_id: first(&["tenantId"]).or_else(|| receiver.setting("tenant_id").map(str::to_owned)),
-        force: forced || is(receiver, "revoke_force", "always", "field"),
+        force: forced || is(receiver, "revoke_force", "always"),
         user: first(&["userName", "operatorName", "applyUser"]).map(|name| cut(&name, MAX_NAME)),
         reason: first(&["reason", "remark", "comment"]).map(|text| cut(&text, 500)).filter(|text| !text.is_empty()),
     }
@@ -76,7 +75,7 @@ pub fn is_at(receiver: &Receiver, path: &str) -> bool {
         let path = path.trim().trim_matches('/');
         path.strip_prefix("dataphin/bpms/").unwrap_or(path).to_owned()
     };
-    let paths = or(receiver, "revoke_paths", "processinstance/terminate,processinstance/revoke");
+    let paths = or(receiver, "revoke_paths");
     paths.split(',').map(bare).any(|wanted| !wanted.is_empty() && wanted == bare(path))
 }
 

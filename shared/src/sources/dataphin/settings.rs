@@ -1,8 +1,9 @@
-//! What is not confirmed of Dataphin, as settings: each has our best guess as its default, and nothing of it is written
-//! anywhere else. `docs.md` says which guess rests on what.
+//! The settings and secrets of a source: the handful that people fill in. What is not confirmed of Dataphin is in
+//! `callback_format.rs`.
 
 use secrecy::SecretString;
 
+use super::callback_format;
 use crate::providers::{Field, Shape};
 use crate::sources::Receiver;
 
@@ -12,12 +13,6 @@ pub(super) const ACCESS_TOKEN: &str = "access_token";
 pub(super) const AES_KEY: &str = "encoding_aes_key";
 /// Secret: what callbacks are signed with, where it is not the access token.
 pub(super) const TOKEN: &str = "token";
-
-/// A name of a field or parameter that stands for "is not sent".
-pub(super) const LEFT_OUT: &str = "-";
-
-/// Longest name of a field, and longest value that a setting puts into one, in characters.
-const NAME: Shape = Shape::Text(64);
 
 const fn secret(name: &'static str, required: bool) -> Field {
     Field { name, secret: true, required, shape: Shape::Text(256) }
@@ -33,21 +28,14 @@ const fn one_of(name: &'static str, words: &'static [&'static str]) -> Field {
 
 const YES_NO: &[&str] = &["yes", "no"];
 
-pub(super) const FIELDS: &[Field] = &[
+const OWN: [Field; 12] = [
     secret(ACCESS_TOKEN, true),
     secret(AES_KEY, true),
     secret(TOKEN, false),
     // How we are called.
     one_of("far_timestamp", &["log", "refuse"]),
     setting("timestamp_window_minutes", Shape::Whole(1, 10_080)),
-    one_of("error_status", &["http", "ok"]),
-    setting("reply_id_field", NAME),
-    setting("reply_success_field", NAME),
-    setting("reply_message_field", NAME),
-    setting("revoke_paths", Shape::Text(512)),
-    setting("force_field", NAME),
-    one_of("revoke_force", &["field", "always"]),
-    setting("tenant_id", NAME),
+    setting("tenant_id", Shape::Text(64)),
     // What a form is to us.
     one_of("approve_nodes", &["use", "ignore"]),
     one_of("other_operator", &["any", "all", "sequential"]),
@@ -56,47 +44,18 @@ pub(super) const FIELDS: &[Field] = &[
     // Which decisions are told.
     one_of("tell_nodes", YES_NO),
     one_of("tell_own_revoke", YES_NO),
-    // What a callback says.
-    setting("apply_id_field", NAME),
-    setting("instance_id_field", NAME),
-    setting("tenant_id_field", NAME),
-    setting("type_field", NAME),
-    setting("result_field", NAME),
-    setting("user_field", NAME),
-    setting("comment_field", NAME),
-    setting("time_field", NAME),
-    one_of("user_is", &["user_source_id", "user_id", "name", "account"]),
-    one_of("time_as", &["milliseconds", "datetime"]),
-    setting("type_finished", NAME),
-    setting("type_terminated", NAME),
-    setting("type_node", NAME),
-    setting("result_approved", NAME),
-    setting("result_rejected", NAME),
-    setting("result_withdrawn", NAME),
-    setting("result_expired", NAME),
-    setting("result_failed", NAME),
-    setting("result_revoked", NAME),
-    // How it is sealed.
-    one_of("key_encoding", &["dingtalk43", "base64", "utf8"]),
-    one_of("mode", &["cbc", "ecb"]),
-    one_of("iv", &["key_prefix", "zero", "random_prefixed"]),
-    one_of("padding", &["pkcs7_32", "pkcs7_16"]),
-    one_of("frame", &["dingtalk", "bare"]),
-    one_of("owner_from", &["nothing", "access_token", "setting"]),
-    setting("owner", Shape::Text(128)),
-    one_of("sign", &["sha1_sorted", "none"]),
-    one_of("token_from", &["access_token", "setting"]),
-    // How it travels.
-    setting("envelope_field", NAME),
-    one_of("stamp_in", &["query", "body"]),
-    setting("timestamp_name", NAME),
-    setting("nonce_name", NAME),
-    setting("signature_name", NAME),
-    setting("access_token_name", NAME),
-    // What its answer means.
-    setting("success_match", Shape::Text(256)),
-    setting("closed_match", Shape::Text(256)),
 ];
+
+/// Those, and what stands in `callback_format`.
+pub(super) static FIELDS: [Field; OWN.len() + callback_format::FIELDS.len()] = {
+    let mut fields = [OWN[0]; OWN.len() + callback_format::FIELDS.len()];
+    let mut index = 0;
+    while index < fields.len() {
+        fields[index] = if index < OWN.len() { OWN[index] } else { callback_format::FIELDS[index - OWN.len()] };
+        index += 1;
+    }
+    fields
+};
 
 /// A setting that has a default.
 pub(super) fn or<'a>(receiver: &'a Receiver, name: &str, default: &'a str) -> &'a str {
@@ -106,11 +65,6 @@ pub(super) fn or<'a>(receiver: &'a Receiver, name: &str, default: &'a str) -> &'
 /// Whether a setting has this value; `default` is what it has when it is not set.
 pub(super) fn is(receiver: &Receiver, name: &str, value: &str, default: &str) -> bool {
     or(receiver, name, default) == value
-}
-
-/// The name of a field or parameter that may be left out.
-pub(super) fn name<'a>(receiver: &'a Receiver, name: &str, default: &'a str) -> Option<&'a str> {
-    Some(or(receiver, name, default)).filter(|name| *name != LEFT_OUT)
 }
 
 /// A secret.

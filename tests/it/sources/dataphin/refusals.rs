@@ -1,5 +1,6 @@
 //! What is refused: in Dataphin's shape, with nothing changed and nothing shown.
 
+use countersign::resources::Source;
 use countersign_tests::local::OWNER;
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::{FIRST, OTHER};
 
 #[tokio::test]
 async fn who_does_not_know_the_token_learns_nothing() {
-    let dataphin = Dataphin::start(json!({"reply_success_field": "ok"})).await;
+    let dataphin = Dataphin::start(json!({"callback_format": {"reply_success_field": "ok"}})).await;
     let native = json!({"name": "App", "format": "native", "callback_url": "https://app.example/hook"});
     let native = dataphin.make("/v1/sources", &native).await["id"].as_str().unwrap().to_owned();
     let own = dataphin.source.clone();
@@ -185,18 +186,32 @@ async fn settings_are_checked_when_they_are_saved() {
     let dataphin = Dataphin::without_people(json!({})).await;
     let path = format!("/v1/sources/{}", dataphin.source);
     for (body, pointer) in [
-        (json!({"settings": {"mode": "gcm"}}), "/settings/mode"),
+        (json!({"settings": {"callback_format": {"mode": "gcm"}}}), "/settings/callback_format/mode"),
+        (json!({"settings": {"callback_format": {"no_such": "x"}}}), "/settings/callback_format/no_such"),
+        (json!({"settings": {"callback_format": {"iv": 5}}}), "/settings/callback_format/iv"),
+        (json!({"settings": {"callback_format": "x"}}), "/settings/callback_format"),
+        (json!({"settings": {"mode": "ecb"}}), "/settings/mode"),
         (json!({"settings": {"timestamp_window_minutes": "0"}}), "/settings/timestamp_window_minutes"),
         (json!({"settings": {"timestamp_window_minutes": "+5"}}), "/settings/timestamp_window_minutes"),
         (json!({"settings": {"no_such": "x"}}), "/settings/no_such"),
         (json!({"secrets": {"access_token": null}}), "/secrets/access_token"),
-        (json!({"settings": {"key_encoding": "utf8"}}), "/settings"),
-        (json!({"settings": {"token_from": "setting"}}), "/settings"),
+        (json!({"settings": {"callback_format": {"key_encoding": "utf8"}}}), "/settings"),
+        (json!({"settings": {"callback_format": {"token_from": "setting"}}}), "/settings"),
         (json!({"secrets": {"encoding_aes_key": "too-short"}}), "/settings"),
     ] {
         let answer = dataphin.call("PATCH", &path, &body).await;
         assert_eq!((answer.status, answer.pointers()), (400, vec![pointer]), "{body}: {}", answer.text);
     }
+    // Setting by setting in the object too; `null` in its place removes all of it, and what was refused has changed nothing.
+    let shown = async || dataphin.get(&path).await.json["settings"].clone();
+    assert_eq!(shown().await, json!({}));
+    dataphin.change(&json!({"settings": {"tenant_id": "1", "callback_format": {"mode": "ecb", "iv": "zero"}}})).await;
+    dataphin.change(&json!({"settings": {"callback_format": {"iv": null, "sign": "none"}}})).await;
+    assert_eq!(shown().await, json!({"tenant_id": "1", "callback_format": {"mode": "ecb", "sign": "none"}}));
+    let stored = dataphin.app.store.get_unscoped::<Source>(&dataphin.source).await.unwrap().value.settings;
+    assert_eq!(Value::from(stored), json!({"tenant_id": "1", "mode": "ecb", "sign": "none"}), "as it always was");
+    dataphin.change(&json!({"settings": {"callback_format": null}})).await;
+    assert_eq!(shown().await, json!({"tenant_id": "1"}));
     let read = dataphin.get(&path).await;
     assert!(!read.text.contains(TOKEN) && !read.text.contains(AES_KEY), "{}", read.text);
     assert_eq!(read.json["secrets"]["encoding_aes_key"]["set"], true);
