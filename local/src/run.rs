@@ -18,7 +18,7 @@ use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::resources::{Bootstrapped, bootstrap};
 use countersign::settings::{Settings, key_file};
 use countersign::store::{DataKey, Store, create_table};
-use countersign_sandbox::{Sandbox, SandboxConfig};
+use countersign_sandbox::{Sandbox, SandboxClock, SandboxConfig};
 use tokio::net::TcpListener;
 
 use crate::dynamodb::Engine;
@@ -39,7 +39,7 @@ pub struct Options {
     pub sandbox: bool,
     /// Names in `Host` that it answers to, beside addresses, `localhost` and the public address's.
     pub hosts: Vec<String>,
-    /// The clock and the randomness of everything, sandbox included.
+    /// The clock and the randomness of everything, sandbox included; with the sandbox, the clock is ahead by as much as it was moved.
     pub world: World,
 }
 
@@ -71,16 +71,19 @@ pub async fn start(options: &Options, shutdown: impl Future<Output = ()> + Send 
     banner::step(&format!("data in {}", options.data_dir.display()));
     let folder = DataFolder::open(&options.data_dir)?;
     let table = Table::open(options).await?;
-    let app = app(options, table.aws(), &url).await?;
+    let clock = if options.sandbox { Some(clock(options)?) } else { None };
+    let world = clock.as_ref().map_or_else(|| options.world.clone(), |clock| clock.world(&options.world));
+    let app = app(options, world, table.aws(), &url).await?;
     let owner_key = app.settings.owner_key.clone();
     let bootstrapped = bootstrap(&app.store, &app.world, owner_key.as_ref()).await.map_err(told)?;
     let sandbox = if options.sandbox { Some(sandbox(options, &app)?) } else { None };
     let ready = Arc::new(AtomicBool::new(false));
-    let router = table.answer_after_writes(router(&app, sandbox.as_ref(), Arc::clone(&ready)));
+    let played = sandbox.as_ref().map(Sandbox::router).into_iter().chain(clock.as_ref().map(SandboxClock::router));
+    let router = table.answer_after_writes(router(&app, played, Arc::clone(&ready)));
     let guard = Guard::new(&app.settings.public_url, &options.hosts);
     let router = router.layer(from_fn_with_state(guard, guard::check));
     let server = tokio::spawn(server::serve(listener, router, Limits::default(), shutdown));
-    let mut helpers = table.help(&app, &options.data_dir.join("stream.json"))?;
+    let mut helpers = table.help(&app, &options.data_dir.join("stream.json"), clock)?;
     if let Some(sandbox) = &sandbox {
         seed::seed(&app, sandbox, &bootstrapped.org, &options.data_dir).await?;
         helpers.push(sandbox.resume());
@@ -104,12 +107,11 @@ impl Running {
     }
 }
 
-async fn app(options: &Options, aws: &aws_config::SdkConfig, url: &str) -> Result<App, Error> {
+async fn app(options: &Options, world: World, aws: &aws_config::SdkConfig, url: &str) -> Result<App, Error> {
     let mut settings = Settings::local(url).map_err(told)?;
     if options.sandbox {
         allow_sandbox(&mut settings);
     }
-    let world = options.world.clone();
     let store = Store::new(aws_sdk_dynamodb::Client::new(aws), settings.table.clone());
     let client = aws_sdk_dynamodb::Client::new(aws);
     create_table(&client, &settings.table)
@@ -138,22 +140,26 @@ fn told(error: impl std::fmt::Display) -> Error {
 
 fn sandbox(options: &Options, app: &App) -> Result<Sandbox, Error> {
     let config = SandboxConfig { data_dir: options.data_dir.clone(), public_url: app.settings.public_url.clone() };
-    Sandbox::open(&config, app.world.clone()).map_err(|error| Error::new(format!("the sandbox: {error}")))
+    Sandbox::open(&config, app.world.clone()).map_err(of_sandbox)
+}
+
+fn clock(options: &Options) -> Result<SandboxClock, Error> {
+    SandboxClock::open(&options.data_dir, &options.world).map_err(of_sandbox)
+}
+
+fn of_sandbox(error: countersign_sandbox::Error) -> Error {
+    Error::new(format!("the sandbox: {error}"))
 }
 
 /// The routes of all functions, and the sandbox's.
-fn router(app: &App, sandbox: Option<&Sandbox>, ready: Arc<AtomicBool>) -> Router {
+fn router(app: &App, played: impl Iterator<Item = Router>, ready: Arc<AtomicBool>) -> Router {
     let functions = countersign_submit::routes(app.clone())
         .merge(countersign_provider_callback::routes(app.clone()))
         .merge(countersign_external_callback::routes(app.clone()))
         .merge(countersign_config::routes(app.clone()))
         .merge(countersign_approvals::routes(app.clone()))
         .merge(ok_router(Router::new().fallback(async || Problem::not_found()), &app.world));
-    let all = match sandbox {
-        Some(sandbox) => functions.merge(sandbox.router()),
-        None => functions,
-    };
-    all.layer(from_fn_with_state(ready, wait_until_ready))
+    played.fold(functions, Router::merge).layer(from_fn_with_state(ready, wait_until_ready))
 }
 
 /// `/health` answers 200 only once everything is set up.
@@ -196,18 +202,24 @@ impl Table {
         }
     }
 
-    /// What goes on by itself. `file` says how far the stream was read.
-    fn help(&self, app: &App, file: &std::path::Path) -> Result<Vec<tokio::task::JoinHandle<()>>, Error> {
+    /// What goes on by itself. `file` says how far the stream was read; `clock` is the sandbox's.
+    fn help(
+        &self,
+        app: &App,
+        file: &std::path::Path,
+        clock: Option<SandboxClock>,
+    ) -> Result<Vec<tokio::task::JoinHandle<()>>, Error> {
         match self {
             Self::Embedded(engine, _) => {
                 engine.take_over(app.store.table(), file)?;
                 let reader = changes::Reader::new(app.clone(), engine.clone());
-                Ok(vec![tokio::spawn(reader.run()), tokio::spawn(Ticks::new(app.clone(), Some(engine.clone())).run())])
+                let ticks = Ticks::new(app.clone(), Some(engine.clone()), clock);
+                Ok(vec![tokio::spawn(reader.run()), tokio::spawn(ticks.run())])
             }
             Self::Named(streams, aws) => {
                 let client = dynamodb::streams(aws, Some(streams.clone()));
                 let reader = stream::Reader::new(app.clone(), client, file.to_owned());
-                Ok(vec![tokio::spawn(reader.run()), tokio::spawn(Ticks::new(app.clone(), None).run())])
+                Ok(vec![tokio::spawn(reader.run()), tokio::spawn(Ticks::new(app.clone(), None, clock).run())])
             }
         }
     }

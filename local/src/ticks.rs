@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign::engine::App;
 use countersign::engine::caught;
 use countersign::engine::sweep::Sweeper;
+use countersign_sandbox::SandboxClock;
 
 use crate::dynamodb::Engine;
 
@@ -18,13 +19,14 @@ const EXPIRY: u32 = 60;
 pub(crate) struct Ticks {
     app: App,
     engine: Option<Engine>,
+    clock: Option<SandboxClock>,
 }
 
 impl Ticks {
     /// The schedule of the app's table. The embedded DynamoDB, where it is that, is asked in one question whether there is anything to
-    /// look at, and is told to remove what has expired.
-    pub(crate) fn new(app: App, engine: Option<Engine>) -> Self {
-        Self { app, engine }
+    /// look at, and is told to remove what has expired. A move of the sandbox's clock is followed by a look at once.
+    pub(crate) fn new(app: App, engine: Option<Engine>, clock: Option<SandboxClock>) -> Self {
+        Self { app, engine, clock }
     }
 
     /// Goes on for ever. Like in the cloud, a run that panics is followed by the next.
@@ -51,7 +53,18 @@ impl Ticks {
             if turn.is_multiple_of(EXPIRY) {
                 self.expire().await;
             }
-            next.await;
+            tokio::select! {
+                () = next => {}
+                () = self.moved() => {}
+            }
+        }
+    }
+
+    /// Ends when the clock was moved; without the sandbox, never.
+    async fn moved(&self) {
+        match &self.clock {
+            Some(clock) => clock.moved().await,
+            None => std::future::pending().await,
         }
     }
 

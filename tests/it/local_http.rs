@@ -61,6 +61,7 @@ async fn pages_of_other_sites_read_nothing_and_platforms_reach_their_callbacks()
         }
         program.keeps_out_others(path).await;
     }
+    assert_eq!(program.status("/sandbox/_/clock", &[]).await, 404, "time goes by itself");
     let from_outside = [("host", "tunnel.example"), ("origin", "https://tunnel.example")];
     assert_eq!(program.status("/callbacks/con_01k5n1m6z1a2b3c4d5e6f7g8h9", &from_outside).await, 404);
 }
@@ -70,7 +71,9 @@ async fn only_listed_private_addresses_are_called_where_they_are_listed() {
     let data = TempDir::new();
     let variables = [("COUNTERSIGN_ALLOW_PRIVATE_ENDPOINTS", "10.9.9.9:8080")];
     let program = Program::start(data.path(), &variables, &[]).await;
-    program.keeps_out_others("/sandbox/dingtalk").await;
+    for path in ["/sandbox/dingtalk", "/sandbox/_/clock"] {
+        program.keeps_out_others(path).await;
+    }
     let source = |url: &str| json!({"name": url, "format": "native", "callback_url": url});
     let refused = program.api.call("POST", "/v1/sources", &source("http://10.9.9.8:8080/")).await;
     assert_eq!(refused.status, 400, "{}", refused.text);

@@ -7,6 +7,7 @@ fn root() -> std::path::PathBuf {
 
 mod callbacks;
 mod circles;
+mod clock;
 mod config;
 mod crash;
 mod data_key;

@@ -4,6 +4,7 @@
 //! shows a page there on which one acts as a person, and sends the platform's encrypted callbacks. What goes on is kept
 //! in files and survives a killed process.
 
+mod clock;
 mod dingtalk;
 mod feishu;
 mod index;
@@ -22,6 +23,7 @@ use axum::routing::get;
 use countersign::clock::World;
 use serde_json::Value;
 
+pub use self::clock::SandboxClock;
 pub use self::platform::files::Error;
 use self::platform::host::{Host, Running};
 use self::platform::people::PEOPLE;
