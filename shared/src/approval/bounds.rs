@@ -97,7 +97,7 @@ pub(super) fn size(task: &str, fact: &TaskFact) -> usize {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
     use crate::approval::{Approval, DecidedBy, Mode, Node, Outcome, Person, Snapshot, Stage, Status, TaskOutcome};
@@ -165,6 +165,38 @@ mod tests {
         assert_eq!(approval, before);
         assert!(approval.apply(0, Event::Finished { outcome: Outcome::Rejected, at: AT + 9_000 }));
         assert_eq!(approval.status(), Status::Rejected);
+    }
+
+    #[test]
+    fn every_id_and_name_of_a_task_and_a_comment_is_bounded() {
+        let (task, fact) = task(1);
+        let Event::Task { fact, .. } = event(Event::Task { task, fact }) else { panic!("another event") };
+        assert_eq!(fact.name.as_deref(), Some("名".repeat(MAX_NAME).as_str()));
+        let to = fact.end.iter().chain(&fact.other_ends).map(|end| end.to.as_deref().unwrap().len());
+        assert_eq!(to.chain([fact.assignee.len()]).collect::<Vec<_>>(), [MAX_ID; 4]);
+        let comment = Comment { at: AT, account: long("writer", 1), text: "审".repeat(1_024) };
+        let Event::Commented(kept) = event(Event::Commented(comment.clone())) else { panic!("another event") };
+        assert_eq!((kept.account.len(), &kept.text), (MAX_ID, &comment.text));
+        let Event::Unknown { code } = event(Event::Unknown { code: long("code", 1) }) else { panic!("another event") };
+        assert_eq!(code.len(), MAX_ID);
+    }
+
+    #[test]
+    fn no_task_and_no_comment_takes_more_than_is_counted() {
+        let end = |outcome, to: &str| TaskEnd { outcome, at: AT, remark: None, to: Some(to.into()) };
+        let fact = TaskFact {
+            assignee: "ou_1".into(),
+            node: Some(19),
+            end: Some(end(TaskOutcome::Transferred, "ou_22")),
+            other_ends: vec![end(TaskOutcome::Approved, "ou_333")],
+            read: true,
+            ..TaskFact::default()
+        };
+        assert_eq!(size("7", &fact), TASK + 1 + 4 + 5 + 6);
+        assert!(serde_json::to_string(&fact).unwrap().len() <= size("7", &fact), "{fact:?}");
+        let comment = Comment { at: AT, account: "ou_1".into(), text: String::new() };
+        assert_eq!(size_of_comment(&comment), COMMENT + 4);
+        assert!(serde_json::to_string(&comment).unwrap().len() <= size_of_comment(&comment));
     }
 
     #[test]

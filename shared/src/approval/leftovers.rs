@@ -258,6 +258,22 @@ mod tests {
     }
 
     #[test]
+    fn another_instance_does_not_stand_for_one_that_is_owed() {
+        let mut owing = running();
+        revoke(&mut owing);
+        let with = |stage: usize, instance: Option<&str>| {
+            let mut after = owing.clone();
+            (after.leftovers[0].stage, after.leftovers[0].instance) = (stage, instance.map(str::to_owned));
+            after.owes_all_of(&owing)
+        };
+        assert!(with(1, Some("second")));
+        assert!(!with(0, Some("second")) && !with(1, Some("third")) && !with(1, None));
+        let mut looked_for = owing.clone();
+        looked_for.leftovers[0].instance = None;
+        assert!(owing.owes_all_of(&looked_for), "it was found");
+    }
+
+    #[test]
     fn it_is_tried_more_and_more_rarely() {
         let mut approval = running();
         revoke(&mut approval);

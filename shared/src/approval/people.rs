@@ -88,3 +88,22 @@ impl Person {
         Self { member: None, account: Some(account.into()), name: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::DecidedBy;
+
+    #[test]
+    fn as_many_members_are_kept_as_there_is_room_for() {
+        let mut stage = Stage::new("con_1".into(), "feishu".into(), DecidedBy::Platform, vec![]);
+        let person = |n: usize| Person {
+            member: Some(format!("mem_{n:0>26}")),
+            account: Some(format!("ou_{n:0>32}")),
+            name: Some("张伟".into()),
+        };
+        let kept = (0..200).filter(|n| stage.recognise(person(*n))).count();
+        assert_eq!(kept, MAX_PEOPLE / (PERSON + 30 + 35 + 6));
+        assert!(kept > 60 && !stage.recognise(person(0)), "known");
+    }
+}
