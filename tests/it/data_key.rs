@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region};
 use countersign::clock::World;
+use countersign::settings::sdk_http;
 use countersign::store::DataKey;
 use countersign_tests::kms::FakeKms;
 use countersign_tests::test_store;
@@ -18,6 +19,8 @@ async fn kms() -> (Kms, Arc<FakeKms>) {
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .region(Region::new("us-east-1"))
         .endpoint_url(endpoint)
+        .http_client(sdk_http::client())
+        .stalled_stream_protection(sdk_http::unstreamed())
         .build();
     (Kms::from_conf(config), fake)
 }

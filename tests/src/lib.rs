@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use countersign::clock::World;
+use countersign::settings::sdk_http;
 use countersign::store::{Store, create_table};
 use countersign_local::dynamodb::{self, Engine};
 
@@ -26,6 +27,8 @@ pub fn client(endpoint: &str) -> Client {
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .region(Region::new("us-east-1"))
         .endpoint_url(endpoint)
+        .http_client(sdk_http::client())
+        .stalled_stream_protection(sdk_http::unstreamed())
         .build();
     Client::from_conf(config)
 }
