@@ -92,7 +92,7 @@ impl Person {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approval::DecidedBy;
+    use crate::approval::{Comment, DecidedBy};
 
     #[test]
     fn as_many_members_are_kept_as_there_is_room_for() {
@@ -100,10 +100,21 @@ mod tests {
         let person = |n: usize| Person {
             member: Some(format!("mem_{n:0>26}")),
             account: Some(format!("ou_{n:0>32}")),
-            name: Some("张伟".into()),
+            // With it each takes 128 bytes, so that the last one fills the room.
+            name: Some("张".repeat(11)),
         };
         let kept = (0..200).filter(|n| stage.recognise(person(*n))).count();
-        assert_eq!(kept, MAX_PEOPLE / (PERSON + 30 + 35 + 6));
-        assert!(kept > 60 && !stage.recognise(person(0)), "known");
+        assert_eq!((kept, PERSON + 30 + 35 + 33), (64, 128));
+        assert!(!stage.recognise(person(0)), "known");
+    }
+
+    #[test]
+    fn who_is_told_of_is_looked_for_where_tasks_or_comments_changed() {
+        let before = Stage::new("con_1".into(), "feishu".into(), DecidedBy::Platform, vec![]);
+        assert!(before.tells_more_of_people(None) && !before.tells_more_of_people(Some(&before)));
+        let (mut task, mut comment) = (before.clone(), before.clone());
+        task.facts.tasks.insert("1".into(), TaskFact::default());
+        comment.facts.comments.insert(Comment { at: 1, account: "ou_1".into(), text: String::new() });
+        assert!(task.tells_more_of_people(Some(&before)) && comment.tells_more_of_people(Some(&before)));
     }
 }
