@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 pub struct Account {
     /// The connection's id.
     pub connection: String,
-    /// The settings as saved: they passed [`Provider::fields`].
+    /// The settings as saved: they passed [`super::Provider::fields`].
     pub settings: Map<String, Value>,
     /// The secrets, by name.
     pub secrets: Secrets,
     /// Earlier secrets that are still accepted on callbacks while keys are being rotated.
     pub old_secrets: Option<Secrets>,
-    /// The platform's codes of the templates that this connection's instances are started from: ours by [`Provider::layout`],
+    /// The platform's codes of the templates that this connection's instances are started from: ours by [`super::Provider::layout`],
     /// the customer's by the code itself.
     pub templates: BTreeMap<String, String>,
 }

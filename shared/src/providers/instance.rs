@@ -47,7 +47,7 @@ pub struct Start {
     pub template: Option<String>,
     /// In which people are to read times.
     pub time_zone: jiff::tz::TimeZone,
-    /// Our names of the organisation and of the workspace, for a platform that [`Provider::wants_names`].
+    /// Our names of the organisation and of the workspace, for a platform that [`super::Provider::wants_names`].
     pub organization_name: Option<String>,
     /// The workspace's.
     pub workspace_name: Option<String>,

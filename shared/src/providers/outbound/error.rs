@@ -58,7 +58,7 @@ pub enum OutboundError {
         /// The host.
         host: String,
     },
-    /// The answer is longer than [`ANSWER_LIMIT`]. The call has had its effect.
+    /// The answer is longer than [`super::ANSWER_LIMIT`]. The call has had its effect.
     #[error("the answer of {host} is too large")]
     TooLarge {
         /// The host.

@@ -87,8 +87,8 @@ impl Request {
         self
     }
 
-    /// Reads no more than so many bytes of the answer and leaves the rest: [`Answer::is_cut`] says that there was more. Without it a
-    /// long answer is [`OutboundError::TooLarge`].
+    /// Reads no more than so many bytes of the answer and leaves the rest: [`super::Answer::is_cut`] says that there was more. Without it a
+    /// long answer is [`super::OutboundError::TooLarge`].
     #[must_use]
     pub fn read_at_most(mut self, bytes: usize) -> Self {
         self.read_at_most = Some(bytes);
