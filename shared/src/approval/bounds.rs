@@ -100,6 +100,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
+    use crate::approval::facts::Facts;
     use crate::approval::{Approval, DecidedBy, Mode, Node, Outcome, Person, Snapshot, Stage, Status, TaskOutcome};
 
     const AT: i64 = 1_790_000_000_000;
@@ -197,6 +198,23 @@ mod tests {
         let comment = Comment { at: AT, account: "ou_1".into(), text: String::new() };
         assert_eq!(size_of_comment(&comment), COMMENT + 4);
         assert!(serde_json::to_string(&comment).unwrap().len() <= size_of_comment(&comment));
+    }
+
+    #[test]
+    fn what_fills_the_room_is_kept_and_what_is_beyond_it_left_out() {
+        let told = Event::Task { task: "1".into(), fact: TaskFact { assignee: "ou_1".into(), ..TaskFact::default() } };
+        let writes = |account: &str| Event::Commented(Comment { at: AT, account: account.into(), text: "t".into() });
+        let room = TASK + 5 + COMMENT + 4;
+        let mut facts = Facts::default();
+        for event in [told.clone(), writes("ou_1"), told, writes("ou_1")] {
+            facts.join(event, room);
+        }
+        assert_eq!((facts.tasks.len(), facts.comments.len(), facts.left_out), (1, 1, false));
+        facts.join(writes("ou_2"), room + COMMENT + 3);
+        assert_eq!((facts.comments.len(), facts.left_out), (1, true));
+        let mut facts = Facts { left_out: false, ..facts };
+        facts.join(Event::Task { task: "2".into(), fact: TaskFact::default() }, room + TASK);
+        assert_eq!((facts.tasks.len(), facts.left_out), (1, true));
     }
 
     #[test]
