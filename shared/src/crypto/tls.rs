@@ -20,10 +20,7 @@ static SYSTEM: OnceLock<Arc<Verifier>> = OnceLock::new();
 /// A builder of HTTP clients. Every client of this workspace is made with it: `reqwest` by itself knows no cryptography here,
 /// and panics when it builds a client. Where the system has no certificates that can be read, building the client fails.
 pub fn client_builder() -> ClientBuilder {
-    // An error says that there is a provider: ours of an earlier call, or that of the program we are part of.
-    let _ = ring::default_provider().install_default();
-    #[expect(clippy::disallowed_methods, reason = "this is the place that the others are sent to")]
-    let builder = Client::builder();
+    let builder = builder();
     match system().and_then(|system| config(system)) {
         Ok(config) => builder.tls_backend_preconfigured(config),
         // Fails for the same reason when it is built.
@@ -33,7 +30,7 @@ pub fn client_builder() -> ClientBuilder {
 
 /// The same for a client that trusts these authorities (DER) beside the system's; `None` where one of them is no certificate.
 pub fn client_builder_trusting<'a>(authorities: impl Iterator<Item = &'a [u8]>) -> Option<ClientBuilder> {
-    let builder = client_builder();
+    let builder = builder();
     let mut roots = RootCertStore::empty();
     for der in authorities {
         roots.add(CertificateDer::from(der)).ok()?;
@@ -41,6 +38,14 @@ pub fn client_builder_trusting<'a>(authorities: impl Iterator<Item = &'a [u8]>) 
     let private = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build().ok()?;
     let both = Both { private, system: system().ok()? };
     Some(builder.tls_backend_preconfigured(config(Arc::new(both)).ok()?))
+}
+
+/// A builder that trusts nobody yet.
+fn builder() -> ClientBuilder {
+    // An error says that there is a provider: ours of an earlier call, or that of the program we are part of.
+    let _ = ring::default_provider().install_default();
+    #[expect(clippy::disallowed_methods, reason = "this is the place that the others are sent to")]
+    Client::builder()
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -68,8 +73,8 @@ fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, Error> 
 /// Trusts what either trusts.
 #[derive(Debug)]
 struct Both {
-    private: Arc<WebPkiServerVerifier>,
-    system: Arc<Verifier>,
+    private: Arc<dyn ServerCertVerifier>,
+    system: Arc<dyn ServerCertVerifier>,
 }
 
 impl ServerCertVerifier for Both {
@@ -81,13 +86,17 @@ impl ServerCertVerifier for Both {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.private.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // None of the private ones issued it. Whatever else is wrong, as a name or a date, would be wrong for the system's too.
-            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-                self.system.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            }
-            verified => verified,
-        }
+        let by = |one: &dyn ServerCertVerifier| {
+            one.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        // What is wrong on the way to a private one, as the date of an issuer, need not be wrong on the way to one of the system's.
+        by(&*self.private).or_else(|private| {
+            by(&*self.system).map_err(|system| match private {
+                // None of the private ones issued it.
+                Error::InvalidCertificate(CertificateError::UnknownIssuer) => system,
+                other => other,
+            })
+        })
     }
 
     fn verify_tls12_signature(
@@ -123,6 +132,66 @@ mod tests {
 
     /// How often the system's certificates were read.
     pub(super) static READ: AtomicUsize = AtomicUsize::new(0);
+
+    /// Says the same of every certificate.
+    #[derive(Debug)]
+    struct Says(Option<CertificateError>);
+
+    impl ServerCertVerifier for Says {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            self.0.clone().map_or_else(|| Ok(ServerCertVerified::assertion()), |error| Err(error.into()))
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Err(Error::DecryptError)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Err(Error::DecryptError)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn who_is_trusted_by_either_is_trusted_and_else_the_nearer_cause_is_told() {
+        use CertificateError::{Expired, NotValidForName, UnknownIssuer};
+        let told = |private: Option<CertificateError>, system: Option<CertificateError>| {
+            let both = Both { private: Arc::new(Says(private)), system: Arc::new(Says(system)) };
+            let name = ServerName::try_from("oa.example").unwrap();
+            let verified = both.verify_server_cert(&CertificateDer::from(&b""[..]), &[], &name, &[], UnixTime::now());
+            verified.map(drop).map_err(|error| error.to_string())
+        };
+        let error = |cause: CertificateError| Err(Error::from(cause).to_string());
+        assert_eq!(told(None, Some(UnknownIssuer)), Ok(()));
+        assert_eq!(told(Some(UnknownIssuer), None), Ok(()));
+        assert_eq!(
+            told(Some(Expired), None),
+            Ok(()),
+            "another way to an authority, over an issuer that is still valid"
+        );
+        assert_eq!(told(Some(Expired), Some(UnknownIssuer)), error(Expired));
+        assert_eq!(told(Some(UnknownIssuer), Some(NotValidForName)), error(NotValidForName));
+    }
 
     #[test]
     fn the_systems_certificates_are_read_once_for_all_clients() {
