@@ -4,25 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aws_sdk_kms::Client as Kms;
-use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region};
 use countersign::clock::World;
-use countersign::settings::sdk_http;
 use countersign::store::DataKey;
+use countersign_local::dynamodb;
 use countersign_tests::kms::FakeKms;
 use countersign_tests::test_store;
 use secrecy::ExposeSecret;
 
 async fn kms() -> (Kms, Arc<FakeKms>) {
     let (endpoint, fake) = FakeKms::start().await;
-    let config = aws_sdk_kms::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint)
-        .http_client(sdk_http::client())
-        .stalled_stream_protection(sdk_http::unstreamed())
-        .build();
-    (Kms::from_conf(config), fake)
+    // Any service of AWS is reached in the same way.
+    (Kms::new(&dynamodb::at(&endpoint)), fake)
 }
 
 #[tokio::test]

@@ -9,28 +9,18 @@ pub mod receiver;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use countersign::clock::World;
-use countersign::settings::sdk_http;
 use countersign::store::{Store, create_table};
 use countersign_local::dynamodb::{self, Engine};
 
 /// A DynamoDB client for an address, with credentials that any local DynamoDB takes.
 #[must_use]
 pub fn client(endpoint: &str) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint)
-        .http_client(sdk_http::client())
-        .stalled_stream_protection(sdk_http::unstreamed())
-        .build();
-    Client::from_conf(config)
+    Client::new(&dynamodb::at(endpoint))
 }
 
 /// An empty table of its own: in an embedded DynamoDB, or in the one that `TEST_DYNAMODB_ENDPOINT` names.
