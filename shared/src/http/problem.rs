@@ -267,17 +267,15 @@ impl From<FieldErrors> for Problem {
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
+        let (name, told) = (error.name(), error.told());
         match error {
             store::Error::NotFound => Self::not_found(),
-            store::Error::AlreadyExists { .. } => Self::conflict("conflict", "it exists already"),
-            store::Error::Conflict { .. } => Self::conflict("conflict", "it has changed meanwhile; try again"),
+            store::Error::AlreadyExists { .. } | store::Error::Conflict { .. } => Self::conflict(name, told),
             store::Error::Throttled => Self::unavailable("the table is busy"),
             store::Error::Unavailable => Self::unavailable("the table, or the key of its secrets, did not answer"),
             store::Error::Corrupt { key } => Self::internal(format_args!("the item {key} cannot be read")),
-            store::Error::TooLarge => Self::unprocessable("too_large", "it is too large to be stored"),
-            store::Error::InvalidCursor => {
-                Self::bad_field("invalid_cursor", "/cursor", "the cursor does not belong to this list")
-            }
+            store::Error::TooLarge => Self::unprocessable(name, told),
+            store::Error::InvalidCursor => Self::bad_field(name, "/cursor", told),
         }
     }
 }
@@ -294,34 +292,26 @@ impl From<engine::Error> for Problem {
 impl From<providers::Error> for Problem {
     fn from(error: providers::Error) -> Self {
         use providers::Error as E;
-        let detail = error.to_string();
+        let (name, detail) = (error.name(), error.to_string());
         let platform_code = |problem: Self, code: String| problem.with("provider_code", code);
         match error {
-            E::Unsupported { .. } => Self::conflict("provider_cannot", detail),
-            E::Permission { code, fix, .. } => {
-                platform_code(Self::unprocessable("provider_permission", detail), code).with("fix", fix)
-            }
-            E::Credentials { code, .. } => platform_code(Self::unprocessable("provider_credentials", detail), code),
-            E::TokenRefused { code, .. } => {
-                platform_code(Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", detail), code)
-            }
+            E::Unsupported { .. } => Self::conflict(name, detail),
+            E::Permission { code, fix, .. } => platform_code(Self::unprocessable(name, detail), code).with("fix", fix),
+            E::Credentials { code, .. } => platform_code(Self::unprocessable(name, detail), code),
+            E::TokenRefused { code, .. } => platform_code(Self::new(StatusCode::BAD_GATEWAY, name, detail), code),
             E::Throttled { code, retry_after_ms, .. } => {
                 let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000).max(1);
-                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider_throttled", detail);
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, name, detail);
                 platform_code(problem.with_retry_after(seconds), code)
             }
             E::QuotaExhausted { code, .. } => {
-                platform_code(Self::new(StatusCode::SERVICE_UNAVAILABLE, "quota_exhausted", detail), code)
+                platform_code(Self::new(StatusCode::SERVICE_UNAVAILABLE, name, detail), code)
             }
-            E::NotFound { code, .. } => platform_code(Self::unprocessable("provider_not_found", detail), code),
-            E::NotYet { code, .. } => platform_code(Self::conflict("provider_not_yet", detail), code),
-            E::Refused { code, .. } => platform_code(Self::unprocessable("provider_refused", detail), code),
-            E::NotSent { fix: Some(fix), .. } => {
-                Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", detail).with("fix", fix)
-            }
-            E::Unavailable { .. } | E::NotSent { .. } => {
-                Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", detail)
-            }
+            E::NotFound { code, .. } => platform_code(Self::unprocessable(name, detail), code),
+            E::NotYet { code, .. } => platform_code(Self::conflict(name, detail), code),
+            E::Refused { code, .. } => platform_code(Self::unprocessable(name, detail), code),
+            E::NotSent { fix: Some(fix), .. } => Self::new(StatusCode::BAD_GATEWAY, name, detail).with("fix", fix),
+            E::Unavailable { .. } | E::NotSent { .. } => Self::new(StatusCode::BAD_GATEWAY, name, detail),
         }
     }
 }

@@ -97,6 +97,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// Its stable name, as answers and logs show it; the platform's own code is another.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unsupported { .. } => "provider_cannot",
+            Self::Permission { .. } => "provider_permission",
+            Self::Credentials { .. } => "provider_credentials",
+            Self::Throttled { .. } => "provider_throttled",
+            Self::QuotaExhausted { .. } => "quota_exhausted",
+            Self::NotFound { .. } => "provider_not_found",
+            Self::NotYet { .. } => "provider_not_yet",
+            Self::Refused { .. } => "provider_refused",
+            Self::TokenRefused { .. } | Self::NotSent { .. } | Self::Unavailable { .. } => "provider_unavailable",
+        }
+    }
+
     /// The same of a step before the call that matters: that call was not made.
     #[must_use]
     pub fn before_the_call(self) -> Self {

@@ -48,6 +48,35 @@ pub enum Error {
     InvalidCursor,
 }
 
+impl Error {
+    /// Its stable name, as answers and logs show it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::AlreadyExists { .. } | Self::Conflict { .. } => "conflict",
+            Self::Throttled | Self::Unavailable => "unavailable",
+            Self::Corrupt { .. } => "internal",
+            Self::TooLarge => "too_large",
+            Self::InvalidCursor => "invalid_cursor",
+        }
+    }
+
+    /// What is told of it: less than `Display` says, which names keys.
+    #[must_use]
+    pub const fn told(&self) -> &'static str {
+        match self {
+            Self::NotFound => "there is no such thing here",
+            Self::AlreadyExists { .. } => "it exists already",
+            Self::Conflict { .. } => "it has changed meanwhile; try again",
+            Self::Throttled | Self::Unavailable => "a part of the service does not answer; try again",
+            Self::Corrupt { .. } => "something went wrong on our side; the trace id finds it in the log",
+            Self::TooLarge => "it is too large to be stored",
+            Self::InvalidCursor => "the cursor does not belong to this list",
+        }
+    }
+}
+
 /// The item that stood in the way; `None` when it was deleted meanwhile. `Debug` does not show it.
 #[derive(Clone, Default)]
 pub struct Current(pub(in crate::store) Option<Box<Item>>);

@@ -93,8 +93,8 @@ impl SubmitError {
             Self::ForbiddenNodes => "nodes_not_allowed",
             Self::MissingNodes => "nodes_missing",
             Self::ReusedKey(_) => "idempotency_mismatch",
-            Self::Store(error) => store_code(error),
-            Self::Provider(error) => provider_code(error),
+            Self::Store(error) => error.name(),
+            Self::Provider(error) => error.name(),
         }
     }
 
@@ -164,7 +164,7 @@ impl fmt::Display for SubmitError {
             Self::ForbiddenNodes => f.write_str("the flow does not let a request bring its own nodes"),
             Self::MissingNodes => f.write_str("the flow leaves the nodes to the request, which brings none"),
             Self::ReusedKey(_) => f.write_str("this Idempotency-Key was used before with another body"),
-            Self::Store(error) => f.write_str(store_text(error)),
+            Self::Store(error) => f.write_str(error.told()),
             Self::Provider(error) => error.fmt(f),
         }
     }
@@ -188,46 +188,5 @@ impl From<Error> for SubmitError {
             Error::Store(error) => error.into(),
             Error::Provider(error) => error.into(),
         }
-    }
-}
-
-const fn store_code(error: &store::Error) -> &'static str {
-    use store::Error as E;
-    match error {
-        E::NotFound => "not_found",
-        E::AlreadyExists { .. } | E::Conflict { .. } => "conflict",
-        E::Throttled | E::Unavailable => "unavailable",
-        E::Corrupt { .. } => "internal",
-        E::TooLarge => "too_large",
-        E::InvalidCursor => "invalid_cursor",
-    }
-}
-
-/// What is told of the table: less than [`store::Error`] says, which names keys.
-const fn store_text(error: &store::Error) -> &'static str {
-    use store::Error as E;
-    match error {
-        E::NotFound => "there is no such thing here",
-        E::AlreadyExists { .. } => "it exists already",
-        E::Conflict { .. } => "it has changed meanwhile; try again",
-        E::Throttled | E::Unavailable => "a part of the service does not answer; try again",
-        E::Corrupt { .. } => "something went wrong on our side; the trace id finds it in the log",
-        E::TooLarge => "it is too large to be stored",
-        E::InvalidCursor => "the cursor does not belong to this list",
-    }
-}
-
-const fn provider_code(error: &providers::Error) -> &'static str {
-    use providers::Error as E;
-    match error {
-        E::Unsupported { .. } => "provider_cannot",
-        E::Permission { .. } => "provider_permission",
-        E::Credentials { .. } => "provider_credentials",
-        E::Throttled { .. } => "provider_throttled",
-        E::QuotaExhausted { .. } => "quota_exhausted",
-        E::NotFound { .. } => "provider_not_found",
-        E::NotYet { .. } => "provider_not_yet",
-        E::Refused { .. } => "provider_refused",
-        E::TokenRefused { .. } | E::NotSent { .. } | E::Unavailable { .. } => "provider_unavailable",
     }
 }
