@@ -30,12 +30,19 @@ async fn flow(local: &Local) -> Value {
     local.make("/v1/flows", &flow).await["id"].clone()
 }
 
+/// Waits for what is told before anybody decides: a delivery that is under way while the clock moves comes with an old signature, and
+/// is refused once.
+async fn told_of_its_start(api: &Api, approval: &Value) {
+    api.wait_for_types(approval, &["approval.submitted", "approval.started"]).await;
+}
+
 #[tokio::test]
 async fn a_deadline_passes_and_all_parts_have_the_same_time() {
     let local = Local::start().await;
     let mut body = request();
     body["flow"] = flow(&local).await;
     let approval = local.settled(&body).await;
+    told_of_its_start(&local, &approval).await;
     let before = now(&local).await;
     let after = forward(&local, 61).await;
     assert!((3_660..3_720).contains(&(seconds(&after) - seconds(&before))), "{before} {after}");
@@ -63,6 +70,7 @@ async fn each_platform_goes_on_after_a_move() {
     let mut open = Vec::new();
     for api in platforms {
         let approval = submit(&api).await;
+        told_of_its_start(&api, &approval).await;
         open.push((api, approval));
     }
     // The platforms' access tokens are over by then.

@@ -11,6 +11,7 @@ use countersign_local::changes::Reader;
 use countersign_local::dynamodb::{self, Engine};
 use countersign_tests::desk::{Desk, NOW, task_event};
 use countersign_tests::local::{Api, TempDir, eventually};
+use countersign_tests::port::Port;
 use countersign_tests::{embedded, in_memory, within};
 use dynoxide::storage::Storage;
 use serde_json::json;
@@ -200,13 +201,13 @@ async fn is_up(port: u16) {
 async fn there_is_no_second_port_and_nobody_else_reads_or_uses_the_data() {
     use std::os::unix::fs::PermissionsExt;
 
-    let (data, port) = (TempDir::new(), crate::kill::free_port());
-    let program = Program::start(data.path(), &format!("127.0.0.1:{port}"));
-    is_up(port).await;
-    assert_eq!(listening(program.0.id()), [port]);
+    let (data, port) = (TempDir::new(), Port::closed());
+    let program = Program::start(data.path(), &port.address().to_string());
+    is_up(port.address().port()).await;
+    assert_eq!(listening(program.0.id()), [port.address().port()]);
 
-    let other = crate::kill::free_port();
-    let mut second = Program::start(data.path(), &format!("127.0.0.1:{other}"));
+    let other = Port::closed();
+    let mut second = Program::start(data.path(), &other.address().to_string());
     let said = std::io::read_to_string(second.0.stderr.take().unwrap()).unwrap();
     assert!(!second.0.wait().unwrap().success());
     assert!(said.contains("another process uses"), "{said}");

@@ -1,6 +1,7 @@
 //! The real program, killed under load and started again: what was answered is there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use countersign::crypto::api_key::ApiKey;
 use countersign_local::run::{Options, start};
 use countersign_tests::MovedClock;
 use countersign_tests::local::{Api, OWNER, TempDir, eventually, request};
+use countersign_tests::port::Port;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -48,16 +50,16 @@ struct Program {
 }
 
 impl Program {
-    async fn start(data: &TempDir, port: u16, key: &str) -> Self {
+    async fn start(data: &TempDir, address: SocketAddr, key: &str) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_countersign-under-test"))
-            .args(["--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
+            .args(["--listen", &address.to_string(), "--data-dir"])
             .arg(data.path())
             .env("COUNTERSIGN_OWNER_KEY", key)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let api = Api::new(format!("http://127.0.0.1:{port}"), key);
+        let api = Api::new(format!("http://{address}"), key);
         eventually("the program", async || match api.try_send("GET", "/health", &[], Vec::new()).await {
             Ok(answer) if answer.status == 200 => Ok(()),
             other => Err(format!("{other:?}")),
@@ -70,11 +72,6 @@ impl Program {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
-}
-
-/// A port that is free now.
-pub(super) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Submits, and approves where `decides`, until the program does not answer any more.
@@ -115,11 +112,11 @@ async fn check(api: &Api, answered: &Answered) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_program_loses_nothing_that_it_answered() {
-    let (data, port, world) = (TempDir::new(), free_port(), World::system());
+    let (data, port, world) = (TempDir::new(), Port::closed(), World::system());
     let key = ApiKey::generate(&world).reveal().expose_secret().to_owned();
     let answered = Arc::new(Mutex::new(Answered::default()));
     for round in 0..ROUNDS {
-        let program = Program::start(&data, port, &key).await;
+        let program = Program::start(&data, port.address(), &key).await;
         let so_far = answered.lock().unwrap().clone();
         check(&program.api, &so_far).await;
         let loads: Vec<_> = (0..3)
@@ -134,10 +131,10 @@ async fn a_killed_program_loses_nothing_that_it_answered() {
         }
     }
     let answered = Arc::into_inner(answered).unwrap().into_inner().unwrap();
-    let program = Program::start(&data, port, &key).await;
+    let program = Program::start(&data, port.address(), &key).await;
     check(&program.api, &answered).await;
     terminate(program);
-    finish(&data, port, &key, &answered).await;
+    finish(&data, port.address(), &key, &answered).await;
 }
 
 /// SIGTERM ends it with 0.
@@ -156,13 +153,13 @@ fn terminate(mut program: Program) {
 }
 
 /// Starts it once more, a minute later by its clock, when every lease has run out: what was under way comes to its end.
-async fn finish(data: &TempDir, port: u16, key: &str, answered: &Answered) {
+async fn finish(data: &TempDir, address: SocketAddr, key: &str, answered: &Answered) {
     let clock = Arc::new(MovedClock::default());
     clock.advance(61_000);
-    let (listen, data_dir) = (([127, 0, 0, 1], port).into(), data.path().to_owned());
-    let options = Options { listen, data_dir, sandbox: true, hosts: Vec::new(), world: clock.world() };
+    let data_dir = data.path().to_owned();
+    let options = Options { listen: address, data_dir, sandbox: true, hosts: Vec::new(), world: clock.world() };
     let _running = start(&options, std::future::pending()).await.unwrap();
-    let api = Api::new(format!("http://127.0.0.1:{port}"), key);
+    let api = Api::new(format!("http://{address}"), key);
     check(&api, answered).await;
     for (key, known) in &answered.submitted {
         let again = api.submit_as(key, &request()).await;

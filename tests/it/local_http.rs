@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use countersign_tests::local::{Api, TempDir, eventually, request};
+use countersign_tests::port::Port;
 use serde_json::{Value, json};
 
 const KEY: &str = "csk_owner_0123456789abcdef";
@@ -12,22 +13,23 @@ const KEY: &str = "csk_owner_0123456789abcdef";
 struct Program {
     child: Child,
     api: Api,
+    _port: Port,
 }
 
 impl Program {
     async fn start(data: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let port = crate::kill::free_port();
+        let port = Port::closed();
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign-under-test"));
-        command.args(["--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(data).args(arguments);
+        command.args(["--listen", &port.address().to_string(), "--data-dir"]).arg(data).args(arguments);
         command.env("COUNTERSIGN_OWNER_KEY", KEY).envs(variables.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let api = Api::new(format!("http://127.0.0.1:{port}"), KEY);
+        let api = Api::new(format!("http://{}", port.address()), KEY);
         eventually("the program", async || match api.try_send("GET", "/health", &[], Vec::new()).await {
             Ok(answer) if answer.status == 200 => Ok(()),
             other => Err(format!("{other:?}")),
         })
         .await;
-        Self { child, api }
+        Self { child, api, _port: port }
     }
 
     async fn status(&self, path: &str, headers: &[(&str, &str)]) -> u16 {

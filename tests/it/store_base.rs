@@ -161,10 +161,8 @@ async fn an_item_that_is_too_large_is_named_so() {
 
 #[tokio::test]
 async fn no_answer_is_unavailable() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let store = Store::new(countersign_tests::client(&format!("http://{address}")), "t");
+    let port = countersign_tests::port::Port::closed();
+    let store = Store::new(countersign_tests::client(&format!("http://{}", port.address())), "t");
     assert!(matches!(store.get_item(&key("a"), Consistency::Strong).await, Err(Error::Unavailable)));
     assert!(matches!(store.put_item(HashMap::new()).await, Err(Error::Unavailable)));
 }

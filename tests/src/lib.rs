@@ -4,6 +4,7 @@ pub mod desk;
 pub mod http;
 pub mod kms;
 pub mod local;
+pub mod port;
 pub mod receiver;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! What testing a connection says of the address that the platform is to call back.
 
 use countersign_tests::http::Client;
+use countersign_tests::port::Port;
 use countersign_tests::receiver::Receiver;
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ async fn said(endpoint: &str, public_url: &str) -> Value {
 #[tokio::test]
 async fn a_public_address_that_the_platform_cannot_reach_is_told_with_what_mends_it() {
     let (internet, inside) = (format!("https://{}", no_name()), "http://0.0.0.0:9");
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = Port::closed();
     let healthy = Receiver::start().await;
     healthy.answer_next(200, r#"{"status": "ok"}"#);
     let other = Receiver::start().await;
@@ -43,7 +44,7 @@ async fn a_public_address_that_the_platform_cannot_reach_is_told_with_what_mends
         (&internet, &healthy.url, false, "is a private address", "tunnel"),
         (inside, &healthy.url, true, "answers as this deployment", ""),
         (inside, &other.url, false, "something else", "with the path"),
-        (inside, &format!("http://{closed}"), false, "no connection", "load balancer"),
+        (inside, &format!("http://{}", closed.address()), false, "no connection", "load balancer"),
         (inside, &expired.url, false, "has expired", "Renew"),
         ("http://127.0.0.1:9", "https://countersign.example", true, "on this machine", ""),
     ] {

@@ -8,16 +8,11 @@ use countersign::providers::outbound::{AddressPolicy, Outbound};
 use countersign::store::deliveries::DeliveryStatus;
 use countersign_tests::desk::NOW;
 use countersign_tests::http::test_app;
+use countersign_tests::port::Port;
 
 use super::scene::{Act, Scene, Scripted, source};
 
 const DAY: i64 = 86_400_000;
-
-/// An address at which nobody listens.
-async fn nobody() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}/", listener.local_addr().unwrap())
-}
 
 #[tokio::test]
 async fn a_refusal_is_repeated_at_growing_intervals_under_one_id_and_with_the_attempts_own_time() {
@@ -140,8 +135,8 @@ async fn a_receiver_that_breaks_off_is_tried_again_and_a_long_answer_is_an_answe
 
 #[tokio::test]
 async fn a_dead_receiver_costs_one_call_a_rest_however_much_waits_and_gets_everything_once_it_is_back() {
-    let address = nobody().await;
-    let scene = Scene::new(&address).await;
+    let port = Port::closed();
+    let scene = Scene::new(&format!("http://{}/", port.address())).await;
     let app = &scene.desk.app;
     let mut stories = Vec::new();
     for _ in 0..40 {
@@ -164,8 +159,7 @@ async fn a_dead_receiver_costs_one_call_a_rest_however_much_waits_and_gets_every
     let writes = after.writes - before.writes;
     assert!(writes <= 6 * u64::from(tried), "{writes} writes for {tried} calls");
     // It is back.
-    let address = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let receiver = Scripted::start_at(&address).await;
+    let receiver = Scripted::on(port.open());
     scene.turns(2, 660_000).await;
     assert_eq!(receiver.arrived().len(), 40);
     for story in &stories {
@@ -179,7 +173,8 @@ async fn a_dead_receiver_costs_one_call_a_rest_however_much_waits_and_gets_every
 
 #[tokio::test]
 async fn what_waited_for_three_days_for_a_dead_receiver_is_dead() {
-    let scene = Scene::new(&nobody().await).await;
+    let port = Port::closed();
+    let scene = Scene::new(&format!("http://{}/", port.address())).await;
     let mut stories = Vec::new();
     for _ in 0..5 {
         let mut story = scene.approval(1).await;

@@ -60,11 +60,10 @@ struct Inner {
 
 impl Scripted {
     pub(super) async fn start() -> Self {
-        Self::start_at("127.0.0.1:0").await
+        Self::on(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    pub(super) async fn start_at(address: &str) -> Self {
-        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    pub(super) fn on(listener: tokio::net::TcpListener) -> Self {
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let inner = Inner { arrived: Vec::new(), next: VecDeque::new(), else_: Act::Say(204) };
         let receiver = Self { url, inner: Arc::new(Mutex::new(inner)) };

@@ -115,9 +115,10 @@ async fn a_call_that_gets_no_permit_in_time_was_not_sent() {
 async fn an_endpoint_that_does_not_answer_is_left_alone_until_it_does() {
     let at = Arc::new(At(AtomicU64::new(0)));
     let world = World { clock: at.clone(), ..World::system() };
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, so that nobody else is given the port, and not yet listening.
+    let port = tokio::net::TcpSocket::new_v4().unwrap();
+    port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = port.local_addr().unwrap();
     let url = Url::parse(&format!("http://{address}/")).unwrap();
     let client = client();
     let call = || client.send(Request::post(url.clone()).guarded(&world));
@@ -127,7 +128,7 @@ async fn an_endpoint_that_does_not_answer_is_left_alone_until_it_does() {
     assert!(matches!(call().await, Err(OutboundError::LeftAlone { .. })));
     let unguarded = client.send(Request::post(url.clone())).await;
     assert!(matches!(unguarded, Err(OutboundError::Connect { .. })), "deliveries have a schedule of their own");
-    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let listener = port.listen(16).unwrap();
     let router = Router::new().route("/", axum::routing::post(|| async { "fine" }));
     tokio::spawn(async move { axum::serve(listener, router).await });
     assert!(matches!(call().await, Err(OutboundError::LeftAlone { .. })));
