@@ -16,6 +16,9 @@ const MAX_URL: usize = 2_048;
 /// What a task, and a comment, takes in its item beside ids, names and texts, in bytes.
 const TASK: usize = 150;
 const COMMENT: usize = 40;
+/// What it takes to say who added somebody, and who acted in somebody's name, in bytes.
+const ADDED: usize = 50;
+const BY: usize = 40;
 
 /// Bytes of the digest in an id that was shortened.
 const DIGEST: usize = 12;
@@ -81,6 +84,9 @@ fn fact(mut fact: TaskFact) -> TaskFact {
     let end = |end: TaskEnd| TaskEnd { to: end.to.map(id), ..end };
     fact.end = fact.end.map(end);
     fact.other_ends = fact.other_ends.into_iter().map(end).collect();
+    if let Some(added) = &mut fact.added {
+        added.by = id(std::mem::take(&mut added.by));
+    }
     fact
 }
 
@@ -92,7 +98,12 @@ pub(super) fn size_of_comment(comment: &Comment) -> usize {
 /// Bytes that a task takes in its item, without what people wrote.
 pub(super) fn size(task: &str, fact: &TaskFact) -> usize {
     let to = fact.end.iter().chain(&fact.other_ends).filter_map(|end| end.to.as_deref());
-    TASK + task.len() + fact.assignee.len() + to.map(str::len).sum::<usize>()
+    let added = fact.added.iter().map(|added| ADDED + added.beside.len() + added.by.len());
+    let by = fact.by.iter().map(|by| {
+        let texts = [&by.member, &by.account, &by.name];
+        BY + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    });
+    TASK + task.len() + fact.assignee.len() + to.map(str::len).chain(added).chain(by).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::bounds::cut;
 use super::data::Approval;
-use super::event::{Comment, TaskEnd};
+use super::event::{Comment, Rollback, TaskEnd};
 use super::facts::Facts;
 
 /// Most bytes of all remarks, comments and names of one approval. An item of the table holds 400 KB: the rest is for tasks and plan.
@@ -63,7 +63,13 @@ impl Facts {
         let ends = self.tasks.values().flat_map(|fact| fact.end.iter().chain(&fact.other_ends));
         let remarks = ends.filter_map(|end| end.remark.as_deref());
         let names = self.tasks.values().filter_map(|fact| fact.name.as_deref());
-        remarks.chain(names).chain(self.comments.iter().map(|comment| comment.text.as_str()))
+        let added = self.tasks.values().filter_map(|fact| fact.added.as_ref()?.remark.as_deref());
+        let returns = self.rollbacks.iter().filter_map(|rollback| rollback.remark.as_deref());
+        remarks
+            .chain(names)
+            .chain(added)
+            .chain(returns)
+            .chain(self.comments.iter().map(|comment| comment.text.as_str()))
     }
 
     fn cut_texts(&mut self, length: usize) {
@@ -77,7 +83,16 @@ impl Facts {
                 name.truncate(cut(name, length).len());
             }
             fact.end.iter_mut().chain(&mut fact.other_ends).for_each(shorten);
+            if let Some(remark) = fact.added.as_mut().and_then(|added| added.remark.as_mut()) {
+                remark.truncate(cut(remark, length).len());
+            }
         }
+        let rollbacks: BTreeSet<Rollback> = std::mem::take(&mut self.rollbacks);
+        let shorter = |mut rollback: Rollback| {
+            rollback.remark = rollback.remark.map(|remark| cut(&remark, length).to_owned());
+            rollback
+        };
+        self.rollbacks = rollbacks.into_iter().map(shorter).collect();
         let comments: BTreeSet<Comment> = std::mem::take(&mut self.comments);
         let shorter = |comment: Comment| Comment { text: cut(&comment.text, length).to_owned(), ..comment };
         self.comments = comments.into_iter().map(shorter).collect();

@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::learned::Learned;
 
 /// A person, as far as we know them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Person {
     /// Our id of the member.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ pub enum DecidedBy {
     Platform,
     /// A node is decided by its approvers, the instance by the platform.
     NodesAndPlatform,
-    /// The nodes alone.
+    /// The nodes alone: nothing runs anywhere but here.
     Nodes,
 }
 
@@ -306,6 +306,12 @@ impl Stage {
             people: Vec::new(),
             facts: Facts::default(),
         }
+    }
+
+    /// Whether it runs here, on the built-in platform: no call is owed for it.
+    #[must_use]
+    pub fn runs_here(&self) -> bool {
+        self.decided_by == DecidedBy::Nodes
     }
 
     /// Whether a try to start it may have reached the platform.

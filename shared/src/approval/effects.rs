@@ -104,6 +104,9 @@ impl Approval {
     pub fn owed_end(&self) -> Option<Owed> {
         let (since, stage, purpose) = (self.to_end_since()?, self.current_stage()?, Purpose::End);
         let found = &self.stages[stage];
+        if found.runs_here() {
+            return None;
+        }
         if let Some(instance) = found.instance.clone() {
             return Some(Owed { effect: Effect::Cancel { stage, instance, purpose }, since, not_before: None });
         }
@@ -125,7 +128,10 @@ impl Approval {
             return Some(Owed { effect, since, not_before: None });
         }
         let stage = self.current_stage().filter(|_| self.closed.is_none() && self.to_end_since().is_none())?;
-        self.stages[stage].instance.as_ref()?;
+        let runs_elsewhere = self.stages[stage].instance.is_some() && !self.stages[stage].runs_here();
+        if !runs_elsewhere {
+            return None;
+        }
         Some(Owed { effect: Effect::Read { stage, wanted: false }, since: self.submitted_at, not_before: None })
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::data::Person;
+
 /// When a node has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -47,6 +49,35 @@ pub struct TaskEnd {
     pub to: Option<String>,
 }
 
+/// Where somebody who is added to a node stands beside whoever added them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Position {
+    /// Asked first; whoever added them decides after that.
+    Before,
+    /// Asked once whoever added them has approved.
+    After,
+    /// Asked at the same time.
+    Parallel,
+}
+
+/// How somebody came to be asked whom the plan does not name. Only the built-in platform tells it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Added {
+    /// The task of whoever added them.
+    #[serde(rename = "t")]
+    pub beside: String,
+    /// Where they stand beside it.
+    #[serde(rename = "p")]
+    pub position: Position,
+    /// Account of whoever added them.
+    #[serde(rename = "a")]
+    pub by: String,
+    /// What that person wrote.
+    #[serde(rename = "rm", default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+}
+
 /// What is known of one task. What is learned later is joined to it; nothing is ever taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskFact {
@@ -71,6 +102,12 @@ pub struct TaskFact {
     /// Whether a reading of the instance told of it: then all that the platform says of its node is known.
     #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub read: bool,
+    /// How the assignee came to be asked, where they were added.
+    #[serde(rename = "ad", default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Added>,
+    /// Who ended it in the assignee's name, where it was not the assignee.
+    #[serde(rename = "by", default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
 }
 
 /// How a platform says an instance ended.
@@ -88,7 +125,7 @@ pub enum Outcome {
 }
 
 /// A return to an earlier node: what was decided from that node on, up to that moment, is void.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rollback {
     /// Index of the node that is asked again.
     #[serde(rename = "n")]
@@ -96,6 +133,20 @@ pub struct Rollback {
     /// When.
     #[serde(rename = "at")]
     pub at: i64,
+    /// Account of whoever sent it back, where that is known.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// What they wrote.
+    #[serde(rename = "rm", default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+}
+
+impl Rollback {
+    /// A return of which no more is known than where to and when (milliseconds).
+    #[must_use]
+    pub const fn new(to_node: u8, at: i64) -> Self {
+        Self { to_node, at, account: None, remark: None }
+    }
 }
 
 /// A remark that decides nothing.

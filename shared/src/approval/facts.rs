@@ -172,6 +172,8 @@ fn join_fact(known: &mut TaskFact, told: TaskFact) {
     known.opened_at = known.opened_at.max(told.opened_at);
     known.read |= told.read;
     known.name = known.name.take().max(told.name);
+    known.added = known.added.take().max(told.added);
+    known.by = known.by.take().max(told.by);
     if known.assignee < told.assignee {
         known.assignee = told.assignee;
     }

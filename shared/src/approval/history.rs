@@ -56,6 +56,8 @@ pub struct Entry {
     pub action: Action,
     /// Who, where it is known.
     pub actor: Option<Person>,
+    /// Who did it in the actor's name, or had the actor asked, where that is another and known.
+    pub by: Option<Person>,
     /// Name of the node.
     pub node: Option<String>,
     /// What they wrote.
@@ -112,7 +114,9 @@ fn lines(approval: &Approval, decided_at: Option<i64>) -> Vec<Line> {
         entries.extend(of_tasks(approval, &index, stage));
         entries.extend(stage.facts.rollbacks.iter().map(|rollback| {
             let node = stage.nodes.get(usize::from(rollback.to_node)).map(|node| node.name.clone());
-            let line = Entry { node, ..entry(rollback.at, Action::RolledBack, None) };
+            let actor = rollback.account.as_deref().map(|account| stage.person(&fact_of(account)));
+            let remark = rollback.remark.clone();
+            let line = Entry { node, remark, ..entry(rollback.at, Action::RolledBack, actor) };
             (key(&[&index, "back", &rollback.to_node.to_string(), &rollback.at.to_string()]), line)
         }));
         entries.extend(stage.facts.comments.iter().map(|comment| {
@@ -141,7 +145,7 @@ fn lines(approval: &Approval, decided_at: Option<i64>) -> Vec<Line> {
 }
 
 fn entry(at: i64, action: Action, actor: Option<Person>) -> Entry {
-    Entry { at, action, actor, node: None, remark: None, after_end: false }
+    Entry { at, action, actor, by: None, node: None, remark: None, after_end: false }
 }
 
 fn fact_of(account: &str) -> TaskFact {
@@ -168,7 +172,8 @@ fn of_tasks(approval: &Approval, stage_index: &str, stage: &Stage) -> Vec<Line> 
                 TaskOutcome::Skipped => continue,
             };
             let line = entry(end.at, action, Some(stage.person(fact)));
-            let line = Entry { node: node.clone(), remark: end.remark.clone(), ..line };
+            let (by, remark) = (fact.by.clone(), end.remark.clone());
+            let line = Entry { by, node: node.clone(), remark, ..line };
             entries.push((key(&[stage_index, word, id]), line));
         }
         let added_key = key(&[stage_index, "added", id]);
@@ -177,7 +182,9 @@ fn of_tasks(approval: &Approval, stage_index: &str, stage: &Stage) -> Vec<Line> 
         let at = fact.opened_at.filter(|_| is_added || approval.learned.position(added_key).is_some());
         entries.extend(at.map(|at| {
             let line = entry(at, Action::Countersigned, Some(stage.person(fact)));
-            (added_key, Entry { node, ..line })
+            let by = fact.added.as_ref().map(|added| stage.person(&fact_of(&added.by)));
+            let remark = fact.added.as_ref().and_then(|added| added.remark.clone());
+            (added_key, Entry { by, node, remark, ..line })
         }));
     }
     entries

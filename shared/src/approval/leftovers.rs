@@ -34,6 +34,9 @@ impl Approval {
         }
         for stage in 0..self.stages.len() {
             let found = &mut self.stages[stage];
+            if found.runs_here() {
+                continue;
+            }
             if let Some(until) = found.lease_until.take().filter(|_| found.instance.is_none()) {
                 _ = self.owe(stage, None, now, until);
             } else if let Some(instance) = found.instance.clone()

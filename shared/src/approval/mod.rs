@@ -11,6 +11,7 @@
 //! What all of it owes to a platform is worked out of it too ([`effects()`]): an interrupted step is owed until it is done.
 
 mod account;
+mod acts;
 mod bounds;
 mod budget;
 mod data;
@@ -35,13 +36,14 @@ mod view;
 mod tests;
 
 pub use account::AccountIds;
+pub use acts::{Act, Actor, Place, Refused};
 pub(crate) use bounds::cut;
 pub use data::{
     Approval, Closed, Closure, Deadline, DecidedBy, Leftover, LeftoverEnd, Node, OnDeadline, Person, Stage, Withdrawal,
 };
 pub use deviation::Deviation;
 pub use effects::{Effect, Owed, Purpose, effects};
-pub use event::{Comment, Event, Mode, Outcome, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
+pub use event::{Added, Comment, Event, Mode, Outcome, Position, Rollback, Snapshot, TaskEnd, TaskFact, TaskOutcome};
 pub use facts::Facts;
 pub use history::{Action, Entry};
 pub use learned::Learned;

@@ -8,6 +8,9 @@ use super::learned::Learned;
 use super::tasks_by_node::TasksByNode;
 use super::verdict::Verdict;
 
+/// The instance of a stage that runs here.
+const HERE: &str = "builtin";
+
 impl Approval {
     /// A new approval; its first stage is to be started under a lease that ends at `lease_until`.
     #[must_use]
@@ -150,6 +153,14 @@ impl Approval {
         self.note();
     }
 
+    /// Starts at `at` (milliseconds) the stage whose turn it is, if it runs here: nothing has to be called for that. `false` where there
+    /// is none.
+    pub fn start_here(&mut self, at: i64) -> bool {
+        let Some(stage) = self.stage_to_start().filter(|stage| self.stages[*stage].runs_here()) else { return false };
+        self.started(stage, HERE.to_owned(), None, at);
+        true
+    }
+
     /// Records that a withdrawal was asked for. `false` when the approval has ended, or one that does as much was asked for before.
     pub fn ask_withdrawal(&mut self, mut withdrawal: Withdrawal) -> bool {
         if self.closed.is_some() {
@@ -247,6 +258,9 @@ impl Approval {
         }
         let current = self.current_stage()?;
         let stage = &self.stages[current];
+        if stage.runs_here() {
+            return None;
+        }
         let wanted = stage.facts.wants_reading() || TasksByNode::of(stage).is_incomplete();
         (stage.instance.is_some() && wanted).then_some(current)
     }

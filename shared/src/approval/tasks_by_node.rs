@@ -63,6 +63,16 @@ impl<'a> TasksByNode<'a> {
         self.nodes.iter().rposition(|seats| seats.iter().any(is_told))
     }
 
+    /// A node's mode; one that the plan does not know asks any.
+    pub(super) fn mode(&self, node: usize) -> Mode {
+        self.stage.nodes.get(node).map_or(Mode::Any, |node| node.mode)
+    }
+
+    /// The node whose people are asked now.
+    pub(super) fn open_node(&self) -> Option<usize> {
+        self.statuses().iter().position(|status| *status == NodeStatus::Pending)
+    }
+
     /// The status of each node, before the instance's end is looked at.
     pub(super) fn statuses(&self) -> Vec<NodeStatus> {
         let reached = self.reached();
@@ -71,7 +81,7 @@ impl<'a> TasksByNode<'a> {
         let mut open_before = false;
         let mut statuses = Vec::with_capacity(self.nodes.len());
         for (index, seats) in self.nodes.iter().enumerate() {
-            let mode = self.stage.nodes.get(index).map_or(Mode::Any, |node| node.mode);
+            let mode = self.mode(index);
             let status = if reached.is_some_and(|reached| index < reached) {
                 // A later node has begun, which it does only when this one has passed.
                 NodeStatus::Approved

@@ -10,7 +10,7 @@ fn comment(when: i64, account: &str, text: &str) -> Event {
 }
 
 fn back(when: i64) -> Event {
-    Event::RolledBack(Rollback { to_node: 0, at: AT + when })
+    Event::RolledBack(Rollback::new(0, AT + when))
 }
 
 fn applied(events: impl IntoIterator<Item = Event>) -> Approval {

@@ -226,7 +226,7 @@ impl Platform {
         self.queue.clear();
         self.skip_rest();
         let at = self.tick();
-        self.events.push(Event::RolledBack(Rollback { to_node: u8::try_from(to).unwrap(), at }));
+        self.events.push(Event::RolledBack(Rollback::new(u8::try_from(to).unwrap(), at)));
         self.enter(to);
     }
 

@@ -149,7 +149,7 @@ fn a_line_says_who_did_what_when_and_where() {
     approval.apply(0, Event::Started { at: AT });
     approval.apply(0, comment(5, "w"));
     approval.apply(0, read(&[("1", 0, approved), ("2", 1, handed_on), ("3", 1, fact("x", 15, None))]));
-    approval.apply(0, Event::RolledBack(Rollback { to_node: 1, at: AT + 30 }));
+    approval.apply(0, Event::RolledBack(Rollback::new(1, AT + 30)));
     let view = approval.view();
     let lines: Vec<Short<'_>> = view.history.iter().skip(1).map(short).collect();
     let expected = [
@@ -188,7 +188,7 @@ fn only_who_was_added_to_named_approvers_and_was_read_is_shown_as_added() {
 fn what_was_undone_by_a_return_still_says_at_which_node_it_was() {
     let mut approval = with(&[(Mode::Any, &["a"]), (Mode::Any, &["b"])]);
     approval.apply(0, read(&[("1", 1, fact("b", 1, Some((APPROVED, 5))))]));
-    approval.apply(0, Event::RolledBack(Rollback { to_node: 0, at: AT + 9 }));
+    approval.apply(0, Event::RolledBack(Rollback::new(0, AT + 9)));
     let view = approval.view();
     assert_eq!(short(&view.history[1]), ("b", Action::Approved, 5, Some("n1"), None, false));
 }

@@ -23,7 +23,7 @@ fn shown(account: &str, status: TaskStatus) -> (String, TaskStatus) {
 }
 
 fn back(to_node: u8, when: i64) -> Event {
-    Event::RolledBack(Rollback { to_node, at: AT + when })
+    Event::RolledBack(Rollback::new(to_node, AT + when))
 }
 
 #[test]

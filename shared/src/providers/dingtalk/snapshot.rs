@@ -144,7 +144,7 @@ fn rollbacks(records: &[Record], tasks: &[Task], nodes: &HashMap<String, u8>) ->
             .filter(|(_, node)| *node <= from)
             .collect();
         let again = since.iter().find(|(position, _)| asked_before(*position)).or_else(|| since.first());
-        again.map(|(_, to_node)| Rollback { to_node: *to_node, at })
+        again.map(|(_, to_node)| Rollback::new(*to_node, at))
     };
     records.iter().filter(|record| record.kind == "REDIRECT_PROCESS").filter_map(target).collect()
 }
@@ -288,7 +288,7 @@ mod tests {
         });
         assert_eq!(read(&instance).rollbacks, [], "nobody is asked again yet");
         instance["tasks"].as_array_mut().unwrap().push(task(3, "u1", "2026-04-16T15:36Z", "a", "RUNNING", "NONE"));
-        let expected = [Rollback { to_node: 0, at: MEANT + 2 * MINUTE }];
+        let expected = [Rollback::new(0, MEANT + 2 * MINUTE)];
         assert_eq!(read(&instance).rollbacks, expected);
     }
 
@@ -300,7 +300,7 @@ mod tests {
                 task(3, "u3", WRITTEN, "c", "COMPLETED", "NONE"), task(4, "u2", WRITTEN, "b", "RUNNING", "NONE")],
             "operationRecords": [back],
         });
-        assert_eq!(read(&instance).rollbacks, [Rollback { to_node: 1, at: MEANT }]);
+        assert_eq!(read(&instance).rollbacks, [Rollback::new(1, MEANT)]);
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Fields<'_> {
             // To whom, only a reading tells.
             "TRANSFERRED" => self.task(at, Some(TaskOutcome::Transferred)).into_iter().chain([read]).collect(),
             "ROLLBACK" => {
-                let back = self.rollback_target().map(|to_node| Event::RolledBack(Rollback { to_node, at }));
+                let back = self.rollback_target().map(|to_node| Event::RolledBack(Rollback::new(to_node, at)));
                 self.task(at, Some(TaskOutcome::Skipped)).into_iter().chain(back).chain([read]).collect()
             }
             // The instance's own event says what that means.

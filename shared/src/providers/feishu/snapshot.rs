@@ -106,7 +106,7 @@ fn rollback(entry: &Entry<'_>, tasks: &[(String, TaskFact)]) -> Option<Rollback>
     let since = tasks.iter().map(|(_, fact)| fact).filter(|fact| fact.opened_at.is_some_and(|opened| opened >= at));
     let node = |fact: &TaskFact| fact.node.unwrap_or_default();
     let asked = since.filter(|fact| node(fact) <= from.unwrap_or(u8::MAX));
-    asked.min_by_key(|fact| (fact.opened_at, node(fact))).map(|fact| Rollback { to_node: node(fact), at })
+    asked.min_by_key(|fact| (fact.opened_at, node(fact))).map(|fact| Rollback::new(node(fact), at))
 }
 
 fn comment(comment: &Value) -> Option<Comment> {
@@ -224,7 +224,7 @@ mod tests {
         };
         assert_eq!(read(&[]), [], "nobody is asked again yet");
         let again = [task(4, "ou_2", "node_1", "APPROVED", [30, 40]), task(5, "ou_3", "node_2", "PENDING", [40, 0])];
-        assert_eq!(read(&again), [Rollback { to_node: 1, at: 30 }]);
-        assert_eq!(read(&[task(6, "ou_1", "审批节点-2", "PENDING", [31, 0])]), [Rollback { to_node: 0, at: 30 }]);
+        assert_eq!(read(&again), [Rollback::new(1, 30)]);
+        assert_eq!(read(&[task(6, "ou_1", "审批节点-2", "PENDING", [31, 0])]), [Rollback::new(0, 30)]);
     }
 }

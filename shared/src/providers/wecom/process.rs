@@ -187,7 +187,7 @@ fn rollbacks(nodes: &[&FormNode]) -> Vec<Rollback> {
         let Some(at) = sent_back.filter_map(|piece| piece.at).max() else { continue };
         let target = nodes[..index].iter().position(|earlier| earlier.status != Some(NODE_AGREED));
         if let Some(to_node) = target.and_then(|target| u8::try_from(target).ok()) {
-            found.push(Rollback { to_node, at });
+            found.push(Rollback::new(to_node, at));
         }
     }
     found
@@ -455,7 +455,7 @@ mod tests {
     #[test]
     fn a_return_makes_void_what_came_before_it() {
         let nodes = [node(1, 1, 1, &[piece("A", 1, 0)]), node(1, 11, 1, &[piece("B", 11, 8_000)])];
-        assert_eq!(told(&nodes, Some(AT)).rollbacks, [Rollback { to_node: 0, at: AT + 8_000 }]);
+        assert_eq!(told(&nodes, Some(AT)).rollbacks, [Rollback::new(0, AT + 8_000)]);
         assert_eq!(read(&nodes), [task("0/a#2", 0, 8_000, None), task("1/b", 1, 0, None)]);
         let listed_twice = [piece("B", 11, 8_000), piece("B", 1, 0)];
         let again = [node(1, 2, 1, &[piece("A", 2, 9_000)]), node(1, 11, 1, &listed_twice)];

@@ -163,7 +163,7 @@ mod tests {
                 {"node_type": 1, "sp_status": 11, "apv_rel": 1, "sub_node_list": [{"userid": "B", "sp_yj": 11, "sptime": AT}]}]}});
         let read = snapshot(&info(1, &more), 9);
         assert_eq!(read.comments, [Comment { at: AT * 1_000, account: "u9".into(), text: "by the way".into() }]);
-        assert_eq!(read.rollbacks, [Rollback { to_node: 0, at: AT * 1_000 }]);
+        assert_eq!(read.rollbacks, [Rollback::new(0, AT * 1_000)]);
     }
 
     proptest::proptest! {

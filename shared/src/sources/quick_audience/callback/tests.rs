@@ -228,14 +228,14 @@ fn what_a_rule_decides_has_no_levels() {
 fn after_a_return_a_level_is_not_told_again() {
     let mut run = two_levels();
     run.start(0).task(0, 0, "a", 1, YES).task(0, 1, "b", 3, None);
-    run.change(|state| _ = state.apply(0, Event::RolledBack(Rollback { to_node: 0, at: AT + 5 })));
+    run.change(|state| _ = state.apply(0, Event::RolledBack(Rollback::new(0, AT + 5))));
     run.task(0, 0, "a", 6, YES).task(0, 1, "b", 8, None);
     assert_eq!(run.forms.len(), 1);
     run.finish(0, Outcome::Approved, 9);
     assert_eq!(run.told()[1..], [["2", "1", "1", "system", ""]]);
     let mut run = two_levels();
     run.start(0).task(0, 0, "a", 1, YES).task(0, 1, "b", 3, None);
-    run.change(|state| _ = state.apply(0, Event::RolledBack(Rollback { to_node: 0, at: AT + 5 })));
+    run.change(|state| _ = state.apply(0, Event::RolledBack(Rollback::new(0, AT + 5))));
     run.task(0, 0, "a", 6, NO);
     assert_eq!(run.told()[1..], [["2", "2", "2", "张三", ""]], "at the level where they stand");
 }
@@ -287,7 +287,7 @@ fn happen(run: &mut Run, (kind, stage, node, who): Step, at: i64) {
         4..=6 => run.task(stage, node, who, at, YES),
         7 => run.task(stage, node, who, at, NO),
         8 => run.task(stage, node, who, at, Some((TaskOutcome::Transferred, ""))),
-        9 => run.change(|state| _ = state.apply(stage, Event::RolledBack(Rollback { to_node: node, at: AT + at }))),
+        9 => run.change(|state| _ = state.apply(stage, Event::RolledBack(Rollback::new(node, AT + at)))),
         10 => run.finish(stage, Outcome::Approved, at),
         11 => run.finish(stage, Outcome::Rejected, at),
         12 => run.finish(stage, Outcome::Withdrawn, at),
