@@ -5,6 +5,7 @@ fn root() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+mod builtin;
 mod callbacks;
 mod circles;
 mod clock;

@@ -1,5 +1,6 @@
-//! Reads, lists and withdraws approvals; shows deliveries and sends them again; says that the service is up.
+//! Reads, lists, decides and withdraws approvals; shows deliveries and sends them again; says that the service is up.
 
+mod acts;
 mod deliveries;
 mod list;
 mod redeliver;
@@ -24,6 +25,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/approvals"),
     ("GET", "/v1/approvals/{id}"),
     ("GET", "/v1/approvals/{id}/deliveries"),
+    ("POST", "/v1/approvals/{id}/approvers"),
+    ("POST", "/v1/approvals/{id}/comments"),
+    ("POST", "/v1/approvals/{id}/decisions"),
+    ("POST", "/v1/approvals/{id}/return"),
+    ("POST", "/v1/approvals/{id}/revoke"),
+    ("POST", "/v1/approvals/{id}/transfer"),
     ("POST", "/v1/approvals/{id}/withdraw"),
     ("GET", "/v1/deliveries"),
     ("GET", "/v1/deliveries/{id}"),
@@ -39,6 +46,12 @@ pub fn routes(app: App) -> Router {
         .route("/v1/approvals", get(list::list))
         .route("/v1/approvals/{id}", get(read))
         .route("/v1/approvals/{id}/deliveries", get(deliveries::of_approval))
+        .route("/v1/approvals/{id}/approvers", post(acts::add))
+        .route("/v1/approvals/{id}/comments", post(acts::comment))
+        .route("/v1/approvals/{id}/decisions", post(acts::decide))
+        .route("/v1/approvals/{id}/return", post(acts::send_back))
+        .route("/v1/approvals/{id}/revoke", post(acts::revoke))
+        .route("/v1/approvals/{id}/transfer", post(acts::transfer))
         .route("/v1/approvals/{id}/withdraw", post(withdraw::withdraw))
         .route("/v1/deliveries", get(deliveries::list))
         .route("/v1/deliveries/{id}", get(deliveries::read))

@@ -194,7 +194,10 @@ async fn delete_connection(
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let found = load::<Connection>(&app, &caller.org, id.as_str(), &if_match).await?;
-    must_be_unused::<Flow>(&app, &caller.org, |flow| flow.stages.iter().any(|stage| stage.connection == id)).await?;
+    must_be_unused::<Flow>(&app, &caller.org, |flow| {
+        flow.stages.iter().any(|stage| stage.connection.as_ref() == Some(&id))
+    })
+    .await?;
     must_be_unused::<Member>(&app, &caller.org, |member| member.accounts.contains_key(&id)).await?;
     remove(&app, &found, &if_match).await?;
     Ok(StatusCode::NO_CONTENT)

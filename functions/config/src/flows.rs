@@ -83,22 +83,23 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
     let mut members = Vec::new();
     for (index, stage) in flow.stages.iter().enumerate() {
         let pointer = format!("/stages/{index}/nodes");
-        match app.store.get::<Connection>(&flow.org, stage.connection.as_str()).await {
+        match connection(app, flow, stage).await {
             Ok(connection) => {
-                let provider = connection.value.provider()?;
+                let provider = connection.provider()?;
                 let may_be_empty = flow.may_be_empty(index, provider);
                 let found = check_nodes(&stage.nodes, provider, may_be_empty);
                 point(&found.invalid, &pointer, &mut errors);
                 point(&found.unsupported_modes, &pointer, &mut modes);
                 point(&found.unsupported_approvers, &pointer, &mut approvers);
                 let earlier = flow.stages[..index].iter().any(|earlier| earlier.connection == stage.connection);
-                if earlier && !provider.has_callbacks() {
+                if earlier && !provider.has_callbacks() && !provider.asks_members() {
                     let why = "runs an earlier stage: an external OA knows the approval by one form";
                     errors.push(format!("/stages/{index}/connection"), why);
                 }
             }
             Err(countersign::store::Error::NotFound) => {
-                errors.push(format!("/stages/{index}/connection"), format!("there is no `{}`", stage.connection));
+                let name = stage.connection.as_ref().map_or("", |id| id.as_str());
+                errors.push(format!("/stages/{index}/connection"), format!("there is no `{name}`"));
             }
             Err(error) => return Err(error.into()),
         }
@@ -112,6 +113,14 @@ async fn check(app: &App, flow: &Flow, mut errors: FieldErrors) -> Result<(), Pr
     errors.into_result()?;
     Problem::unless_empty("unsupported_mode", modes)?;
     Problem::unless_empty("unsupported_approver", approvers)
+}
+
+/// What a stage runs on.
+async fn connection(app: &App, flow: &Flow, stage: &StageSpec) -> Result<Connection, countersign::store::Error> {
+    match &stage.connection {
+        Some(id) => Ok(app.store.get::<Connection>(&flow.org, id.as_str()).await?.value),
+        None => Ok(Connection::builtin(flow.org.clone())),
+    }
 }
 
 async fn create_flow(

@@ -129,7 +129,7 @@ impl Approval {
             Act::Add { to, position, remark } => {
                 let heir = self.check_heir(turn.place, &account, &to)?;
                 let (beside, opened) = self.own_task(turn, &account, at)?;
-                let added = Added { beside, position, by: account, remark };
+                let added = Box::new(Added { beside, position, by: account, remark });
                 let given = self.give(stage, node, heir, at, Some(added), opened.iter().count())?;
                 self.stages[stage].recognise(to);
                 opened.into_iter().chain([given]).collect()
@@ -269,7 +269,7 @@ impl Approval {
             None => self.stages[stage].new_task(0)?,
         };
         let assignee = actor.person.account.clone().unwrap_or_default();
-        let (by, node) = (actor.by.clone(), u8::try_from(node).ok());
+        let (by, node) = (actor.by.clone().map(Box::new), u8::try_from(node).ok());
         Ok(Event::Task {
             task,
             fact: TaskFact { assignee, node, end: Some(end), by, read: true, ..TaskFact::default() },
@@ -295,7 +295,7 @@ impl Approval {
         node: usize,
         assignee: String,
         at: i64,
-        added: Option<Added>,
+        added: Option<Box<Added>>,
         beside: usize,
     ) -> Result<Event, Refused> {
         let task = self.stages[stage].new_task(beside)?;
@@ -351,7 +351,7 @@ impl<'a> TasksByNode<'a> {
 
 impl<'a> Seat<'a> {
     /// Adds the seats whose turn it is of this one and those who were added beside it.
-    fn turns<'s>(&'s self, mode: Mode, seats: &'s [Seat<'a>], turns: &mut Vec<&'s Seat<'a>>) {
+    fn turns<'s>(&'s self, mode: Mode, seats: &'s [Self], turns: &mut Vec<&'s Self>) {
         if self.say(mode, seats).is_some() {
             return;
         }

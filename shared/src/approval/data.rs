@@ -8,20 +8,7 @@ use super::deviation::Deviation;
 use super::event::Mode;
 use super::facts::Facts;
 use super::learned::Learned;
-
-/// A person, as far as we know them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Person {
-    /// Our id of the member.
-    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
-    pub member: Option<String>,
-    /// The platform's id of the person.
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// Display name.
-    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
+pub use super::person::Person;
 
 /// A planned node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +53,9 @@ impl DecidedBy {
         *self == Self::Platform
     }
 }
+
+/// What stands for the connection of a stage that names none: it runs here. No connection that somebody makes has this id.
+pub const BUILTIN: &str = "con_builtin";
 
 /// Nodes that run on one connection, as one platform instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::data::Person;
+use super::person::Person;
 
 /// When a node has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,10 +104,10 @@ pub struct TaskFact {
     pub read: bool,
     /// How the assignee came to be asked, where they were added.
     #[serde(rename = "ad", default, skip_serializing_if = "Option::is_none")]
-    pub added: Option<Added>,
+    pub added: Option<Box<Added>>,
     /// Who ended it in the assignee's name, where it was not the assignee.
     #[serde(rename = "by", default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Person>,
+    pub by: Option<Box<Person>>,
 }
 
 /// How a platform says an instance ended.

@@ -172,7 +172,7 @@ fn of_tasks(approval: &Approval, stage_index: &str, stage: &Stage) -> Vec<Line> 
                 TaskOutcome::Skipped => continue,
             };
             let line = entry(end.at, action, Some(stage.person(fact)));
-            let (by, remark) = (fact.by.clone(), end.remark.clone());
+            let (by, remark) = (fact.by.as_deref().cloned(), end.remark.clone());
             let line = Entry { by, node: node.clone(), remark, ..line };
             entries.push((key(&[stage_index, word, id]), line));
         }

@@ -27,6 +27,7 @@ mod learned;
 mod leftovers;
 mod node;
 mod people;
+mod person;
 mod state;
 mod tasks_by_node;
 mod verdict;
@@ -39,7 +40,8 @@ pub use account::AccountIds;
 pub use acts::{Act, Actor, Place, Refused};
 pub(crate) use bounds::cut;
 pub use data::{
-    Approval, Closed, Closure, Deadline, DecidedBy, Leftover, LeftoverEnd, Node, OnDeadline, Person, Stage, Withdrawal,
+    Approval, BUILTIN, Closed, Closure, Deadline, DecidedBy, Leftover, LeftoverEnd, Node, OnDeadline, Person, Stage,
+    Withdrawal,
 };
 pub use deviation::Deviation;
 pub use effects::{Effect, Owed, Purpose, effects};

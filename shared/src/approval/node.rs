@@ -57,11 +57,7 @@ impl<'a> Seat<'a> {
     }
 
     /// The seats that were added to this one, and where.
-    pub(super) fn parts<'s>(
-        &'s self,
-        mode: Mode,
-        seats: &'s [Seat<'a>],
-    ) -> impl Iterator<Item = (&'s Seat<'a>, Position)> {
+    pub(super) fn parts<'s>(&'s self, mode: Mode, seats: &'s [Self]) -> impl Iterator<Item = (&'s Self, Position)> {
         let is_own = |task: &str| self.tasks.iter().any(|(id, _)| *id == task);
         seats.iter().filter_map(move |seat| {
             let (task, position) = seat.beside(mode)?;
@@ -72,7 +68,7 @@ impl<'a> Seat<'a> {
     }
 
     /// What it says, together with those who were added to it: a rejection of any, or that all have approved, and when.
-    pub(super) fn say(&self, mode: Mode, seats: &[Seat<'a>]) -> Option<(TaskOutcome, i64)> {
+    pub(super) fn say(&self, mode: Mode, seats: &[Self]) -> Option<(TaskOutcome, i64)> {
         let own = self.end().filter(|end| matches!(end.outcome, TaskOutcome::Approved | TaskOutcome::Rejected));
         let own = own.map(|end| (end.outcome, end.at));
         let parts = self.parts(mode, seats).map(|(seat, _)| seat.say(mode, seats));

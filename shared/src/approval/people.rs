@@ -81,14 +81,6 @@ impl Stage {
     }
 }
 
-impl Person {
-    /// Somebody of whom an account is known.
-    #[must_use]
-    pub fn with_account(account: impl Into<String>) -> Self {
-        Self { member: None, account: Some(account.into()), name: None }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -101,6 +101,12 @@ impl Approval {
         nodes.iter().map(|node| node.approvers.len()).max().unwrap_or_default()
     }
 
+    /// Whether the stage whose turn it is runs here.
+    #[must_use]
+    pub fn current_stage_runs_here(&self) -> bool {
+        self.current_stage().is_some_and(|stage| self.stages[stage].runs_here())
+    }
+
     /// Whether a stage runs on its platform, or may run there already: its start is under way.
     #[must_use]
     pub fn has_begun(&self, stage: usize) -> bool {
@@ -203,6 +209,16 @@ impl Approval {
         self.closed = Some(closure);
         self.withdrawal = None;
         self.end_starts(was_refused);
+        self.note();
+        true
+    }
+
+    /// Undoes it at `at` (milliseconds), once it has been approved. `false` when it has not, or was undone before.
+    pub fn revoke(&mut self, at: i64, by: Person, reason: Option<String>) -> bool {
+        if self.closed.as_ref().is_none_or(|closure| closure.how != Closed::Approved) {
+            return false;
+        }
+        self.closed = Some(Closure { how: Closed::Revoked, at: Some(at), by: Some(by), remark: reason });
         self.note();
         true
     }

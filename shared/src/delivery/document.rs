@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::approval::{
-    self, Action, Deadline, Leftover, LeftoverEnd, Mode, NodeStatus, OnDeadline, StageStatus, Status, TaskStatus,
+    self, Action, BUILTIN, Deadline, Leftover, LeftoverEnd, Mode, NodeStatus, OnDeadline, StageStatus, Status,
+    TaskStatus,
 };
 use crate::store::approvals::{Failure, Record, Ruled, RuledAs, Trouble};
 
@@ -139,8 +140,8 @@ pub struct Person {
 /// A stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stage {
-    /// The connection.
-    pub connection: String,
+    /// The connection; `None` for the built-in platform.
+    pub connection: Option<String>,
     /// The platform.
     pub kind: String,
     /// The platform's id of the instance.
@@ -218,6 +219,9 @@ pub struct Entry {
     pub action: Action,
     /// Who.
     pub actor: Option<Person>,
+    /// Who did it in the actor's name, or had the actor asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
     /// In which node.
     pub node: Option<String>,
     /// What they wrote.
@@ -231,9 +235,9 @@ impl From<&Record> for Document {
     fn from(record: &Record) -> Self {
         let view = record.state.view();
         let stages = record.state.stages.iter().zip(view.stages).enumerate().map(|(index, (stage, seen))| Stage {
-            connection: stage.connection.clone(),
+            connection: Some(stage.connection.clone()).filter(|id| id != BUILTIN),
             kind: stage.kind.clone(),
-            instance: stage.instance.clone(),
+            instance: stage.instance.clone().filter(|_| !stage.runs_here()),
             url: stage.url.clone(),
             status: seen.status,
             nodes: seen.nodes.into_iter().map(Node::from).collect(),
@@ -349,6 +353,7 @@ impl From<approval::Entry> for Entry {
             at: rfc3339(entry.at),
             action: entry.action,
             actor: entry.actor.map(Person::from),
+            by: entry.by.map(Person::from),
             node: entry.node,
             remark: entry.remark,
             after_end: entry.after_end,

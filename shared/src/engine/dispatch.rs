@@ -168,7 +168,7 @@ async fn count_starts(app: &App, change: &Change) {
         old.is_some_and(|stage| stage.instance.is_some())
     };
     let stages = change.new.state.stages.iter().enumerate();
-    for (_, stage) in stages.filter(|(index, stage)| stage.instance.is_some() && !had(*index)) {
+    for (_, stage) in stages.filter(|(index, stage)| stage.instance.is_some() && !stage.runs_here() && !had(*index)) {
         app.count_call(&stage.connection);
         app.note_answered(&stage.connection, change.new.updated_at).await;
     }

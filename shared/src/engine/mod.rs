@@ -1,6 +1,7 @@
 //! What happens to an approval between the state machine, the store and the platforms. Every routine here may be interrupted
 //! after any step and called again.
 
+pub mod act;
 pub mod app;
 pub mod callback;
 mod caught;

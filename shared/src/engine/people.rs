@@ -9,7 +9,7 @@ use crate::approval::{AccountIds, Person, Stage};
 use crate::engine::App;
 use crate::ids::{MemberId, OrgId};
 use crate::providers::Mobile;
-use crate::resources::Member;
+use crate::resources::{Approver, Member};
 use crate::store::approvals::Record;
 use crate::store::members::Claim;
 use crate::store::{Error, Versioned};
@@ -143,4 +143,22 @@ pub fn take_over(record: &mut Record, known: &Record) -> bool {
 #[must_use]
 pub fn person(member: &Member, account: String) -> Person {
     Person { member: Some(member.id.to_string()), account: Some(account), name: Some(member.name.clone()) }
+}
+
+/// The one member whom an approver names: by id, mobile number or e-mail address. `None` where there is none, where several have it, and
+/// for all other ways to name approvers.
+///
+/// # Errors
+/// The table's own.
+pub async fn one_member(app: &App, org: &OrgId, approver: &Approver) -> Result<Option<Member>, Error> {
+    match approver {
+        Approver::Member(id) => match app.store.get::<Member>(org, id.as_str()).await {
+            Ok(found) => Ok(Some(found.value)),
+            Err(Error::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        },
+        Approver::Mobile(mobile) => member_reached(app, org, Some(mobile), None).await,
+        Approver::Email(email) => member_reached(app, org, None, Some(email)).await,
+        _ => Ok(None),
+    }
 }

@@ -115,11 +115,12 @@ struct Before {
 }
 
 /// Makes a changed record one that may be written at `now` (milliseconds): what is to be ended and runs nowhere has ended, what an end
-/// left open is owed, what stood in the way of something is forgotten once that is owed no more, and it is due when it is to be.
+/// left open is owed, a stage that runs here has begun when its turn has come, what stood in the way of something is forgotten once that is owed no more, and it is due when it is to be.
 fn settle(record: &mut Record, before: &Before, what: Write, now: i64) {
     record.updated_at = now.max(before.updated_at);
     let state = &mut record.state;
     state.end_what_runs_nowhere(now);
+    state.start_here(now);
     state.owe_cancels(now);
     let state = &record.state;
     let is_owed = state.stage_without_instance().is_some() || state.to_end_since().is_some();

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::approval::{AccountIds, DecidedBy, Event, Mode};
 use crate::clock::World;
 
+pub mod builtin;
 pub mod dingtalk;
 pub mod directory;
 pub mod external;
@@ -45,7 +46,8 @@ pub use mobile::Mobile;
 mod testing;
 
 /// Every platform. A new one is a folder and a line here.
-pub static ALL: &[&dyn Provider] = &[&dingtalk::DingTalk, &external::External, &feishu::Feishu, &wecom::WeCom];
+pub static ALL: &[&dyn Provider] =
+    &[&builtin::Builtin, &dingtalk::DingTalk, &external::External, &feishu::Feishu, &wecom::WeCom];
 
 /// The platform with this `kind`, as a connection names it.
 #[must_use]
@@ -116,6 +118,11 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
 
     /// Whether a start is to carry the names of organisation and workspace, which cost a reading each.
     fn wants_names(&self) -> bool {
+        false
+    }
+
+    /// Whether its people are our members, so that nobody is looked for elsewhere and an account is a member's id.
+    fn asks_members(&self) -> bool {
         false
     }
 

@@ -10,11 +10,12 @@ use url::Url;
 use super::fields::{FieldErrors, step};
 use super::hosts::{Destination, addresses, destinations};
 use super::secret::SealedSecret;
+use crate::approval::BUILTIN;
 use crate::crypto::authorities::Authorities;
 use crate::crypto::envelope::Keys;
 use crate::ids::{ConnectionId, OrgId};
 use crate::providers::outbound::AddressPolicy;
-use crate::providers::{Account, Field, Provider, Secrets, Shape, by_kind};
+use crate::providers::{Account, Field, Provider, Secrets, Shape, builtin, by_kind};
 use crate::settings::address;
 use crate::store::{DataKey, Error, Resource};
 
@@ -56,7 +57,32 @@ pub struct Connection {
 
 super::resource!(Connection, "CON");
 
+/// What stands for the connection of a stage that names none.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a constant, which a test reads")]
+pub fn builtin_id() -> ConnectionId {
+    BUILTIN.parse().expect("the id of a connection")
+}
+
 impl Connection {
+    /// The built-in platform of an organisation, on which stages run that name no connection. It is stored nowhere.
+    #[must_use]
+    pub fn builtin(org: OrgId) -> Self {
+        Self {
+            id: builtin_id(),
+            org,
+            kind: builtin::KIND.to_owned(),
+            name: "Built-in".to_owned(),
+            settings: Map::new(),
+            secrets: BTreeMap::new(),
+            old_secrets: BTreeMap::new(),
+            templates: BTreeMap::new(),
+            default_applicant: None,
+            monthly_quota: None,
+            created_at: 0,
+        }
+    }
+
     /// The platform.
     ///
     /// # Errors

@@ -43,8 +43,9 @@ pub struct NodeSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageSpec {
-    /// The connection.
-    pub connection: ConnectionId,
+    /// The connection; `None` for the built-in platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionId>,
     /// A template of the customer's on that platform; else ours is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,

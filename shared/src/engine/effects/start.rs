@@ -9,7 +9,7 @@ use super::keep::keep;
 use super::leftovers::take_back;
 use super::open::{Open, open};
 use super::plan::{add_names, plan};
-use crate::approval::{Closed, Closure};
+use crate::approval::{Closed, Closure, Stage};
 use crate::backoff::Backoff;
 use crate::engine::App;
 use crate::engine::Error;
@@ -99,7 +99,7 @@ pub async fn start_held(
     tried: bool,
     request: &Request,
 ) -> Result<StartOutcome, Error> {
-    if record.state.stages.get(stage).is_none() {
+    if record.state.stages.get(stage).is_none_or(Stage::runs_here) {
         return Ok(StartOutcome::NothingToDo(Box::new(record)));
     }
     let held = Held { record, stage, tried };

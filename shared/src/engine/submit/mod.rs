@@ -225,7 +225,7 @@ impl<'a> Submission<'a> {
         let now = self.app.world.now();
         let body = &self.body;
         let rule = chosen.rule;
-        let (flow, state) = match chosen.way {
+        let (flow, mut state) = match chosen.way {
             Way::Flow(flow) => {
                 let mut state = Approval::new(now, applicant, plan.stages, now + LEASE);
                 state.deadline = flow.deadline(now);
@@ -237,6 +237,7 @@ impl<'a> Submission<'a> {
                 (None, Approval::decided(now, applicant, false, remark))
             }
         };
+        state.start_here(now);
         let record = Record {
             id: self.id.clone(),
             org: self.source.org.clone(),

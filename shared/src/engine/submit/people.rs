@@ -73,6 +73,9 @@ impl<'a> People<'a> {
         named: bool,
     ) -> Result<Starter, Missing> {
         let connection = &platform.connection;
+        if platform.provider.asks_members() {
+            return Ok(Starter { account: member.map(|member| member.id.to_string()), is_own: false });
+        }
         let own = |account: String| Starter { account: Some(account), is_own: true };
         let known = member.and_then(|member| member.accounts.get(&connection.id).cloned());
         if let Some(account) = applicant.account.clone().filter(|_| named).or(known) {
@@ -106,6 +109,9 @@ impl<'a> People<'a> {
                     Err(missing) => Err(missing),
                 };
                 named.add(approver, found)?;
+            }
+            Approver::Mobile(_) | Approver::Email(_) if platform.provider.asks_members() => {
+                named.add(approver, self.member_reached(approver).await)?;
             }
             Approver::Mobile(mobile) => {
                 named.add(approver, self.by_mobile(platform, mobile).await.map(by_account))?;
@@ -239,7 +245,22 @@ impl<'a> People<'a> {
         Ok(found.into_iter().map(|found| found.value).collect())
     }
 
+    /// The member who has this number or address.
+    async fn member_reached(&self, approver: &Approver) -> Result<Candidate, Missing> {
+        let (mobile, email) = match approver {
+            Approver::Mobile(mobile) => (Some(mobile.as_str()), None),
+            Approver::Email(email) => (None, Some(email.as_str())),
+            _ => (None, None),
+        };
+        let member = people::member_reached(self.app, self.org, mobile, email).await?;
+        let nobody = || Missing::Nobody(format!("no member has the {approver}, or several have"));
+        member.map(of_member).ok_or_else(nobody)
+    }
+
     async fn on_platform(&self, platform: &Platform, member: Member) -> Result<Candidate, Missing> {
+        if platform.provider.asks_members() {
+            return Ok(of_member(member));
+        }
         let account = match member.accounts.get(&platform.connection.id) {
             Some(account) => account.clone(),
             None => match self.by_contact(platform, member.mobile.as_ref(), member.email.as_ref()).await? {
@@ -316,6 +337,11 @@ impl<'a> People<'a> {
 fn reached(member: &Member) -> Contact {
     let mobile = member.mobile.as_deref().map(Mobile::shorten);
     Contact { name: Some(member.name.clone()), mobile, email: member.email.clone() }
+}
+
+/// A member where members are asked: their id is their account.
+fn of_member(member: Member) -> Candidate {
+    Candidate { person: people::person(&member, member.id.to_string()), member: Some(member) }
 }
 
 fn by_account(account: String) -> Candidate {

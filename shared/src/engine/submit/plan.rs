@@ -2,7 +2,7 @@
 
 use crate::approval::{Mode, Stage};
 use crate::engine::App;
-use crate::ids::OrgId;
+use crate::ids::{ConnectionId, OrgId};
 use crate::resources::flow::{NodeFault, check_nodes};
 use crate::resources::{Connection, Flow, Member, NodeSpec};
 use crate::store;
@@ -36,7 +36,7 @@ pub(super) async fn plan(
     let mut identity = Identity::new(member);
     let mut plan = Plan::default();
     for (index, stage) in flow.stages.iter().enumerate() {
-        let connection = connection(people.app, people.org, stage.connection.as_str()).await?;
+        let connection = connection(people.app, people.org, stage.connection.as_ref()).await?;
         let platform = Platform::open(people.app, connection).await?;
         let wanted = wanted(&platform, flow, index, body)?;
         if index == 0 {
@@ -53,7 +53,7 @@ pub(super) async fn plan(
                         identity = identity.or_of(known.as_ref());
                         plan.applicant = known.clone();
                     }
-                    identity.add(&stage.connection, account);
+                    identity.add(&platform.connection.id, account);
                 }
                 account = starter.account;
             }
@@ -75,10 +75,11 @@ pub(super) async fn plan(
     Ok(plan)
 }
 
-async fn connection(app: &App, org: &OrgId, id: &str) -> Result<Connection, SubmitError> {
-    match app.store.get::<Connection>(org, id).await {
+async fn connection(app: &App, org: &OrgId, id: Option<&ConnectionId>) -> Result<Connection, SubmitError> {
+    let Some(id) = id else { return Ok(Connection::builtin(org.clone())) };
+    match app.store.get::<Connection>(org, id.as_str()).await {
         Ok(stored) => Ok(stored.value),
-        Err(store::Error::NotFound) => Err(SubmitError::UnknownConnection(id.to_owned())),
+        Err(store::Error::NotFound) => Err(SubmitError::UnknownConnection(id.to_string())),
         Err(error) => Err(error.into()),
     }
 }

@@ -80,7 +80,9 @@ async fn try_one(app: &App, record: &Record, effect: &Effect, pace: Pace) -> Res
 /// How often the current stage's connection is read now.
 async fn pace(app: &App, record: &Record, now: i64) -> Result<Pace, Error> {
     let stage = record.state.current_stage().and_then(|stage| record.state.stages.get(stage));
-    let Some(stage) = stage.filter(|stage| stage.instance.is_some()) else { return Ok(Pace::Full) };
+    let Some(stage) = stage.filter(|stage| stage.instance.is_some() && !stage.runs_here()) else {
+        return Ok(Pace::Full);
+    };
     match app.store.get::<Connection>(&record.org, &stage.connection).await {
         Ok(stored) => Ok(app.pace(&stored.value, now).await?),
         Err(StoreError::NotFound | StoreError::Corrupt { .. }) => Ok(Pace::Full),

@@ -110,6 +110,11 @@ impl NodeFaults {
                 self.invalid.push(NodeFault::new(part, "is named twice in this node"));
             }
             let wrong = match approver {
+                Approver::Account(_) if provider.asks_members() => {
+                    let why = "the built-in platform asks members: name one by `member`, `mobile` or `email`";
+                    self.unsupported_approvers.push(NodeFault::new(part, why));
+                    None
+                }
                 Approver::Account(text) | Approver::Role(text) => wrong_text(text, MAX_NAME),
                 Approver::Mobile(text) => wrong_mobile(text, MAX_NAME),
                 Approver::Email(text) => wrong_email(text, MAX_NAME),
