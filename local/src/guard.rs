@@ -48,7 +48,8 @@ impl Guard {
             // A proxy in front may name us otherwise than the browser did.
             origin.authority().is_some_and(|origin| *origin == host || self.public.as_ref() == Some(origin))
         });
-        (!is_ours).then(|| Problem::forbidden("a page of another site may not call this"))
+        let detail = "a page of another site may not call this";
+        (!is_ours).then(|| Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail))
     }
 
     /// Whether a name leads here for certain. An address does: a page of another site that calls it is seen by its origin.

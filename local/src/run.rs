@@ -158,6 +158,7 @@ fn router(app: &App, played: impl Iterator<Item = Router>, ready: Arc<AtomicBool
         .merge(countersign_external_callback::routes(app.clone()))
         .merge(countersign_config::routes(app.clone()))
         .merge(countersign_approvals::routes(app.clone()))
+        .merge(countersign_console::routes(app.clone()))
         .merge(ok_router(Router::new().fallback(async || Problem::not_found()), &app.world));
     played.fold(functions, Router::merge).layer(from_fn_with_state(ready, wait_until_ready))
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
+use axum::{Extension, Router};
+use countersign::http::peer::Connected;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -85,6 +86,10 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection's answers may be held back");
     }
+    let router = match stream.peer_addr() {
+        Ok(peer) => router.layer(Extension(Connected(peer.ip()))),
+        Err(_) => router,
+    };
     let mut server = http1::Builder::new();
     // The time runs from the moment when a head is waited for, so it ends silent connections too.
     server.timer(TokioTimer::new()).header_read_timeout(limits.head);

@@ -105,6 +105,20 @@ id!(/// One delivery of a decision event to a source.
     DeliveryId, "dlv_");
 id!(/// An API key.
     KeyId, "key_");
+id!(/// A session of somebody who has signed in.
+    SessionId, "ses_");
+
+impl SessionId {
+    /// The session that a digest names.
+    #[must_use]
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        let (mut first, mut second) = ([0; 16], [0; 16]);
+        first.copy_from_slice(&digest[..16]);
+        second.copy_from_slice(&digest[16..]);
+        let text = |half| ulid::Ulid::from(u128::from_be_bytes(half)).to_string();
+        Self(format!("{}{}{}", Self::PREFIX, text(first), text(second)).to_ascii_lowercase())
+    }
+}
 
 impl ApprovalId {
     /// The approval that a digest names, of which the first 16 bytes count.

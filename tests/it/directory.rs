@@ -343,3 +343,46 @@ async fn members_of_before_are_recognised_too() {
     let found = store.members_by_claims(&member.org, &[Claim::Mobile("+8613800000003".into())]).await.unwrap();
     assert_eq!(found[0].as_ref().map(ToString::to_string).as_deref(), Some("mem_by_mobile"));
 }
+
+/// Whom the platform no longer has is signed out, and stays so when they are seen again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_left_is_signed_out() {
+    use countersign::http::session::{begin, mark_of_member};
+    use countersign::store::sessions::Holder;
+
+    let scene = Scene::new("dingtalk").await.seeded().await;
+    let wang = scene.account("王芳").await;
+    let members = scene.members().await;
+    let member = members.iter().find(|member| member["accounts"][&scene.connection] == wang.as_str()).unwrap();
+    let app = &scene.local.app;
+    let member = app.store.get_unscoped::<Member>(member["id"].as_str().unwrap()).await.unwrap().value;
+    let (holder, mark) = (Holder::Member(member.id.clone()), mark_of_member(&member));
+    let (_, token) = begin(app, &axum::http::HeaderMap::new(), member.org, holder, mark, None).await.unwrap();
+    let routes = Client { router: countersign_console::routes(app.clone()), key: String::new() };
+    let cookie = format!("countersign-session={}", token.reveal());
+    let status = async || routes.send("GET", "/v1/session", &[("cookie", cookie.as_str())], "").await.status;
+    assert_eq!(status().await, 200);
+    for (faults, expected) in
+        [(json!({"range": {}}), 200), (json!({"range": {"left": [wang]}}), 401), (json!({"range": {}}), 401)]
+    {
+        scene.faults(&faults).await;
+        scene.all().await;
+        assert_eq!(status().await, expected, "{faults}");
+    }
+    assert!(scene.left().await.is_empty());
+}
+
+/// An account lets its owner sign in, and a number in a directory is no proof of who somebody is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn administrators_get_no_account_by_their_number() {
+    let scene = Scene::new("dingtalk").await;
+    let members = scene.members().await;
+    let number = |member: &&Value| member["name"] == "王芳";
+    let id = members.iter().find(number).unwrap()["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/members/{id}");
+    let appointed = scene.client.call("PATCH", &path, &json!({"access": "admin"})).await;
+    assert_eq!(appointed.status, 200, "{}", appointed.text);
+    let (_, last) = scene.all().await;
+    assert_eq!(tally(&last), [5, 0, 4, 1, 0], "{last}");
+    assert_eq!(scene.local.get(&path).await.json["accounts"][&scene.connection], Value::Null);
+}

@@ -48,6 +48,7 @@ fn every_endpoint_is_described_and_every_described_endpoint_is_there() {
     let code: BTreeSet<String> = [
         countersign_approvals::ROUTES,
         countersign_config::ROUTES,
+        countersign_console::ROUTES,
         countersign_external_callback::ROUTES,
         countersign_provider_callback::ROUTES,
         countersign_submit::ROUTES,

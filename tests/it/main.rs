@@ -31,6 +31,7 @@ mod quota;
 mod races;
 mod readme;
 mod rules;
+mod sessions;
 mod sources;
 mod starts;
 mod store_approvals;

@@ -96,6 +96,7 @@ fn routes_are_those_of_the_code() {
     let code = [
         ("approvals", countersign_approvals::ROUTES),
         ("config", countersign_config::ROUTES),
+        ("console", countersign_console::ROUTES),
         ("external-callback", countersign_external_callback::ROUTES),
         ("provider-callback", countersign_provider_callback::ROUTES),
         ("submit", countersign_submit::ROUTES),

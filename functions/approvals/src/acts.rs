@@ -165,7 +165,7 @@ fn account_here(member: &Member) -> Person {
 }
 
 fn by(caller: &Caller) -> Person {
-    Person { name: Some(format!("key {}", caller.key)), ..Person::default() }
+    Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), ..Person::default() }
 }
 
 async fn run(app: &App, caller: &Caller, id: &ApprovalId, who: Who, what: Act) -> Result<Response, Problem> {

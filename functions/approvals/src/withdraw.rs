@@ -38,7 +38,8 @@ pub(crate) async fn withdraw(
         errors.into_result()?;
     }
     super::find(&app, &caller, &id).await?;
-    let by = Person { name: Some(format!("key {}", caller.key)), ..Person::default() };
+    let by =
+        Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), ..Person::default() };
     let outcome = withdraw_on_platform(&app, &id, by, body.reason, body.force).await;
     app.flush_usage().await;
     answer(outcome?)

@@ -15,8 +15,12 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use countersign::http::resource::{list_of, load, must_exist, save};
+use countersign::http::resource::{list_of, load, lost, must_exist, save};
 use countersign::resources::MAX_NAME;
+use countersign::store::Error;
+use countersign::store::resources::update_write;
+
+use crate::owners::{self, Leaving};
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -99,7 +103,7 @@ async fn revoke_key(
     Id(id): Id<KeyId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    if id == caller.key {
+    if caller.key() == Some(&id) {
         let detail = "a key cannot revoke itself: make another owner's key and use that";
         return Err(Problem::conflict("own_key", detail));
     }
@@ -109,7 +113,14 @@ async fn revoke_key(
             return Err(Problem::forbidden("only the deployment's owner revokes a key of its own"));
         }
         found.value.revoked_at = Some(app.world.now());
-        save(&app, &found.value, found.version, &if_match).await?;
+        if found.value.role == Role::Owner {
+            let leaves = owners::without(&app, &caller.org, &Leaving::Key(&id)).await??;
+            let writes = vec![update_write(&found.value, found.version)?, leaves];
+            let done = app.store.transact(writes).await?;
+            done.map_err(|refused| lost(Error::Conflict { current: refused.current }, &if_match))?;
+        } else {
+            save(&app, &found.value, found.version, &if_match).await?;
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }

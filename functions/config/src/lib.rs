@@ -9,6 +9,7 @@ mod flows;
 mod keys;
 mod members;
 mod organizations;
+mod owners;
 mod rules;
 mod secrets;
 mod sources;

@@ -13,7 +13,7 @@ use countersign::http::{Admin, Created, Id, IfMatch, Json, ListQuery, Patch, Pro
 use countersign::ids::{ConnectionId, MemberId, SourceId, WorkspaceId};
 use countersign::providers::Mobile;
 use countersign::resources::FieldErrors;
-use countersign::resources::{Approver, Connection, Flow, Member, Source, Workspace};
+use countersign::resources::{Access, Approver, Connection, Flow, Member, Role, Source, Workspace};
 use countersign::resources::{MAX_NAME, MAX_TEXT};
 use countersign::store::members::MAX_SOURCE_ID;
 use serde::Deserialize;
@@ -44,6 +44,9 @@ struct New {
     roles: Vec<String>,
     #[serde(default)]
     workspaces: Vec<WorkspaceId>,
+    #[serde(default)]
+    access: Access,
+    active: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +61,8 @@ struct Update {
     source_ids: BTreeMap<SourceId, Option<String>>,
     roles: Patch<Vec<String>>,
     workspaces: Patch<Vec<WorkspaceId>>,
+    access: Patch<Access>,
+    active: Patch<bool>,
 }
 
 fn view(member: &Member) -> Value {
@@ -71,9 +76,24 @@ fn view(member: &Member) -> Value {
         "source_ids": member.source_ids,
         "roles": member.roles,
         "workspaces": member.workspaces,
+        "access": member.access,
+        "active": member.active,
         "left": left,
         "created_at": time(member.created_at),
     })
+}
+
+/// Who is an administrator is for owners to say; so is what leads to an administrator's session: whether they may sign in, and their accounts,
+/// with the number and the address by which a directory gives them more.
+fn may_change(role: Role, old: Option<&Member>, new: Option<&Member>) -> Result<(), Problem> {
+    let is_powerful = |member: Option<&Member>| member.is_some_and(|member| member.access >= Access::Admin);
+    let ways = |member: &Member| {
+        (member.access, member.active, member.accounts.clone(), member.mobile.clone(), member.email.clone())
+    };
+    if role < Role::Owner && (is_powerful(old) || is_powerful(new)) && old.map(ways) != new.map(ways) {
+        return Err(Problem::forbidden("only an owner appoints, changes and removes administrators and owners"));
+    }
+    Ok(())
 }
 
 /// Checks a member; `old` is what is stored of them.
@@ -134,7 +154,7 @@ async fn create_member(
     State(app): State<App>,
     Json(new): Json<New>,
 ) -> Result<Created<Value>, Problem> {
-    let mut errors = FieldErrors::new();
+    let (role, mut errors) = (caller.role, FieldErrors::new());
     let member = Member {
         id: MemberId::new(&app.world),
         org: caller.org,
@@ -146,8 +166,12 @@ async fn create_member(
         roles: new.roles,
         workspaces: new.workspaces,
         left: BTreeMap::new(),
+        access: new.access,
+        active: new.active.unwrap_or(true),
+        epoch: 0,
         created_at: app.world.now(),
     };
+    may_change(role, None, Some(&member))?;
     check(&app, None, &member, errors).await?;
     create(&app, &member).await?;
     Ok(Created { version: 1, location: format!("/v1/members/{}", member.id), body: view(&member) })
@@ -185,6 +209,8 @@ async fn update_member(
     update.email.change(&mut member.email);
     update.roles.change_or_default(&mut member.roles);
     update.workspaces.change_or_default(&mut member.workspaces);
+    update.access.change_or_default(&mut member.access);
+    update.active.change_or(&mut member.active, true);
     for (connection, account) in update.accounts {
         // Of another account nothing is known.
         if member.accounts.get(&connection) != account.as_ref() {
@@ -201,6 +227,7 @@ async fn update_member(
             None => member.source_ids.remove(&source),
         };
     }
+    may_change(caller.role, Some(&found.value), Some(&member))?;
     check(&app, Some(&found.value), &member, errors).await?;
     let version = replace(&app, &found, &member).await.map_err(|error| error.answer(&if_match))?;
     Ok(Tagged { version, body: view(&member) })
@@ -213,6 +240,7 @@ async fn delete_member(
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let found = load::<Member>(&app, &caller.org, id.as_str(), &if_match).await?;
+    may_change(caller.role, Some(&found.value), None)?;
     must_be_unused::<Workspace>(&app, &caller.org, |workspace| workspace.administrators.contains(&id)).await?;
     let asked = Approver::Member(id);
     let asks =

@@ -1,4 +1,4 @@
-//! Callback envelopes, signatures, sealed secrets and API keys: bytes in, bytes out.
+//! Callback envelopes, signatures, sealed secrets, API keys and tokens of sessions: bytes in, bytes out.
 //!
 //! Nothing here knows a platform or a store; random bytes are handed in by the caller, or drawn from the caller's
 //! world.
@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod open_platform;
 pub mod passphrase;
 pub mod seal;
+pub mod session_token;
 pub mod tls;
 pub mod webhook;
 

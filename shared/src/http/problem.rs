@@ -91,6 +91,14 @@ impl Problem {
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"countersign\""))
     }
 
+    /// The same with another code and sentence.
+    #[must_use]
+    pub(super) fn with_code(mut self, code: &'static str, detail: &str) -> Self {
+        self.0.code = code;
+        detail.clone_into(&mut self.0.detail);
+        self
+    }
+
     /// 403 `forbidden`.
     #[must_use]
     pub fn forbidden(detail: impl Into<String>) -> Self {

@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{KeyId, OrgId, SourceId};
 
-/// What a key may do. Each role may do what the ones before it may.
+/// What a key, or somebody who has signed in, may do. Each role may do what the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Somebody who is a member and no more: sees what is theirs. No key has this role.
+    #[serde(skip_deserializing)]
+    Member,
     /// Reads approvals.
     Viewer,
     /// Submits for one source.
@@ -52,6 +55,11 @@ mod tests {
 
     #[test]
     fn roles_are_in_order() {
-        assert!(Role::Viewer < Role::Submitter && Role::Submitter < Role::Admin && Role::Admin < Role::Owner);
+        assert!(
+            Role::Member < Role::Viewer
+                && Role::Viewer < Role::Submitter
+                && Role::Submitter < Role::Admin
+                && Role::Admin < Role::Owner
+        );
     }
 }

@@ -21,7 +21,7 @@ pub use bootstrap::{Bootstrapped, bootstrap};
 pub use connection::Connection;
 pub use fields::{FieldError, FieldErrors};
 pub use flow::{Approver, Fallback, Flow, NodeSpec, OwnApprover, StageSpec};
-pub use member::Member;
+pub use member::{Access, Member};
 pub use organization::Organization;
 pub use rule::{OnError, Rule, Then};
 pub use secret::SealedSecret;

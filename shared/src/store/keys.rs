@@ -22,6 +22,9 @@
 //! | member by mobile number, which only one may have | `MOBILE#<org>#<E.164>` | `CLAIM` |
 //! | members by e-mail address | `EMAIL#<org>#<address>` | member id |
 //! | member who has a role | `ROLE#<org>#<role>` | member id | |
+//! | session of somebody who has signed in | `SESSION#<hash>` | `SESSION` | list: `ORG#<org>#SESSION#<member or key>`, `<created, 13 digits>#<id>` |
+//! | wrong keys that came from an address | `WRONG_KEYS#<hash>` | `WRONG_KEYS` | |
+//! | what changes whenever somebody stops being an owner | `ORG#<org>` | `OWNERS` | |
 //! | the data key that seals secrets | `DATAKEY` | `DATAKEY` | |
 //!
 //! Kinds of resources: `ORG`, `WS`, `MEM`, `CON`, `FLOW`, `SRC`, `KEY`. Ids hold no `#`; what comes from outside
@@ -33,7 +36,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
 use super::schema::{DUE_SHARDS, PK, SK};
-use crate::ids::{ApprovalId, ConnectionId, MemberId, OrgId, SourceId};
+use crate::ids::{ApprovalId, ConnectionId, MemberId, OrgId, SessionId, SourceId};
 
 /// Longest partition key, in bytes.
 pub const MAX_PK: usize = 2048;
@@ -343,6 +346,36 @@ pub fn member_role(org: &OrgId, role: &str, member: &MemberId) -> Key {
 #[must_use]
 pub fn member_roles(org: &OrgId, role: &str) -> String {
     format!("ROLE#{org}#{role}")
+}
+
+/// A session.
+#[must_use]
+pub fn session(id: &SessionId) -> Key {
+    Key::new(format!("SESSION#{id}"), "SESSION")
+}
+
+/// The list of the sessions of a member or a key, by its id.
+#[must_use]
+pub fn sessions(org: &OrgId, holder: &str) -> String {
+    format!("ORG#{org}#SESSION#{holder}")
+}
+
+/// Sort key of a session in that list: by the time of signing in (milliseconds).
+#[must_use]
+pub fn session_by_time(created_at: i64, id: &SessionId) -> String {
+    format!("{:013}#{id}", created_at.max(0))
+}
+
+/// How many wrong keys came from an address, by the hash of the address.
+#[must_use]
+pub fn wrong_keys(hash: &str) -> Key {
+    Key::new(format!("WRONG_KEYS#{hash}"), "WRONG_KEYS")
+}
+
+/// What changes whenever somebody stops being an owner of the organisation.
+#[must_use]
+pub fn owners(org: &OrgId) -> Key {
+    Key::new(format!("ORG#{org}"), "OWNERS")
 }
 
 /// The sealed data key.

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 pub mod approvals;
+pub mod attempts;
 mod counting;
 pub mod data_key;
 pub mod deliveries;
@@ -24,12 +25,14 @@ pub mod lanes;
 pub mod leases;
 pub mod members;
 pub mod meter;
+pub mod owners;
 pub mod polls;
 pub mod query;
 pub mod references;
 pub mod requests;
 pub mod resources;
 pub mod schema;
+pub mod sessions;
 pub mod tokens;
 pub mod transaction;
 pub mod unreadable;

@@ -7,6 +7,8 @@ use countersign::resources::FieldErrors;
 use countersign::store::members::Claim;
 use countersign::store::{Current, Error};
 
+use crate::owners::LastOwner;
+
 /// Why a member was not stored.
 #[derive(Debug)]
 pub(crate) enum NotStored {
@@ -16,6 +18,8 @@ pub(crate) enum NotStored {
     Changed,
     /// The member cannot be stored as it is.
     Invalid(FieldErrors),
+    /// Nobody would be an owner any more.
+    LastOwner,
     /// The store failed.
     Store(Error),
 }
@@ -60,6 +64,7 @@ impl NotStored {
             Self::Taken(wanted, Some(by)) => wanted.taken().with("used_by", by.as_str()),
             Self::Changed => lost(Error::Conflict { current: Current::default() }, if_match),
             Self::Invalid(errors) => errors.into(),
+            Self::LastOwner => LastOwner.into(),
             Self::Store(error) => error.into(),
         }
     }

@@ -16,6 +16,7 @@ use countersign::store::transaction::MAX_WRITES;
 use countersign::store::{Error, Resource, Versioned, Write};
 
 use super::not_stored::{NotStored, Wanted};
+use crate::owners::{self, LastOwner, Leaving};
 
 /// Most sources that call a member something.
 pub(super) const MAX_SOURCE_IDS: usize = 20;
@@ -24,7 +25,7 @@ pub(super) const MAX_ROLES: usize = 20;
 /// Most accounts of a member.
 pub(super) const MAX_ACCOUNTS: usize = 50;
 /// A member with all of it can be made and deleted in one transaction.
-const _: () = assert!(3 + MAX_SOURCE_IDS + MAX_ROLES + MAX_ACCOUNTS <= MAX_WRITES);
+const _: () = assert!(4 + MAX_SOURCE_IDS + MAX_ROLES + MAX_ACCOUNTS <= MAX_WRITES);
 
 /// What leads to a member.
 struct Ways<'a> {
@@ -132,6 +133,10 @@ impl Change {
         if let Some(email) = old.and_then(|old| old.email.as_deref()).filter(|email| !same(email)) {
             change.writes.push(take_email(&member.org, email, &member.id));
         }
+        if old.is_some_and(Member::is_owner) && !new.is_some_and(Member::is_owner) {
+            let leaves = owners::without(app, &member.org, &Leaving::Member(&member.id)).await?;
+            change.writes.push(leaves.map_err(|LastOwner| NotStored::LastOwner)?);
+        }
         if change.writes.len() > MAX_WRITES {
             let detail = "changes too much at once: change `accounts`, `source_ids` and `roles` in several requests";
             let mut errors = FieldErrors::new();
@@ -188,8 +193,11 @@ pub(crate) async fn create(app: &App, member: &Member) -> Result<(), NotStored> 
     change.write(app).await
 }
 
-/// Replaces a member that is still at this version; answers with the new version.
+/// Replaces a member that is still at this version; answers with the new version. Whoever is switched off by it, or has gone from a
+/// platform, is signed out, and stays so when they are back.
 pub(crate) async fn replace(app: &App, old: &Versioned<Member>, new: &Member) -> Result<u64, NotStored> {
+    let epoch = old.value.epoch + u64::from(new.has_gone_since(&old.value));
+    let new = &Member { epoch, ..new.clone() };
     let own = update_write(new, old.version)?;
     Change::new(app, own, Some(&old.value), Some(new)).await?.write(app).await?;
     Ok(old.version + 1)

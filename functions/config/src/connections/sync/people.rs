@@ -6,7 +6,7 @@ use countersign::http::Problem;
 use countersign::ids::MemberId;
 use countersign::providers::directory::DirectoryEntry;
 use countersign::providers::{Contact, Mobile};
-use countersign::resources::{MAX_NAME, Member};
+use countersign::resources::{Access, MAX_NAME, Member};
 use countersign::store::Versioned;
 use countersign::store::directories::{MAX_LISTED, WithoutMobile};
 use countersign::store::members::Claim;
@@ -83,6 +83,12 @@ impl Page<'_> {
             Some(member) => Some(member),
             None => self.by_email(entry).await?.filter(is_free),
         };
+        // An account lets its owner sign in: administrators bind theirs themselves, or have an owner do it. A number in a directory is
+        // no proof of who somebody is.
+        if recognised.as_ref().is_some_and(|member| member.value.access >= Access::Admin) {
+            self.run.tally.unchanged += 1;
+            return Ok(());
+        }
         if let Some(member) = recognised
             && self.bind(&member, &entry.account).await?
         {
@@ -118,7 +124,7 @@ impl Page<'_> {
         let mut old = member.clone();
         loop {
             let mut new = old.value.clone();
-            if new.accounts.contains_key(&self.connection.id) {
+            if new.accounts.contains_key(&self.connection.id) || new.access >= Access::Admin {
                 return Ok(false);
             }
             new.accounts.insert(self.connection.id.clone(), account.to_owned());
@@ -177,6 +183,9 @@ impl Page<'_> {
             roles: Vec::new(),
             workspaces: Vec::new(),
             left: BTreeMap::new(),
+            access: Access::None,
+            active: true,
+            epoch: 0,
             created_at: self.app.world.now(),
         }
     }

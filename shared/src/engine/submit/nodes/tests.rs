@@ -76,6 +76,9 @@ fn member(id: &str, accounts: &[(&str, &str)]) -> Member {
         roles: Vec::new(),
         workspaces: Vec::new(),
         left: std::collections::BTreeMap::new(),
+        access: crate::resources::Access::None,
+        active: true,
+        epoch: 0,
         created_at: 0,
     }
 }
