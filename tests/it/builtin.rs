@@ -9,14 +9,14 @@ use countersign_tests::http::Answer;
 use serde_json::{Value, json};
 
 /// One organisation whose people are members and on no platform at all.
-struct Office {
-    desk: Desk,
+pub(crate) struct Office {
+    pub(crate) desk: Desk,
     /// The members, by their names.
     people: Vec<(String, String)>,
 }
 
 impl Office {
-    async fn new(names: &[&str]) -> Self {
+    pub(crate) async fn new(names: &[&str]) -> Self {
         let desk = Desk::new().await;
         let mut people = Vec::new();
         for name in names {
@@ -26,24 +26,24 @@ impl Office {
         Self { desk, people }
     }
 
-    fn id(&self, name: &str) -> &str {
+    pub(crate) fn id(&self, name: &str) -> &str {
         &self.people.iter().find(|(known, _)| known == name).unwrap().1
     }
 
     /// A node of these people.
-    fn node(&self, name: &str, mode: &Value, people: &[&str]) -> Value {
+    pub(crate) fn node(&self, name: &str, mode: &Value, people: &[&str]) -> Value {
         let approvers: Vec<Value> = people.iter().map(|name| json!({"member": self.id(name)})).collect();
         json!({"name": name, "mode": mode, "approvers": approvers})
     }
 
     /// A flow of one stage without a connection.
-    async fn flow(&self, nodes: &[Value]) -> String {
+    pub(crate) async fn flow(&self, nodes: &[Value]) -> String {
         let flow = json!({"name": "Here", "stages": [{"nodes": nodes}], "deadline_hours": 1, "on_deadline": "reject"});
         make(&self.desk.client, "/v1/flows", &flow).await
     }
 
     /// An approval of a flow, asked for by a member.
-    async fn submit(&self, flow: &str, applicant: &str) -> Value {
+    pub(crate) async fn submit(&self, flow: &str, applicant: &str) -> Value {
         let body = json!({"title": "Read access to orders", "flow": flow, "applicant": {"member": self.id(applicant)}});
         let made = self.desk.client.call("POST", "/v1/approvals", &body).await;
         assert_eq!(made.status, 201, "{}", made.text);
@@ -51,17 +51,17 @@ impl Office {
     }
 
     /// What somebody does, by an administrator's key.
-    async fn act(&self, approval: &Value, who: &str, path: &str, mut body: Value) -> Answer {
+    pub(crate) async fn act(&self, approval: &Value, who: &str, path: &str, mut body: Value) -> Answer {
         body["member"] = json!(self.id(who));
         let path = format!("/v1/approvals/{}/{path}", approval["id"].as_str().unwrap());
         self.desk.client.call("POST", &path, &body).await
     }
 
-    async fn decide(&self, approval: &Value, who: &str, decision: &str) -> Answer {
+    pub(crate) async fn decide(&self, approval: &Value, who: &str, decision: &str) -> Answer {
         self.act(approval, who, "decisions", json!({"decision": decision})).await
     }
 
-    async fn shown(&self, approval: &Value) -> Value {
+    pub(crate) async fn shown(&self, approval: &Value) -> Value {
         self.desk.shown(&approval["id"].as_str().unwrap().parse().unwrap()).await
     }
 }

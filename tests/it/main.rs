@@ -20,6 +20,7 @@ mod edges;
 mod embedded;
 mod external;
 mod flow;
+mod inbox;
 mod kill;
 mod layers;
 mod leases;

@@ -2,6 +2,7 @@
 
 mod acts;
 mod deliveries;
+mod inbox;
 mod list;
 mod redeliver;
 mod withdraw;
@@ -32,6 +33,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/approvals/{id}/revoke"),
     ("POST", "/v1/approvals/{id}/transfer"),
     ("POST", "/v1/approvals/{id}/withdraw"),
+    ("GET", "/v1/inbox"),
     ("GET", "/v1/deliveries"),
     ("GET", "/v1/deliveries/{id}"),
     ("POST", "/v1/deliveries/{id}/redeliver"),
@@ -53,6 +55,7 @@ pub fn routes(app: App) -> Router {
         .route("/v1/approvals/{id}/revoke", post(acts::revoke))
         .route("/v1/approvals/{id}/transfer", post(acts::transfer))
         .route("/v1/approvals/{id}/withdraw", post(withdraw::withdraw))
+        .route("/v1/inbox", get(inbox::list))
         .route("/v1/deliveries", get(deliveries::list))
         .route("/v1/deliveries/{id}", get(deliveries::read))
         .route("/v1/deliveries/{id}/redeliver", post(redeliver::one))

@@ -54,7 +54,7 @@ pub enum Act {
 }
 
 /// A node of a stage, by their indexes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The stage's.
     pub stage: usize,
@@ -185,14 +185,19 @@ impl Approval {
         turns.filter_map(|(node, seat)| Some((Place { stage, node }, seat_account(seat)?.to_owned()))).collect()
     }
 
-    /// The stage that runs here now, with its tasks.
-    fn running_here(&self) -> Option<(usize, TasksByNode<'_>)> {
+    /// The stage that runs now, with its tasks.
+    pub(super) fn running(&self) -> Option<(usize, TasksByNode<'_>)> {
         if self.closed.is_some() {
             return None;
         }
         let stage = self.current_stage()?;
-        let found = &self.stages[stage];
-        (found.runs_here() && found.instance.is_some()).then(|| (stage, TasksByNode::of(found)))
+        self.stages[stage].instance.as_ref()?;
+        Some((stage, TasksByNode::of(&self.stages[stage])))
+    }
+
+    /// The same, if it runs here.
+    fn running_here(&self) -> Option<(usize, TasksByNode<'_>)> {
+        self.running().filter(|(stage, _)| self.stages[*stage].runs_here())
     }
 
     fn turn(&self, account: &str, wanted: Option<Place>) -> Option<Turn> {
@@ -311,7 +316,7 @@ fn opens(event: &Event, stage: &Stage) -> bool {
 }
 
 /// Whose a seat is now.
-fn seat_account<'a>(seat: &Seat<'a>) -> Option<&'a str> {
+pub(super) fn seat_account<'a>(seat: &Seat<'a>) -> Option<&'a str> {
     match seat.last() {
         Some(fact) => Some(&fact.assignee),
         None => seat.planned?.account.as_deref(),
@@ -332,8 +337,8 @@ impl Stage {
 }
 
 impl<'a> TasksByNode<'a> {
-    /// The seats whose turn it is, each with the index of its node, where the nodes alone decide.
-    fn turns(&self) -> Vec<(usize, &Seat<'a>)> {
+    /// The seats whose turn it is, each with the index of its node.
+    pub(super) fn turns(&self) -> Vec<(usize, &Seat<'a>)> {
         let open = self.open_node();
         let Some((node, seats)) = open.and_then(|node| Some((node, self.nodes.get(node)?))) else { return Vec::new() };
         let mode = self.mode(node);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Error;
 use super::deliver::{Target, create, first_attempts, wake};
 use super::effects::{carry_out, read};
+use super::inbox;
 use super::people;
 use super::transition::transition;
 use crate::approval::{Effect, Owed, Purpose};
@@ -109,6 +110,7 @@ impl Change {
 pub async fn dispatch(app: &App, change: &Change) -> Result<(), Error> {
     let known = recognised(app, change).await?;
     let change = known.as_ref().unwrap_or(change);
+    inbox::keep_up(app, change.old.known(), &change.new).await?;
     deliver(app, change).await?;
     count_starts(app, change).await;
     match go_on(app, change).await {

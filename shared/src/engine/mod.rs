@@ -12,6 +12,7 @@ mod due;
 pub mod effects;
 mod error;
 mod failure;
+pub mod inbox;
 pub mod memory;
 mod optimistic;
 pub mod organizations;

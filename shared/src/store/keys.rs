@@ -25,6 +25,7 @@
 //! | session of somebody who has signed in | `SESSION#<hash>` | `SESSION` | list: `ORG#<org>#SESSION#<member or key>`, `<created, 13 digits>#<id>` |
 //! | wrong keys that came from an address | `WRONG_KEYS#<hash>` | `WRONG_KEYS` | |
 //! | what changes whenever somebody stops being an owner | `ORG#<org>` | `OWNERS` | |
+//! | what waits for somebody, and what they have done | `INBOX#OPEN#<connection>#<account>`, `INBOX#DONE#…` | `<time, 13 digits>#<approval>#<stage>#<node>` | |
 //! | the data key that seals secrets | `DATAKEY` | `DATAKEY` | |
 //!
 //! Kinds of resources: `ORG`, `WS`, `MEM`, `CON`, `FLOW`, `SRC`, `KEY`. Ids hold no `#`; what comes from outside
@@ -114,6 +115,12 @@ pub const REQUEST: &str = "REQUEST";
 
 /// The sort key of where an instance belongs.
 pub const REFERENCE: &str = "REF";
+
+/// A row of one of the lists of somebody's tasks.
+#[must_use]
+pub fn inbox(list: &str, connection: &str, account: &str, position: &str) -> Key {
+    Key::new(format!("INBOX#{list}#{connection}#{account}"), position)
+}
 
 /// The state of an approval.
 #[must_use]

@@ -20,6 +20,7 @@ pub mod directories;
 pub mod due;
 pub mod error;
 pub mod external;
+pub mod inbox;
 pub mod keys;
 pub mod lanes;
 pub mod leases;
@@ -289,6 +290,8 @@ pub(in crate::store) enum Condition {
     Absent,
     /// The item is at this version.
     Version(u64),
+    /// There is no such item, or it is of an earlier version than this.
+    Older(u64),
 }
 
 impl Condition {
@@ -297,6 +300,7 @@ impl Condition {
             Self::None => None,
             Self::Absent => Some("attribute_not_exists(#c)".to_owned()),
             Self::Version(_) => Some("#c = :c".to_owned()),
+            Self::Older(_) => Some("attribute_not_exists(#c) OR #c < :c".to_owned()),
         }
     }
 
@@ -304,7 +308,7 @@ impl Condition {
         let name = match self {
             Self::None => return None,
             Self::Absent => PK,
-            Self::Version(_) => VERSION,
+            Self::Version(_) | Self::Older(_) => VERSION,
         };
         Some(HashMap::from([("#c".to_owned(), name.to_owned())]))
     }
@@ -312,7 +316,9 @@ impl Condition {
     fn values(self) -> Option<Item> {
         match self {
             Self::None | Self::Absent => None,
-            Self::Version(version) => Some(Item::from([(":c".to_owned(), AttributeValue::N(version.to_string()))])),
+            Self::Version(version) | Self::Older(version) => {
+                Some(Item::from([(":c".to_owned(), AttributeValue::N(version.to_string()))]))
+            }
         }
     }
 

@@ -60,6 +60,8 @@ pub enum Range {
     StartsWith(String),
     /// Text from this one on, itself included.
     From(String),
+    /// Text before this one.
+    Before(String),
     /// Numbers up to this one, itself included.
     UpTo(i64),
 }
@@ -96,6 +98,7 @@ impl Query<'_> {
             Range::All => "#pk = :pk",
             Range::StartsWith(_) => "#pk = :pk AND begins_with(#sk, :sk)",
             Range::From(_) => "#pk = :pk AND #sk >= :sk",
+            Range::Before(_) => "#pk = :pk AND #sk < :sk",
             Range::UpTo(_) => "#pk = :pk AND #sk <= :sk",
         }
     }
@@ -113,7 +116,7 @@ impl Query<'_> {
         let mut values = Item::from([(":pk".to_owned(), AttributeValue::S(self.pk.to_owned()))]);
         match &self.range {
             Range::All => {}
-            Range::StartsWith(text) | Range::From(text) => {
+            Range::StartsWith(text) | Range::From(text) | Range::Before(text) => {
                 drop(values.insert(":sk".to_owned(), AttributeValue::S(text.clone())))
             }
             Range::UpTo(number) => drop(values.insert(":sk".to_owned(), AttributeValue::N(number.to_string()))),
