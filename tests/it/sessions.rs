@@ -11,6 +11,7 @@ use countersign_tests::http::{Answer, Client, owner_key, test_app};
 use countersign_tests::{TestClock, test_store};
 use serde_json::{Value, json};
 
+mod acting;
 mod cookies;
 mod ends;
 mod owners;

@@ -8,9 +8,9 @@ use countersign::approval::{Act, Actor, Person, Place, Position, Refused};
 use countersign::delivery::Document;
 use countersign::engine::act::{ActOutcome, act, revoke as revoke_approved};
 use countersign::engine::{App, people};
-use countersign::http::{Admin, Caller, Id, Json, Problem, Submitter};
+use countersign::http::{Caller, Id, Json, Problem, SignedIn, Submitter};
 use countersign::ids::{ApprovalId, MemberId};
-use countersign::resources::{Approver, FieldErrors, Member};
+use countersign::resources::{Approver, FieldErrors, Member, Role};
 use countersign::store::approvals::Record;
 use serde::Deserialize;
 use serde_json::json;
@@ -63,7 +63,7 @@ enum Decision {
 
 pub(crate) async fn decide(
     State(app): State<App>,
-    Admin(caller): Admin,
+    SignedIn(caller): SignedIn,
     Id(id): Id<ApprovalId>,
     Json(body): Json<Decide>,
 ) -> Result<Response, Problem> {
@@ -74,7 +74,7 @@ pub(crate) async fn decide(
 
 pub(crate) async fn transfer(
     State(app): State<App>,
-    Admin(caller): Admin,
+    SignedIn(caller): SignedIn,
     Id(id): Id<ApprovalId>,
     Json(body): Json<Transfer>,
 ) -> Result<Response, Problem> {
@@ -85,7 +85,7 @@ pub(crate) async fn transfer(
 
 pub(crate) async fn add(
     State(app): State<App>,
-    Admin(caller): Admin,
+    SignedIn(caller): SignedIn,
     Id(id): Id<ApprovalId>,
     Json(body): Json<Add>,
 ) -> Result<Response, Problem> {
@@ -96,7 +96,7 @@ pub(crate) async fn add(
 
 pub(crate) async fn send_back(
     State(app): State<App>,
-    Admin(caller): Admin,
+    SignedIn(caller): SignedIn,
     Id(id): Id<ApprovalId>,
     Json(body): Json<Return>,
 ) -> Result<Response, Problem> {
@@ -107,7 +107,7 @@ pub(crate) async fn send_back(
 
 pub(crate) async fn comment(
     State(app): State<App>,
-    Admin(caller): Admin,
+    SignedIn(caller): SignedIn,
     Id(id): Id<ApprovalId>,
     Json(body): Json<Comment>,
 ) -> Result<Response, Problem> {
@@ -164,8 +164,26 @@ fn account_here(member: &Member) -> Person {
     people::person(member, member.id.to_string())
 }
 
+/// Who is told of in the history: a member as the member, a key by its id.
 fn by(caller: &Caller) -> Person {
-    Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), ..Person::default() }
+    Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), account: None }
+}
+
+/// Whoever acts: the member who has signed in, or the one in whose name an administrator acts.
+async fn actor(app: &App, caller: &Caller, named: Option<MemberId>) -> Result<Actor, Problem> {
+    let own = caller.member();
+    let Some(id) = named.as_ref().or(own) else {
+        return Err(Problem::bad_field("invalid_request", "/member", "is required: a key acts in a member's name"));
+    };
+    let is_own = own == Some(id);
+    if !is_own {
+        caller.require(Role::Admin)?;
+    }
+    let member = people::one_member(app, &caller.org, &Approver::Member(id.clone())).await?;
+    let Some(member) = member else {
+        return Err(Problem::unprocessable("person_not_found", "/member: there is no such member").at("/member"));
+    };
+    Ok(Actor { person: account_here(&member), by: (!is_own).then(|| by(caller)) })
 }
 
 async fn run(app: &App, caller: &Caller, id: &ApprovalId, who: Who, what: Act) -> Result<Response, Problem> {
@@ -177,15 +195,7 @@ async fn run(app: &App, caller: &Caller, id: &ApprovalId, who: Who, what: Act) -
             return Err(Problem::bad_field("invalid_request", "/node", "is required where `stage` is given"));
         }
     };
-    let Some(member) = &who.member else {
-        let detail = "is required: a key acts in a member's name";
-        return Err(Problem::bad_field("invalid_request", "/member", detail));
-    };
-    let member = people::one_member(app, &record.org, &Approver::Member(member.clone())).await?;
-    let Some(member) = member else {
-        return Err(Problem::unprocessable("person_not_found", "/member: there is no such member").at("/member"));
-    };
-    let actor = Actor { person: account_here(&member), by: Some(by(caller)) };
+    let actor = actor(app, caller, who.member).await?;
     match act(app, record, &actor, &what, place).await? {
         ActOutcome::Done(record) => Ok(shown(&record)),
         ActOutcome::Refused(record, why) => Err(refused(&record, why)),

@@ -7,9 +7,9 @@ use countersign::delivery::rfc3339;
 use countersign::engine::inbox::{Entry, Inbox, inbox};
 use countersign::engine::{App, people};
 use countersign::http::extract::limit;
-use countersign::http::{Admin, Problem, Query};
+use countersign::http::{Problem, Query, SignedIn};
 use countersign::ids::MemberId;
-use countersign::resources::Approver;
+use countersign::resources::{Approver, Role};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub(crate) struct Filter {
 /// The newest first.
 pub(crate) async fn list(
     State(app): State<App>,
-    Admin(caller): Admin,
+    SignedIn(caller): SignedIn,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>, Problem> {
     let limit = limit(filter.limit)?;
@@ -47,9 +47,13 @@ pub(crate) async fn list(
     if cursor.is_some_and(|text| !is_cursor(&text)) {
         return Err(Problem::bad_field("invalid_cursor", "/cursor", "is none that this list has given"));
     }
-    let Some(member) = filter.member else {
+    let own = caller.member().cloned();
+    let Some(member) = filter.member.or_else(|| own.clone()) else {
         return Err(Problem::bad_field("invalid_request", "/member", "is required: a key has no inbox of its own"));
     };
+    if own.as_ref() != Some(&member) {
+        caller.require(Role::Admin)?;
+    }
     let member = people::one_member(&app, &caller.org, &Approver::Member(member)).await?;
     let member = member.ok_or_else(Problem::not_found)?;
     let list = match filter.status {

@@ -13,8 +13,9 @@ use axum::{Json, Router};
 use countersign::delivery::{Document, rfc3339};
 use countersign::engine::App;
 use countersign::engine::people;
-use countersign::http::{Caller, Id, Problem, ok_router};
+use countersign::http::{Caller, Id, Problem, SignedIn, ok_router};
 use countersign::ids::ApprovalId;
+use countersign::resources::{Approver, Role};
 use countersign::store::approvals::Record;
 use countersign::store::requests::Request;
 use serde::Serialize;
@@ -99,16 +100,33 @@ impl From<Request> for Asked {
     }
 }
 
-async fn read(State(app): State<App>, caller: Caller, Id(id): Id<ApprovalId>) -> Result<Json<Full>, Problem> {
+async fn read(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<ApprovalId>,
+) -> Result<Json<Full>, Problem> {
     let mut record = find(&app, &caller, &id).await?;
     people::recognise(&app, &mut [&mut record], true).await?;
     let request = app.store.request(&id).await?.request;
     Ok(Json(Full { approval: Document::from(&record), request: request.into() }))
 }
 
-/// The approval, if this caller may see it: one of their organisation, and for a source's key of their source.
+/// The approval, if this caller may see it: one of their organisation, for a source's key of their source, and for a member without
+/// access one that they have a part in.
 async fn find(app: &App, caller: &Caller, id: &ApprovalId) -> Result<Record, Problem> {
     let record = app.store.approval(id).await?;
     let own = record.org == caller.org && caller.source.as_ref().is_none_or(|source| *source == record.source);
-    if own { Ok(record) } else { Err(Problem::not_found()) }
+    let sees = own && (caller.role >= Role::Viewer || has_part(app, caller, &record).await?);
+    if sees { Ok(record) } else { Err(Problem::not_found()) }
+}
+
+/// Whether the member who calls asks for the approval, or is or was asked to decide.
+async fn has_part(app: &App, caller: &Caller, record: &Record) -> Result<bool, Problem> {
+    let Some(id) = caller.member() else { return Ok(false) };
+    let member = people::one_member(app, &caller.org, &Approver::Member(id.clone())).await?;
+    let account = |connection: &str| {
+        let accounts = member.iter().flat_map(|member| &member.accounts);
+        accounts.into_iter().find(|(own, _)| own.as_str() == connection).map(|(_, account)| account.clone())
+    };
+    Ok(record.state.has_part(id.as_str(), account))
 }

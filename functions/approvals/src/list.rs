@@ -7,8 +7,9 @@ use countersign::delivery::Document;
 use countersign::engine::App;
 use countersign::engine::people;
 use countersign::http::extract::limit;
-use countersign::http::{Caller, Listing, Problem, Query};
+use countersign::http::{Listing, Problem, Query, SignedIn};
 use countersign::ids::{MemberId, OrgId, SourceId, WorkspaceId};
+use countersign::resources::Role;
 use countersign::store::approvals::Record;
 use countersign::store::{Error, Row, Rows};
 use serde::Deserialize;
@@ -39,10 +40,19 @@ impl Filter {
 
 pub(crate) async fn list(
     State(app): State<App>,
-    caller: Caller,
+    SignedIn(caller): SignedIn,
     Query(mut filter): Query<Filter>,
 ) -> Result<Response, Problem> {
     let limit = limit(filter.limit)?;
+    if caller.role < Role::Viewer {
+        let own = caller.member().map(ToString::to_string);
+        if filter.applicant.is_some() && filter.applicant != own {
+            return Err(Problem::forbidden(
+                "a member without access sees the approvals that they asked for, and their inbox",
+            ));
+        }
+        filter.applicant = own;
+    }
     if let Some(own) = &caller.source {
         if filter.source.as_ref().is_some_and(|asked| asked != own) {
             return Err(Problem::forbidden("this key sees the approvals of its own source only"));

@@ -8,10 +8,10 @@ use countersign::delivery::Document;
 use countersign::engine::App;
 use countersign::engine::failure;
 use countersign::engine::withdraw::{EndOutcome, withdraw as withdraw_on_platform};
-use countersign::http::{Id, Json, Problem, Submitter};
+use countersign::http::{Id, Json, Problem, SignedIn};
 use countersign::ids::ApprovalId;
 use countersign::providers;
-use countersign::resources::FieldErrors;
+use countersign::resources::{FieldErrors, Role};
 use countersign::store::approvals::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,7 +28,7 @@ pub(crate) struct Body {
 
 pub(crate) async fn withdraw(
     State(app): State<App>,
-    Submitter(caller): Submitter,
+    SignedIn(caller): SignedIn,
     Id(id): Id<ApprovalId>,
     Json(body): Json<Body>,
 ) -> Result<Response, Problem> {
@@ -37,7 +37,11 @@ pub(crate) async fn withdraw(
         errors.text("/reason", reason, MAX_REASON);
         errors.into_result()?;
     }
-    super::find(&app, &caller, &id).await?;
+    let found = super::find(&app, &caller, &id).await?;
+    let is_own = caller.member().is_some_and(|own| found.state.applicant.member.as_deref() == Some(own.as_str()));
+    if !is_own {
+        caller.require(Role::Submitter)?;
+    }
     let by =
         Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), ..Person::default() };
     let outcome = withdraw_on_platform(&app, &id, by, body.reason, body.force).await;

@@ -3,13 +3,30 @@
 //! Platforms tell of accounts. Which member has an account is looked up elsewhere and kept in the stage, so that it is looked up
 //! once.
 
-use super::data::{Person, Stage};
+use super::data::{Approval, Person, Stage};
 use super::event::TaskFact;
 
 /// Most bytes of the members whom a stage keeps beside its plan: sixty usual ones and more.
 const MAX_PEOPLE: usize = 8 * 1024;
 /// What one of them takes in its item beside their texts, in bytes.
 const PERSON: usize = 30;
+
+impl Approval {
+    /// Whether a member asks for it, or is or was asked at some node. `account` tells the member's account on a connection.
+    #[must_use]
+    pub fn has_part(&self, member: &str, account: impl Fn(&str) -> Option<String>) -> bool {
+        let is_member = |person: &Person| person.member.as_deref() == Some(member);
+        let in_stage = |stage: &Stage| {
+            let own = if stage.runs_here() { Some(member.to_owned()) } else { account(&stage.connection) };
+            let is_own = |other: &str| own.as_deref().is_some_and(|own| stage.account_ids.same(own, other));
+            let planned = stage.nodes.iter().flat_map(|node| &node.approvers);
+            let mut known = planned.chain(&stage.people);
+            let told = || stage.facts.tasks.values().any(|fact| is_own(&fact.assignee));
+            known.any(|person| is_member(person) || person.account.as_deref().is_some_and(is_own)) || told()
+        };
+        is_member(&self.applicant) || self.stages.iter().any(in_stage)
+    }
+}
 
 impl Stage {
     /// Accounts of which it is not known whether they are a member's: those that the platform has told of. With `planned` those

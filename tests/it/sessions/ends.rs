@@ -108,7 +108,7 @@ async fn a_role_that_changes_counts_at_once() {
     assert_eq!(browser.get("/v1/members").await.status, 403);
     assert_eq!(browser.get("/v1/approvals").await.status, 200);
     scene.owner.call("PATCH", &format!("/v1/members/{id}"), &json!({"access": null})).await;
-    assert_eq!((browser.get("/v1/approvals").await.status, browser.status().await), (403, 200));
+    assert_eq!((browser.get("/v1/deliveries").await.status, browser.status().await), (403, 200));
 }
 
 #[tokio::test]
