@@ -3,6 +3,7 @@
 mod budgets;
 mod many;
 mod stages;
+mod supervisors;
 
 use countersign_tests::desk::{Desk, make};
 use countersign_tests::http::Answer;

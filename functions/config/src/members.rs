@@ -44,6 +44,7 @@ struct New {
     roles: Vec<String>,
     #[serde(default)]
     workspaces: Vec<WorkspaceId>,
+    supervisor: Option<MemberId>,
     #[serde(default)]
     access: Access,
     active: Option<bool>,
@@ -61,6 +62,7 @@ struct Update {
     source_ids: BTreeMap<SourceId, Option<String>>,
     roles: Patch<Vec<String>>,
     workspaces: Patch<Vec<WorkspaceId>>,
+    supervisor: Patch<MemberId>,
     access: Patch<Access>,
     active: Patch<bool>,
 }
@@ -76,6 +78,7 @@ fn view(member: &Member) -> Value {
         "source_ids": member.source_ids,
         "roles": member.roles,
         "workspaces": member.workspaces,
+        "supervisor": member.supervisor,
         "access": member.access,
         "active": member.active,
         "left": left,
@@ -130,6 +133,14 @@ async fn check(app: &App, old: Option<&Member>, member: &Member, mut errors: Fie
     must_exist::<Source>(app, &member.org, &named, &mut errors).await?;
     let named = pointed(&member.workspaces, "/workspaces");
     must_exist::<Workspace>(app, &member.org, &named, &mut errors).await?;
+    if member.supervisor.as_ref() == Some(&member.id) {
+        errors.push("/supervisor", "is the same person");
+    }
+    // One who was deleted may stay named until somebody else is: nobody is found then.
+    let is_new = |id: &&MemberId| old.and_then(|old| old.supervisor.as_ref()) != Some(*id);
+    let named: Vec<_> =
+        member.supervisor.iter().filter(is_new).map(|id| ("/supervisor".to_owned(), id.as_str())).collect();
+    must_exist::<Member>(app, &member.org, &named, &mut errors).await?;
     let named: Vec<_> = member.accounts.keys().map(|id| (format!("/accounts/{id}"), id.as_str())).collect();
     must_exist::<Connection>(app, &member.org, &named, &mut errors).await?;
     Ok(errors.into_result()?)
@@ -165,6 +176,7 @@ async fn create_member(
         source_ids: new.source_ids,
         roles: new.roles,
         workspaces: new.workspaces,
+        supervisor: new.supervisor,
         left: BTreeMap::new(),
         access: new.access,
         active: new.active.unwrap_or(true),
@@ -209,6 +221,7 @@ async fn update_member(
     update.email.change(&mut member.email);
     update.roles.change_or_default(&mut member.roles);
     update.workspaces.change_or_default(&mut member.workspaces);
+    update.supervisor.change(&mut member.supervisor);
     update.access.change_or_default(&mut member.access);
     update.active.change_or(&mut member.active, true);
     for (connection, account) in update.accounts {

@@ -21,6 +21,8 @@ pub const MAX_STAGES: usize = 5;
 pub const MAX_NODES: usize = 20;
 /// Most approvers of a node, by name and in person.
 pub const MAX_APPROVERS: usize = 50;
+/// Most levels between an applicant and an approver who is named by `supervisor`.
+pub const MAX_LEVELS: u8 = 20;
 /// Longest deadline: a year, in hours.
 pub const MAX_DEADLINE: u16 = 8760;
 /// In milliseconds.

@@ -67,6 +67,9 @@ pub struct Member {
     /// Workspaces that the person belongs to; none for somebody who belongs to the organisation as a whole. A role counts in these.
     #[serde(default)]
     pub workspaces: Vec<WorkspaceId>,
+    /// Who is above them, for approvers that are named by `supervisor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<MemberId>,
     /// Connections whose platform no longer has the person's account, and since when that is known (milliseconds).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<ConnectionId, i64>,

@@ -248,7 +248,7 @@ impl Resolver<'_> {
         instead_of: &[(usize, Absent)],
         wrong: &mut Wrong,
     ) -> Result<Resolved, SubmitError> {
-        let named = match self.people.approvers(self.platform, &Approver::WorkspaceAdministrators).await {
+        let named = match self.people.approvers(self.platform, &Approver::WorkspaceAdministrators, None).await {
             Ok(named) => named,
             Err(Missing::Failed(error)) => return Err(error),
             Err(Missing::Nobody(why) | Missing::Field(why) | Missing::TooMany(why)) => {
@@ -281,8 +281,11 @@ impl Resolver<'_> {
         wrong: &mut Wrong,
     ) -> Result<Option<(Vec<Candidate>, Vec<(usize, Absent)>)>, SubmitError> {
         let (mut people, mut absent, mut failed) = (Vec::new(), Vec::new(), false);
-        let lookups: Vec<_> =
-            approvers.iter().map(|approver| Box::pin(self.people.approvers(self.platform, approver))).collect();
+        let applicant = self.identity.member.as_deref();
+        let lookups: Vec<_> = approvers
+            .iter()
+            .map(|approver| Box::pin(self.people.approvers(self.platform, approver, applicant)))
+            .collect();
         let mut answers = pin!(several(lookups));
         for (index, approver) in approvers.iter().enumerate() {
             let Some(named) = answers.next().await else { break };

@@ -98,8 +98,13 @@ impl<'a> People<'a> {
     }
 
     /// The people whom an approver of a node stands for, with their accounts on the platform. An account is taken as it is: that
-    /// there is none of this name is told by the platform, at the start.
-    pub(super) async fn approvers(&self, platform: &Platform, approver: &Approver) -> Result<Named, Missing> {
+    /// there is none of this name is told by the platform, at the start. `applicant` is the member who asks, if they are one.
+    pub(super) async fn approvers(
+        &self,
+        platform: &Platform,
+        approver: &Approver,
+        applicant: Option<&str>,
+    ) -> Result<Named, Missing> {
         let mut named = Named::default();
         match approver {
             Approver::Account(account) => named.found.push(by_account(account.clone())),
@@ -135,8 +140,12 @@ impl<'a> People<'a> {
                 self.each(platform, administrators, &mut named).await?;
             }
             Approver::Nobody { why, .. } => named.add(approver, Err(Missing::Nobody(why.clone())))?,
-            Approver::Supervisor(_) => {
-                return Err(Missing::Field("approvers by `supervisor` cannot be resolved".into()));
+            Approver::Supervisor(levels) => {
+                let found = match self.supervisor(applicant, *levels).await {
+                    Ok(member) => self.on_platform(platform, member).await,
+                    Err(missing) => Err(missing),
+                };
+                named.add(approver, found)?;
             }
         }
         Ok(named)
@@ -213,6 +222,27 @@ impl<'a> People<'a> {
         let id = self.workspace.ok_or_else(none)?;
         let workspace = self.app.store.get::<Workspace>(self.org, id.as_str()).await?.value;
         Ok((id, self.members(&workspace.administrators).await?))
+    }
+
+    /// The member so many levels above the applicant.
+    async fn supervisor(&self, applicant: Option<&str>, levels: u8) -> Result<Member, Missing> {
+        let id = applicant.and_then(|id| id.parse().ok());
+        let id: MemberId =
+            id.ok_or_else(|| Missing::Nobody("the applicant is no member, so nobody is above them".into()))?;
+        let mut chain = vec![self.member(&id).await?];
+        for _ in 0..levels {
+            let below = chain.last().map(|member| (member.name.clone(), member.supervisor.clone()));
+            let Some((name, above)) = below else { break };
+            let above = above.ok_or_else(|| Missing::Nobody(format!("nobody is above \"{name}\"")))?;
+            let is_circle = chain.iter().any(|member| member.id == above);
+            let next = self.member(&above).await?;
+            chain.push(next);
+            if is_circle {
+                let names: Vec<String> = chain.iter().map(|member| format!("\"{}\"", member.name)).collect();
+                return Err(Missing::Nobody(format!("supervisors lead in a circle: {}", names.join(", "))));
+            }
+        }
+        chain.pop().ok_or_else(|| Missing::Nobody("the applicant is no member".into()))
     }
 
     /// The members with a role; where the request has a workspace, those who belong to it or to none.

@@ -1,6 +1,6 @@
 //! What is wrong with a list of nodes. Where it is, is said in numbers: who tells of it says it in words of its own.
 
-use super::{Approver, MAX_APPROVERS, MAX_NODES, NodeSpec};
+use super::{Approver, MAX_APPROVERS, MAX_LEVELS, MAX_NODES, NodeSpec};
 use crate::approval::Mode;
 use crate::providers::Provider;
 use crate::resources::fields::{wrong_email, wrong_mobile, wrong_text};
@@ -118,9 +118,8 @@ impl NodeFaults {
                 Approver::Account(text) | Approver::Role(text) => wrong_text(text, MAX_NAME),
                 Approver::Mobile(text) => wrong_mobile(text, MAX_NAME),
                 Approver::Email(text) => wrong_email(text, MAX_NAME),
-                Approver::Supervisor(_) => {
-                    self.unsupported_approvers.push(NodeFault::new(part, "`supervisor` cannot be resolved yet"));
-                    None
+                Approver::Supervisor(levels) => {
+                    (*levels > MAX_LEVELS).then(|| format!("`supervisor` is 1 to {MAX_LEVELS}"))
                 }
                 Approver::Member(_) | Approver::WorkspaceAdministrators | Approver::Nobody { .. } => None,
             };

@@ -182,6 +182,7 @@ impl Page<'_> {
             source_ids: BTreeMap::new(),
             roles: Vec::new(),
             workspaces: Vec::new(),
+            supervisor: None,
             left: BTreeMap::new(),
             access: Access::None,
             active: true,

@@ -75,6 +75,7 @@ fn member(id: &str, accounts: &[(&str, &str)]) -> Member {
         source_ids: std::collections::BTreeMap::new(),
         roles: Vec::new(),
         workspaces: Vec::new(),
+        supervisor: None,
         left: std::collections::BTreeMap::new(),
         access: crate::resources::Access::None,
         active: true,
