@@ -187,8 +187,17 @@ fn functions_know_the_shared_crate_and_not_each_other() {
         let ours = dependencies.lines().filter(|line| line.starts_with("countersign"));
         assert_eq!(ours.collect::<Vec<_>>(), ["countersign.workspace = true"], "{}", manifest.display());
     }
-    let shared = std::fs::read_to_string(root().join("shared/Cargo.toml")).unwrap();
-    assert!(!shared.contains("countersign-"), "the shared crate knows no function");
+    let crates_in = |manifest: &str| {
+        let text = std::fs::read_to_string(root().join(manifest)).unwrap();
+        let (_, dependencies) = text.split_once("[dependencies]").unwrap();
+        dependencies.lines().filter(|line| line.starts_with("countersign")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        crates_in("shared/Cargo.toml"),
+        ["countersign-xml.workspace = true"],
+        "the shared crate knows no function"
+    );
+    assert_eq!(crates_in("xml/Cargo.toml"), Vec::<String>::new(), "the reader of XML knows nothing of ours");
 }
 
 #[test]

@@ -8,10 +8,11 @@
 use std::borrow::Cow;
 
 use super::events;
-use super::xml::Document;
+use super::names::{self, NAMES};
 use crate::clock::World;
 use crate::crypto::envelope::{Decrypted, EnvelopeError, Keys};
 use crate::providers::{Account, CallbackError, Opened, RawCallback, Reply, Secrets};
+use countersign_xml::Document;
 
 /// The signed parts of a callback, not yet verified.
 struct Unverified<'a> {
@@ -66,7 +67,7 @@ impl<'a> Unverified<'a> {
             let echo = callback.query("echostr").ok_or(CallbackError::Malformed)?;
             if echo.contains(' ') { Cow::Owned(echo.replace(' ', "+")) } else { Cow::Borrowed(echo) }
         } else {
-            Cow::Owned(encrypted(&callback.body).ok_or(CallbackError::Malformed)?)
+            encrypted(&callback.body).ok_or(CallbackError::Malformed)?
         };
         Ok(Self {
             signature: callback.query("msg_signature").ok_or(CallbackError::BadSignature)?,
@@ -79,8 +80,8 @@ impl<'a> Unverified<'a> {
 }
 
 /// The one element of the envelope that is read; the others may come in any order, or not at all.
-fn encrypted(body: &[u8]) -> Option<String> {
-    Document::parse(body)?.root().value("Encrypt").map(str::to_owned)
+fn encrypted(body: &[u8]) -> Option<Cow<'_, str>> {
+    Document::parse(body, &NAMES)?.into_value(names::ENCRYPT)
 }
 
 impl Message {

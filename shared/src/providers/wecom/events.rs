@@ -11,47 +11,19 @@
 //! so that no text can end one in both. Comments and the change stand behind: they only say that a reading is wanted. Of a
 //! document that breaks, or that holds twice what stands once, nothing is believed but the number.
 
+use super::names::{self, NAMES};
 use super::process::{self, FormNode, FormStatus, Piece, Told};
-use super::xml::{Document, Element, Names};
 use crate::approval::{Event, Outcome};
 use crate::providers::lenient::shorten;
 use crate::providers::{Notice, Unreadable};
+use countersign_xml::{Document, Element, Name};
 
 /// Longest remark that is kept, in characters. WeCom states no limit.
 pub(super) const REMARK_LIMIT: usize = 1_024;
 /// Longest number of a form and longest id of a template, in bytes.
 const ID_LIMIT: usize = 128;
-/// The elements that are read and of which another holds one at the most. The others are lists: `SpRecord`, `Details`,
-/// `NodeList`, `SubNodeList`, `Notifyer`, `Comments`.
-const ONCE: Names<25> = Names::new([
-    "Event",
-    "CreateTime",
-    "ApprovalInfo",
-    "SpNoStr",
-    "SpNo",
-    "SpName",
-    "SpStatus",
-    "TemplateId",
-    "ApplyTime",
-    "Applyer",
-    "ProcessList",
-    "StatuChangeEvent",
-    "NodeType",
-    "ApvRel",
-    "ApproverAttr",
-    "Approver",
-    "UserInfo",
-    "UserId",
-    "Speech",
-    "SpYj",
-    "SpTime",
-    "CommentUserInfo",
-    "CommentTime",
-    "CommentContent",
-    "CommentId",
-]);
 /// The elements that hold, or lead to, what people write.
-const PEOPLES: Names<3> = Names::new(["SpRecord", "ProcessList", "Comments"]);
+const PEOPLES: [Name; 3] = [names::SP_RECORD, names::PROCESS_LIST, names::COMMENTS];
 
 /// What a `StatuChangeEvent` says of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,18 +55,18 @@ const fn change(code: i64) -> Change {
 /// What a message says of instances, unless it cannot be read, or not be believed. `now` (milliseconds) stands in for a time
 /// that the event leaves out.
 pub(super) fn read(message: &[u8], now: i64) -> Result<Vec<Notice>, Unreadable> {
-    let document = Document::before_break(message).ok_or_else(Unreadable::default)?;
+    let document = Document::before_break(message, &NAMES).ok_or_else(Unreadable::default)?;
     let event = document.root();
-    if event.value("Event") != Some("sys_approval_change") {
+    if event.value(names::EVENT) != Some("sys_approval_change") {
         // Messages of people, cards, menus, contacts, and forms of the flow engine, which we do not start.
         return if document.is_whole() { Ok(Vec::new()) } else { Err(Unreadable::default()) };
     }
-    let at = event.number("CreateTime").and_then(process::time).unwrap_or(now);
-    let info = Info::of(event.child("ApprovalInfo").ok_or_else(Unreadable::default)?);
+    let at = event.number(names::CREATE_TIME).and_then(process::time).unwrap_or(now);
+    let info = Info::of(event.child(names::APPROVAL_INFO).ok_or_else(Unreadable::default)?);
     // The number as a text came in 2025; both are the same.
-    let instance = info.id("SpNoStr").or_else(|| info.id("SpNo"));
-    let template = info.id("TemplateId");
-    let is_certain = document.is_whole() && document.has_once(&ONCE);
+    let instance = info.id(names::SP_NO_STR).or_else(|| info.id(names::SP_NO));
+    let template = info.id(names::TEMPLATE_ID);
+    let is_certain = document.is_whole() && document.has_once();
     match instance {
         Some(instance) if is_certain => Ok(vec![Notice { instance, template, events: events(info, at) }]),
         // Another change within the same second must not look like one that was read already.
@@ -121,13 +93,13 @@ impl<'d> Info<'d> {
         Self { all, peoples: all.first_of(&PEOPLES) }
     }
 
-    fn id(self, name: &'static str) -> Option<String> {
+    fn id(self, name: Name) -> Option<String> {
         let plain = |text: &&str| text.len() <= ID_LIMIT && text.bytes().all(|byte| byte.is_ascii_graphic());
         self.before_people(name).filter(plain).map(str::to_owned)
     }
 
     /// The value of an element that stands before all that people write.
-    fn before_people(self, name: &'static str) -> Option<&'d str> {
+    fn before_people(self, name: Name) -> Option<&'d str> {
         let found = self.all.child(name).filter(|found| self.peoples.is_none_or(|list| found.is_before(list)));
         found.map(Element::text).filter(|text| !text.is_empty())
     }
@@ -135,14 +107,14 @@ impl<'d> Info<'d> {
 
 /// What happened at `at` (milliseconds).
 fn events(info: Info<'_>, at: i64) -> Vec<Event> {
-    let applied_at = info.before_people("ApplyTime").and_then(|time| process::time(time.parse().ok()?));
+    let applied_at = info.before_people(names::APPLY_TIME).and_then(|time| process::time(time.parse().ok()?));
     let lists = Lists::of(info.all);
     let nodes = lists.agreed();
     let Told { tasks, rollbacks, unknown } = process::told(nodes.unwrap_or_default(), applied_at);
     let mut events: Vec<Event> = tasks.into_iter().map(|(task, fact)| Event::Task { task, fact }).collect();
     events.extend(unknown.into_iter().map(|code| Event::Unknown { code }));
 
-    let code = info.all.number("StatuChangeEvent");
+    let code = info.all.number(names::STATU_CHANGE_EVENT);
     // Older events may have none: then something has changed.
     let change = code.map_or(Change::Acted, change);
     match change {
@@ -151,7 +123,7 @@ fn events(info: Info<'_>, at: i64) -> Vec<Event> {
         _ => {}
     }
     events.extend(rollbacks.into_iter().map(Event::RolledBack));
-    let code = info.before_people("SpStatus").and_then(|code| code.parse().ok());
+    let code = info.before_people(names::SP_STATUS).and_then(|code| code.parse().ok());
     let status = code.map_or(FormStatus::Unknown, process::form_status);
     if status == FormStatus::Unknown {
         events.push(unknown_code("SpStatus", code));
@@ -172,7 +144,7 @@ fn events(info: Info<'_>, at: i64) -> Vec<Event> {
 /// millisecond for everybody who has acted and for each comment. Repeating the event gives the same.
 fn within_second(info: Element<'_>, lists: &Lists, at: i64) -> i64 {
     let acts = process::acts(&lists.new).max(process::acts(&lists.old));
-    at + i64::try_from(acts + info.children("Comments").count()).unwrap_or_default().min(998)
+    at + i64::try_from(acts + info.children(names::COMMENTS).count()).unwrap_or_default().min(998)
 }
 
 impl FormStatus {
@@ -202,8 +174,12 @@ struct Lists {
 impl Lists {
     fn of(info: Element<'_>) -> Self {
         Self {
-            new: info.children("ProcessList").flat_map(|list| list.children("NodeList")).map(node).collect(),
-            old: info.children("SpRecord").map(old_node).collect(),
+            new: info
+                .children(names::PROCESS_LIST)
+                .flat_map(|list| list.children(names::NODE_LIST))
+                .map(node)
+                .collect(),
+            old: info.children(names::SP_RECORD).map(old_node).collect(),
         }
     }
 
@@ -217,43 +193,43 @@ impl Lists {
 fn node(node: Element<'_>) -> FormNode {
     let piece = |piece: Element<'_>| {
         Some(Piece {
-            user: user(piece.child("UserInfo")?)?,
-            state: piece.number("SpYj"),
-            at: piece.number("Sptime").and_then(process::time),
+            user: user(piece.child(names::USER_INFO)?)?,
+            state: piece.number(names::SP_YJ),
+            at: piece.number(names::SP_TIME).and_then(process::time),
             remark: remark(piece),
         })
     };
     FormNode {
-        kind: node.number("NodeType"),
-        status: node.number("SpStatus"),
-        apv_rel: node.number("ApvRel"),
-        pieces: node.children("SubNodeList").filter_map(piece).collect(),
+        kind: node.number(names::NODE_TYPE),
+        status: node.number(names::SP_STATUS),
+        apv_rel: node.number(names::APV_REL),
+        pieces: node.children(names::SUB_NODE_LIST).filter_map(piece).collect(),
     }
 }
 
 fn old_node(node: Element<'_>) -> FormNode {
     let piece = |piece: Element<'_>| {
         Some(Piece {
-            user: user(piece.child("Approver")?)?,
-            state: piece.number("SpStatus"),
-            at: piece.number("SpTime").and_then(process::time),
+            user: user(piece.child(names::APPROVER)?)?,
+            state: piece.number(names::SP_STATUS),
+            at: piece.number(names::SP_TIME).and_then(process::time),
             remark: remark(piece),
         })
     };
     FormNode {
         kind: None,
-        status: node.number("SpStatus"),
-        apv_rel: node.number("ApproverAttr").and_then(process::apv_rel_of_attr),
-        pieces: node.children("Details").filter_map(piece).collect(),
+        status: node.number(names::SP_STATUS),
+        apv_rel: node.number(names::APPROVER_ATTR).and_then(process::apv_rel_of_attr),
+        pieces: node.children(names::DETAILS).filter_map(piece).collect(),
     }
 }
 
 fn user(of: Element<'_>) -> Option<String> {
-    of.value("UserId").map(str::to_owned)
+    of.value(names::USER_ID).map(str::to_owned)
 }
 
 fn remark(piece: Element<'_>) -> Option<String> {
-    piece.value("Speech").map(|text| shorten(text, REMARK_LIMIT))
+    piece.value(names::SPEECH).map(|text| shorten(text, REMARK_LIMIT))
 }
 
 fn unknown_code(field: &str, code: Option<i64>) -> Event {

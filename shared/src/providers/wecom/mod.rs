@@ -8,11 +8,11 @@ mod events;
 mod form;
 mod instance;
 mod members;
+mod names;
 mod process;
 mod settings;
 mod snapshot;
 mod template;
-mod xml;
 
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,20 @@
 //! what the platform wrote, and a document that breaks still tells what stood before the break. `roxmltree` tells nothing of a
 //! document that breaks, reads comments and attributes, has no limit of depth, and takes 4.2 µs for an event of 1 KB where the events of
 //! `quick-xml` take 3.0: docs/adr/0026-wecoms-xml-is-read-by-our-own-tree.md.
+//!
+//! A crate of its own, so that it and what it takes from `quick-xml` are optimised for speed and the rest of ours for size:
+//! docs/adr/0027-the-reader-of-xml-is-a-crate-of-its-own.md.
+
+mod element;
+mod names;
 
 use std::borrow::Cow;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
+
+pub use self::element::Element;
+pub use self::names::{Name, Names};
 
 /// Longest document, in bytes: no request is longer, so that the size of an event keeps it from being proved by nothing. One of a
 /// form with a hundred approvers has 30 KB.
@@ -22,87 +31,49 @@ const DEEPEST: usize = 16;
 /// Most elements.
 const MAX_ELEMENTS: usize = 10_000;
 
-/// Longest name that is looked for, in bytes.
-const MAX_NAME: usize = 31;
-
 /// A document: its elements in the order in which they begin.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
+pub struct Document<'a> {
     entries: Vec<Entry<'a>>,
     /// Whether it was read to its end; if not, it holds the elements before the break.
     whole: bool,
+    /// Whether no element holds two of one name that stands once.
+    once: bool,
 }
 
 #[derive(Debug)]
 struct Entry<'a> {
-    name: &'a str,
+    name: Option<Name>,
     text: Cow<'a, str>,
     /// Index of the first element after this one and all that it holds.
     end: usize,
 }
 
-/// One element of a document.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Element<'d> {
-    entries: &'d [Entry<'d>],
+/// An element that has begun and not ended.
+struct Open {
     index: usize,
-}
-
-/// Up to 64 names of elements, found by their length first.
-pub(super) struct Names<const N: usize> {
-    names: [&'static str; N],
-    /// Of each length, which of the names have it.
-    of_length: [u64; MAX_NAME + 1],
-}
-
-impl<const N: usize> Names<N> {
-    /// Names of at most [`MAX_NAME`] bytes each.
-    pub(super) const fn new(names: [&'static str; N]) -> Self {
-        assert!(N <= 64, "each name has a bit");
-        let (mut of_length, mut index) = ([0; MAX_NAME + 1], 0);
-        while index < N {
-            of_length[names[index].len()] |= 1 << index;
-            index += 1;
-        }
-        Self { names, of_length }
-    }
-
-    /// The bit of this name, in whatever case it is written; 0 where it is none of them.
-    fn bit(&self, name: &str) -> u64 {
-        let mut left = self.of_length.get(name.len()).copied().unwrap_or_default();
-        while left != 0 {
-            let bit = left & left.wrapping_neg();
-            let is_it = |known: &&str| name.eq_ignore_ascii_case(known);
-            if self.names.get(left.trailing_zeros() as usize).is_some_and(is_it) {
-                return bit;
-            }
-            left ^= bit;
-        }
-        0
-    }
+    /// The names that stand once and that it has held so far, as bits.
+    held: u64,
 }
 
 impl<'a> Document<'a> {
-    /// Reads a document; `None` when it is not well formed, holds what is not allowed, or goes beyond the limits.
-    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        Self::before_break(bytes).filter(Self::is_whole)
+    /// Reads a document in which these names are looked for; `None` when it is not well formed, holds what is not allowed, or goes
+    /// beyond the limits.
+    pub fn parse(bytes: &'a [u8], names: &Names) -> Option<Self> {
+        Self::before_break(bytes, names).filter(Self::is_whole)
     }
 
     /// Reads a document as far as it is well formed, allowed and within the limits; `None` when not even an element begins. An
-    /// element in which it breaks has no text.
-    pub(super) fn before_break(bytes: &'a [u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes);
-        let whole = bytes.len() <= MAX_BYTES && text.is_ok();
-        let valid = text.unwrap_or_else(|error| {
-            std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
-        });
-        let text = valid.get(..valid.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
-        let mut document = Self { entries: Vec::with_capacity(64), whole: false };
+    /// element in which it breaks has no text. Bytes that are not UTF-8 are a break.
+    pub fn before_break(bytes: &'a [u8], names: &Names) -> Option<Self> {
+        let whole = bytes.len() <= MAX_BYTES;
+        let bytes = bytes.get(..MAX_BYTES).unwrap_or(bytes);
+        let mut document = Self { entries: Vec::with_capacity(64), whole: false, once: true };
         let mut open = Vec::with_capacity(DEEPEST);
-        let ended = document.fill(text.strip_prefix('\u{feff}').unwrap_or(text), &mut open);
+        let ended = document.fill(bytes, names, &mut open);
         document.whole = whole && ended.is_some() && open.is_empty();
         let end = document.entries.len();
-        for index in open {
+        for Open { index, .. } in open {
             let entry = document.entries.get_mut(index)?;
             (entry.text, entry.end) = (Cow::Borrowed(""), end);
         }
@@ -110,45 +81,46 @@ impl<'a> Document<'a> {
     }
 
     /// Whether it was read to its end.
-    pub(super) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.whole
     }
 
+    /// Whether no element holds two of one name that stands once.
+    pub fn has_once(&self) -> bool {
+        self.once
+    }
+
     /// The outermost element.
-    pub(super) fn root(&self) -> Element<'_> {
+    pub fn root(&self) -> Element<'_> {
         Element { entries: &self.entries, index: 0 }
     }
 
-    /// Whether no element holds two of one of these names.
-    pub(super) fn has_once<const N: usize>(&self, names: &Names<N>) -> bool {
-        // Of each element around the next one: where it ends, and which names it has held.
-        let mut around: Vec<(usize, u64)> = Vec::with_capacity(DEEPEST);
-        for (index, entry) in self.entries.iter().enumerate() {
-            while around.pop_if(|(end, _)| *end <= index).is_some() {}
-            if let (bit @ 1.., Some((_, held))) = (names.bit(entry.name), around.last_mut()) {
-                if *held & bit != 0 {
-                    return false;
-                }
-                *held |= bit;
-            }
-            around.push((entry.end, 0));
-        }
-        true
+    /// The text of the first element of this name right inside the outermost one, borrowed from what was read where it stands
+    /// there in one piece; `None` when it is absent or empty.
+    pub fn into_value(mut self, name: Name) -> Option<Cow<'a, str>> {
+        let index = self.root().child(name)?.index;
+        let text = match std::mem::take(&mut self.entries.get_mut(index)?.text) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        };
+        (!text.is_empty()).then_some(text)
     }
 
     /// Reads up to the end, or up to a break: then `None`, and `open` has the elements that did not end.
-    fn fill(&mut self, text: &'a str, open: &mut Vec<usize>) -> Option<()> {
-        let mut reader = Reader::from_str(text);
+    fn fill(&mut self, bytes: &'a [u8], names: &Names, open: &mut Vec<Open>) -> Option<()> {
+        let mut reader = Reader::from_reader(bytes);
         loop {
-            let tag_at = usize::try_from(reader.buffer_position()).ok()?;
             match reader.read_event().ok()? {
-                Event::Start(tag) => open.push(self.begin(name(text, tag_at, &tag)?, open)?),
+                Event::Start(tag) => {
+                    let index = self.begin(&tag, names, open)?;
+                    open.push(Open { index, held: 0 });
+                }
                 Event::Empty(tag) => {
-                    self.begin(name(text, tag_at, &tag)?, open)?;
+                    self.begin(&tag, names, open)?;
                 }
                 Event::End(_) => {
                     let end = self.entries.len();
-                    self.entries.get_mut(open.pop()?)?.end = end;
+                    self.entries.get_mut(open.pop()?.index)?.end = end;
                 }
                 // Not allowed in XML, and what is left where somebody's text ended its CDATA.
                 Event::Text(text) if text.contains('>') && text.contains("]]>") => return None,
@@ -164,11 +136,24 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn begin(&mut self, name: &'a str, open: &[usize]) -> Option<usize> {
+    /// Begins an element, which may not have attributes, in the last one of `open`; its index.
+    fn begin(&mut self, tag: &BytesStart<'_>, names: &Names, open: &mut [Open]) -> Option<usize> {
         let index = self.entries.len();
-        let is_second_root = open.is_empty() && index > 0;
-        let in_text = open.last().and_then(|around| self.entries.get(*around)).is_some_and(|it| !it.text.is_empty());
-        if is_second_root || in_text || open.len() >= DEEPEST || index >= MAX_ELEMENTS {
+        let has_attributes = !tag.attributes_raw().trim().is_empty();
+        if has_attributes || open.len() >= DEEPEST || index >= MAX_ELEMENTS {
+            return None;
+        }
+        let name = names.find(tag.name().into_inner());
+        if let Some(around) = open.last_mut() {
+            // In text.
+            if self.entries.get(around.index).is_some_and(|it| !it.text.is_empty()) {
+                return None;
+            }
+            let bit = name.map_or(0, |name| names.bit(name));
+            self.once &= around.held & bit == 0;
+            around.held |= bit;
+        } else if index > 0 {
+            // A second root.
             return None;
         }
         self.entries.push(Entry { name, text: Cow::Borrowed(""), end: index + 1 });
@@ -176,10 +161,10 @@ impl<'a> Document<'a> {
     }
 
     /// Adds to the text of the innermost element, which holds either text or elements; indentation between elements is no text.
-    fn add(&mut self, to: Option<&usize>, piece: Cow<'a, str>) -> Option<()> {
+    fn add(&mut self, to: Option<&Open>, piece: Cow<'a, str>) -> Option<()> {
         let is_blank = || piece.bytes().all(|byte| byte.is_ascii_whitespace());
-        let has_elements = to.is_some_and(|index| index + 1 < self.entries.len());
-        let entry = to.and_then(|index| self.entries.get_mut(*index)).filter(|_| !has_elements);
+        let has_elements = to.is_some_and(|open| open.index + 1 < self.entries.len());
+        let entry = to.and_then(|open| self.entries.get_mut(open.index)).filter(|_| !has_elements);
         let Some(entry) = entry else { return is_blank().then_some(()) };
         if !entry.text.is_empty() {
             entry.text.to_mut().push_str(&piece);
@@ -187,64 +172,6 @@ impl<'a> Document<'a> {
             entry.text = piece;
         }
         Some(())
-    }
-}
-
-/// The name of the tag that begins here; `None` where it has attributes.
-fn name<'a>(text: &'a str, tag_at: usize, tag: &BytesStart<'_>) -> Option<&'a str> {
-    let alone = tag.attributes_raw().trim().is_empty();
-    text.get(tag_at + 1..)?.get(..tag.name().into_inner().len()).filter(|_| alone)
-}
-
-impl<'d> Element<'d> {
-    /// Whether it begins before another of its document.
-    pub(super) fn is_before(self, other: Self) -> bool {
-        self.index < other.index
-    }
-
-    /// The first element right inside it of any of these names.
-    pub(super) fn first_of<const N: usize>(self, names: &Names<N>) -> Option<Self> {
-        self.inside().find(|element| names.bit(element.name()) != 0)
-    }
-
-    /// Its text without what surrounds it; empty where it holds none.
-    pub(super) fn text(self) -> &'d str {
-        self.entries.get(self.index).map_or("", |entry| entry.text.trim())
-    }
-
-    /// The elements of this name right inside it: a list of WeCom's is a name that is repeated.
-    pub(super) fn children(self, name: &'static str) -> impl Iterator<Item = Self> + use<'d> {
-        self.inside().filter(move |element| element.name().eq_ignore_ascii_case(name))
-    }
-
-    /// The elements right inside it.
-    fn inside(self) -> impl Iterator<Item = Self> + use<'d> {
-        let end = self.entries.get(self.index).map_or(0, |entry| entry.end);
-        let mut next = self.index + 1;
-        std::iter::from_fn(move || {
-            let index = next;
-            next = self.entries.get(index).filter(|_| index < end)?.end;
-            Some(Self { index, ..self })
-        })
-    }
-
-    fn name(self) -> &'d str {
-        self.entries.get(self.index).map_or("", |entry| entry.name)
-    }
-
-    /// The first element of this name right inside it.
-    pub(super) fn child(self, name: &'static str) -> Option<Self> {
-        self.children(name).next()
-    }
-
-    /// The text of the first element of this name; `None` when it is absent or empty.
-    pub(super) fn value(self, name: &'static str) -> Option<&'d str> {
-        self.child(name).map(Self::text).filter(|text| !text.is_empty())
-    }
-
-    /// The whole number in the first element of this name.
-    pub(super) fn number(self, name: &'static str) -> Option<i64> {
-        self.value(name)?.parse().ok()
     }
 }
 
@@ -273,8 +200,19 @@ mod tests {
 
     use super::*;
 
+    const NAMES: Names =
+        Names::new(&["a", "long", "B", "ApproverStep", "SpTime", "Speech", "ItemUserId", "item", "d"], 7);
+
     fn parse(text: &str) -> Option<Document<'_>> {
-        Document::parse(text.as_bytes())
+        Document::parse(text.as_bytes(), &NAMES)
+    }
+
+    fn before_break(bytes: &[u8]) -> Option<Document<'_>> {
+        Document::before_break(bytes, &NAMES)
+    }
+
+    fn name(text: &str) -> Name {
+        NAMES.find(text).unwrap()
     }
 
     #[test]
@@ -285,12 +223,12 @@ mod tests {
         )
         .unwrap();
         let root = document.root();
-        assert_eq!(root.number("approverstep"), Some(3));
-        assert_eq!((root.value("Sptime"), root.child("SPTIME").unwrap().text()), (None, ""));
-        assert_eq!(root.value("speech"), Some("<a> & ]]> b"));
-        let users: Vec<_> = root.children("item").filter_map(|item| item.value("ItemUserId")).collect();
+        assert_eq!(root.number(name("approverstep")), Some(3));
+        assert_eq!((root.value(name("Sptime")), root.child(name("SPTIME")).unwrap().text()), (None, ""));
+        assert_eq!(root.value(name("speech")), Some("<a> & ]]> b"));
+        let users: Vec<_> = root.children(name("item")).filter_map(|item| item.value(name("ItemUserId"))).collect();
         assert_eq!(users, ["u1", "u2"]);
-        assert!(root.value("ItemUserId").is_none(), "only what is right inside");
+        assert!(root.value(name("ItemUserId")).is_none(), "only what is right inside");
     }
 
     #[test]
@@ -337,43 +275,67 @@ mod tests {
         for bad in bad {
             assert!(parse(bad).is_none(), "{bad}");
         }
-        assert!(Document::parse(b"<x>\xff</x>").is_none());
+        assert!(Document::parse(b"<x>\xff</x>", &NAMES).is_none());
     }
 
     #[test]
     fn what_stood_before_a_break_is_told() {
-        let broken = |text: &str| Document::before_break(text.as_bytes()).map(|it| (it.is_whole(), it.entries.len()));
+        let broken = |text: &str| before_break(text.as_bytes()).map(|it| (it.is_whole(), it.entries.len()));
         for rest in ["<c>", "<c></b>", "&& x<y", "<!-- ", "]]>", "<c d='", "<!DOCTYPE x>", "</a></x>"] {
             let text = format!("<x><a>1</a><b><![CDATA[2]]></b><d>{rest}");
-            let document = Document::before_break(text.as_bytes()).unwrap();
+            let document = before_break(text.as_bytes()).unwrap();
             assert!(!document.is_whole(), "{rest}");
-            let told = ["a", "b", "d"].map(|name| document.root().value(name));
+            let told = ["a", "b", "d"].map(|text| document.root().value(name(text)));
             assert_eq!(told, [Some("1"), Some("2"), None], "{rest}");
         }
         assert_eq!(broken("<x><a>1"), Some((false, 2)));
         assert_eq!(broken("text"), None);
         assert_eq!(broken("<x/>"), Some((true, 1)));
-        let bytes = Document::before_break(b"<x><a>1</a><b>\xff</b></x>").map(|it| it.root().value("a").is_some());
-        assert_eq!(bytes, Some(true));
+        for bytes in [
+            &b"<x><a>1</a><b>\xff</b></x>"[..],
+            b"<x><a>1</a></x>\xff",
+            b"<x><a>1</a><\xff/></x>",
+            b"<x><a>1</a></x> \xe5\xad",
+        ] {
+            let document = before_break(bytes).unwrap();
+            assert_eq!((document.is_whole(), document.root().value(name("a"))), (false, Some("1")), "{bytes:?}");
+        }
+        assert!(before_break(b"\xff<x/>").is_none() && parse("\u{feff}<x/>").is_some());
         let long = format!("<x><a>1</a><b>{}</b></x>", "\u{5b57}".repeat(MAX_BYTES));
-        let document = Document::before_break(long.as_bytes()).unwrap();
+        let document = before_break(long.as_bytes()).unwrap();
         assert_eq!(
-            (document.is_whole(), document.root().value("a"), document.root().value("b")),
+            (document.is_whole(), document.root().value(name("a")), document.root().value(name("b"))),
             (false, Some("1"), None)
         );
     }
 
     #[test]
     fn two_of_one_name_are_found_in_one_element_only() {
-        const NAMES: Names<3> = Names::new(["a", "long", "B"]);
-        let once = |text: &str| parse(text).unwrap().has_once(&NAMES);
-        for good in ["<x><a/><b/></x>", "<x><a><b/></a><b><a/></b></x>", "<x><y><a/></y><y><a/></y></x>", "<a><a/></a>"]
-        {
+        let once = |text: &str| parse(text).unwrap().has_once();
+        for good in [
+            "<x><a/><b/></x>",
+            "<x><a><b/></a><b><a/></b></x>",
+            "<x><y><a/></y><y><a/></y></x>",
+            "<a><a/></a>",
+            "<x><d/><d/><item/><item/><c/><c/></x>",
+        ] {
             assert!(once(good), "{good}");
         }
         for bad in ["<x><a/><A/></x>", "<x><y><b/><c/><b/></y></x>", "<x><a><c/></a><a/></x>", "<x><Long/><lonG/></x>"]
         {
             assert!(!once(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_borrowed_where_it_stands_in_one_piece() {
+        let value = |text| parse(text).unwrap().into_value(name("a"));
+        for text in ["<x><b/><a> 1 </a><a>2</a></x>", "<x><a>\n<![CDATA[ 1 ]]></a></x>"] {
+            assert!(matches!(value(text), Some(Cow::Borrowed("1"))), "{text}");
+        }
+        assert_eq!(value("<x><a> &#49; <![CDATA[2]]></a></x>").as_deref(), Some("1 2"));
+        for text in ["<a>1</a>", "<x><a/></x>", "<x><a> </a><a>1</a></x>", "<x><b><a>1</a></b></x>"] {
+            assert_eq!(value(text), None, "{text}");
         }
     }
 
@@ -392,7 +354,7 @@ mod tests {
         #[test]
         fn nothing_makes_it_panic(text in "[<>/&;!\\[\\]a-c#x \"'?-]{0,60}") {
             if let Some(document) = parse(&text) {
-                let _ = document.root().value("a");
+                let _ = document.root().value(name("a"));
             }
         }
     }
