@@ -30,6 +30,8 @@ struct Made {
     platforms: BTreeMap<String, MadePlatform>,
     members: Vec<String>,
     source: Option<String>,
+    /// The flow on the built-in platform.
+    here: Option<String>,
 }
 
 /// What was made for one platform.
@@ -60,7 +62,7 @@ pub async fn seed(app: &App, sandbox: &Sandbox, org: &OrgId, data_dir: &Path) ->
     let made: Made =
         std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let is_done = |(kind, _): &(&str, &str)| made.platforms.get(*kind).is_some_and(|made| made.template);
-    if made.source.is_some() && sandbox.kinds().iter().all(is_done) {
+    if made.source.is_some() && made.here.is_some() && sandbox.kinds().iter().all(is_done) {
         return Ok(());
     }
     let key = ApiKey::generate(&app.world);
@@ -108,6 +110,10 @@ impl Seeder<'_> {
             if self.made(kind).flow.is_none() {
                 self.flow(kind).await?;
             }
+        }
+        if self.made.here.is_none() {
+            let id = self.create("/v1/flows", &self.flow_of("here", &Value::Null)).await?;
+            self.note(|made| made.here = Some(id))?;
         }
         if self.made.source.is_none() {
             let first = kinds.first().and_then(|(kind, _)| self.made(kind).flow).unwrap_or_default();
@@ -161,15 +167,20 @@ impl Seeder<'_> {
 
     /// One node: the first person's approval.
     async fn flow(&mut self, kind: &str) -> Result<(), Error> {
-        let owner = self.made.members.first().cloned().unwrap_or_default();
-        let node = json!({ "name": "Owner", "mode": "any", "approvers": [{ "member": owner }] });
-        let body = json!({
-            "name": format!("One approver on {kind}"),
-            "stages": [{ "connection": self.made(kind).connection, "nodes": [node] }],
-            "nodes_from_request": true,
-        });
+        let body = self.flow_of(&format!("on {kind}"), &json!(self.made(kind).connection));
         let id = self.create("/v1/flows", &body).await?;
         self.note_of(kind, |made| made.flow = Some(id))
+    }
+
+    /// A flow of that on a connection, or on the built-in platform.
+    fn flow_of(&self, place: &str, connection: &Value) -> Value {
+        let owner = self.made.members.first().cloned().unwrap_or_default();
+        let node = json!({ "name": "Owner", "mode": "any", "approvers": [{ "member": owner }] });
+        json!({
+            "name": format!("One approver {place}"),
+            "stages": [{ "connection": connection, "nodes": [node] }],
+            "nodes_from_request": true,
+        })
     }
 
     async fn callback_and_template(&mut self, kind: &str) -> Result<(), Error> {

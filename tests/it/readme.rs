@@ -15,6 +15,25 @@ fn the_readme_has_the_lines_that_a_start_prints() {
     }
 }
 
+/// The lines for the built-in platform, as the README has them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lines_without_a_platform_go_all_the_way() {
+    let local = Local::start().await;
+    let readme = std::fs::read_to_string(super::root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("Without any platform").unwrap();
+    let script: Vec<&str> = rest.lines().skip(2).map_while(|line| line.strip_prefix("    ")).collect();
+    let script = script.join("\n").replace("http://127.0.0.1:3000", &local.url);
+    let mut command = Command::new("sh");
+    command.args(["-e", "-c", &script]).env("KEY", &local.key).stderr(Stdio::inherit());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("a shell");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (inbox, approval) = printed.split_once("{\"id\":\"apr_").unwrap_or_else(|| panic!("{printed}"));
+    let approval: Value = serde_json::from_str(&format!("{{\"id\":\"apr_{approval}")).unwrap();
+    assert_eq!(approval["status"], "approved", "{printed}");
+    assert_eq!(approval["stages"][0]["nodes"][0]["tasks"][0]["assignee"]["name"], "张伟", "{printed}");
+    assert!(serde_json::from_str::<Value>(inbox).unwrap()["items"].is_array(), "{printed}");
+}
+
 /// What the lines print with another kind in the first.
 async fn run(local: &Local, kind: &str) -> String {
     let script = lines(&local.url).join("\n").replacen("KIND=dingtalk", &format!("KIND={kind}"), 1);
