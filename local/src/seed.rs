@@ -88,7 +88,7 @@ fn key_record(key: &ApiKey, org: &OrgId, now: i64) -> ApiKeyRecord {
         id: key.id().clone(),
         org: org.clone(),
         name: "First start".to_owned(),
-        role: Role::Admin,
+        role: Role::Owner,
         source: None,
         hash: key.hash(),
         deployment: false,

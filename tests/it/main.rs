@@ -33,6 +33,7 @@ mod races;
 mod readme;
 mod rules;
 mod sessions;
+mod sign_in;
 mod sources;
 mod starts;
 mod store_approvals;

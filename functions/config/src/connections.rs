@@ -15,7 +15,7 @@ use countersign::providers::{self, Provider};
 use countersign::resources::FieldErrors;
 use countersign::resources::connection::{Given, check_fields, check_lengths, normalise};
 use countersign::resources::hosts::must_be_given_again;
-use countersign::resources::{Connection, Flow, Member};
+use countersign::resources::{Connection, Flow, Member, Role};
 use countersign::store::Resource;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -106,6 +106,7 @@ async fn create_connection(
         templates: BTreeMap::new(),
         default_applicant: new.default_applicant,
         monthly_quota: new.monthly_quota,
+        of_owner: caller.role == Role::Owner,
         created_at: app.world.now(),
     };
     let mut errors = FieldErrors::new();
@@ -162,6 +163,10 @@ async fn update_connection(
     update.monthly_quota.change(&mut connection.monthly_quota);
     // A name may be changed though the rest is of a time when less was asked for.
     let is_access_changed = !(update.settings.is_empty() && update.secrets.is_empty());
+    // An owner who saves it, whatever they change, says that it is right.
+    if is_access_changed || caller.role == Role::Owner {
+        connection.of_owner = caller.role == Role::Owner;
+    }
     change_settings(&mut connection.settings, update.settings);
     let secrets = change_secrets(&mut connection.secrets, update.secrets);
     check_texts(&connection, &mut errors);

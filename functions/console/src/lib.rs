@@ -2,6 +2,7 @@
 
 mod session;
 mod sessions;
+mod sign_in;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
@@ -15,6 +16,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/v1/session"),
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions/{id}"),
+    ("GET", "/v1/sign-ins"),
+    ("GET", "/sign-in/{connection}"),
+    ("GET", "/sign-in/{connection}/return"),
+    ("GET", "/bind/{connection}"),
 ];
 
 /// The routes of this function.
@@ -24,6 +29,10 @@ pub fn routes(app: App) -> Router {
         .route("/v1/session", post(session::sign_in).get(session::show).delete(session::sign_out))
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", delete(sessions::end))
+        .route("/v1/sign-ins", get(sign_in::list))
+        .route("/sign-in/{connection}", get(sign_in::begin))
+        .route("/sign-in/{connection}/return", get(sign_in::back))
+        .route("/bind/{connection}", get(sign_in::bind))
         .with_state(app);
     ok_router(router, &world)
 }

@@ -127,6 +127,12 @@ pub fn no_session_cookie(app: &App) -> Result<HeaderValue, Problem> {
     set_cookie(app, (NAME, LOOPBACK_NAME), "", Some(0)).ok_or_else(|| Problem::internal("the public address"))
 }
 
+/// A cookie of ours by its names off loopback and on it.
+#[must_use]
+pub fn own_cookie<'a>(headers: &'a HeaderMap, app: &App, names: (&str, &str)) -> Option<&'a str> {
+    cookie(headers, if Own::of(app)?.is_loopback { names.1 } else { names.0 })
+}
+
 /// Begins a session, and ends the one that the browser had.
 ///
 /// # Errors
@@ -139,7 +145,21 @@ pub async fn begin(
     mark: String,
     via: Option<ConnectionId>,
 ) -> Result<(Session, SessionToken), Problem> {
-    let (new, now) = (SessionToken::generate(&app.world), app.world.now());
+    let new = SessionToken::generate(&app.world);
+    Ok((begin_with(app, headers, &new, (org, holder, mark, via)).await?, new))
+}
+
+/// The same with a token that was made before.
+///
+/// # Errors
+/// What the store's error is answered with.
+pub async fn begin_with(
+    app: &App,
+    headers: &HeaderMap,
+    new: &SessionToken,
+    (org, holder, mark, via): (OrgId, Holder, String, Option<ConnectionId>),
+) -> Result<Session, Problem> {
+    let now = app.world.now();
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let agent = agent.map(|agent| agent.chars().take(MAX_AGENT).collect());
     let session = Session { id: new.id(), org, holder, mark, via, agent, created_at: now, seen_at: now };
@@ -147,7 +167,7 @@ pub async fn begin(
     if let Some(old) = token(headers, app) {
         app.store.end_session(&old.id()).await?;
     }
-    Ok((session, new))
+    Ok(session)
 }
 
 /// What a member's sessions must have begun with.

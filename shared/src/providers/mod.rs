@@ -16,6 +16,7 @@ pub mod directory;
 pub mod external;
 pub mod feishu;
 pub mod outbound;
+pub mod sign_in;
 pub mod wecom;
 
 mod account;

@@ -76,7 +76,7 @@ impl Calls<'_> {
         self.fetch(grant).await.map(drop)
     }
 
-    async fn once(&self, request: Request, judge: Judge, secret: &SecretString) -> Result<Value, Failure> {
+    pub(super) async fn once(&self, request: Request, judge: Judge, secret: &SecretString) -> Result<Value, Failure> {
         let answer = self.http.send(request.guarded(self.world)).await?;
         judge(&answer, self.world.now()).map_err(|failure| failure.without(secret.expose_secret()))
     }

@@ -51,6 +51,10 @@ pub struct Connection {
     /// How many calls a month the platform answers, where it is not what it usually is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monthly_quota: Option<u64>,
+    /// Whether its settings and secrets are as an owner has saved them: only then administrators and owners may sign in through it. Who can
+    /// change where a connection leads can say who somebody is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_owner: bool,
     /// When it was made, milliseconds.
     pub created_at: i64,
 }
@@ -79,6 +83,7 @@ impl Connection {
             templates: BTreeMap::new(),
             default_applicant: None,
             monthly_quota: None,
+            of_owner: false,
             created_at: 0,
         }
     }

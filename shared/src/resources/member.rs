@@ -93,10 +93,14 @@ impl Member {
         self.active && self.access == Access::Owner
     }
 
-    /// Whether what they were is more than what they are: switched off, or gone from a platform. Their sessions are over then.
+    /// Whether their sessions are over: they were switched off, or are gone from a platform; or were made an administrator, who has to sign in
+    /// as one.
     #[must_use]
-    pub fn has_gone_since(&self, before: &Self) -> bool {
-        (before.active && !self.active) || self.left.keys().any(|connection| !before.left.contains_key(connection))
+    pub fn is_signed_out_since(&self, before: &Self) -> bool {
+        let is_appointed = self.access > before.access && self.access >= Access::Admin;
+        is_appointed
+            || (before.active && !self.active)
+            || self.left.keys().any(|connection| !before.left.contains_key(connection))
     }
 }
 

@@ -23,6 +23,7 @@
 //! | members by e-mail address | `EMAIL#<org>#<address>` | member id |
 //! | member who has a role | `ROLE#<org>#<role>` | member id | |
 //! | session of somebody who has signed in | `SESSION#<hash>` | `SESSION` | list: `ORG#<org>#SESSION#<member or key>`, `<created, 13 digits>#<id>` |
+//! | sign-in through a platform that was used | `SIGN_IN#<hash>` | `SIGN_IN` | |
 //! | wrong keys that came from an address | `WRONG_KEYS#<hash>` | `WRONG_KEYS` | |
 //! | what changes whenever somebody stops being an owner | `ORG#<org>` | `OWNERS` | |
 //! | what waits for somebody, and what they have done | `INBOX#OPEN#<connection>#<account>`, `INBOX#DONE#…` | `<time, 13 digits>#<approval>#<stage>#<node>` | |
@@ -371,6 +372,12 @@ pub fn sessions(org: &OrgId, holder: &str) -> String {
 #[must_use]
 pub fn session_by_time(created_at: i64, id: &SessionId) -> String {
     format!("{:013}#{id}", created_at.max(0))
+}
+
+/// A sign-in that was used, by the hash of its state.
+#[must_use]
+pub fn sign_in(hash: &str) -> Key {
+    Key::new(format!("SIGN_IN#{hash}"), "SIGN_IN")
 }
 
 /// How many wrong keys came from an address, by the hash of the address.

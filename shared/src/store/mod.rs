@@ -34,6 +34,7 @@ pub mod requests;
 pub mod resources;
 pub mod schema;
 pub mod sessions;
+pub mod sign_ins;
 pub mod tokens;
 pub mod transaction;
 pub mod unreadable;

@@ -141,6 +141,7 @@ async fn connection(app: &App, world: &World) -> Connection {
         templates: std::collections::BTreeMap::new(),
         default_applicant: None,
         monthly_quota: None,
+        of_owner: true,
         created_at: NOW,
     };
     let sealer = app.data_key.sealer().await.unwrap();

@@ -30,6 +30,7 @@ pub(super) fn view(connection: &Connection, provider: &dyn Provider, settings: &
         "callback_url": callback_url(connection, provider, settings),
         "old_keys_accepted": !connection.old_secrets.is_empty(),
         "warnings": warnings,
+        "of_owner": connection.of_owner,
         "created_at": time(connection.created_at),
     })
 }

@@ -194,9 +194,9 @@ pub(crate) async fn create(app: &App, member: &Member) -> Result<(), NotStored> 
 }
 
 /// Replaces a member that is still at this version; answers with the new version. Whoever is switched off by it, or has gone from a
-/// platform, is signed out, and stays so when they are back.
+/// platform, is signed out, and stays so when they are back; whoever becomes an administrator signs in anew.
 pub(crate) async fn replace(app: &App, old: &Versioned<Member>, new: &Member) -> Result<u64, NotStored> {
-    let epoch = old.value.epoch + u64::from(new.has_gone_since(&old.value));
+    let epoch = old.value.epoch + u64::from(new.is_signed_out_since(&old.value));
     let new = &Member { epoch, ..new.clone() };
     let own = update_write(new, old.version)?;
     Change::new(app, own, Some(&old.value), Some(new)).await?.write(app).await?;

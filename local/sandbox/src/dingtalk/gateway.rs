@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::answer::{Refusal, request_id};
 use super::state::State;
-use super::{DingTalk, forms, instances, legacy, start, tasks, token};
+use super::{DingTalk, forms, instances, legacy, sign_in, start, tasks, token};
 use crate::platform::call::{self, Arrived, Done};
 use crate::platform::people;
 use crate::platform::sending;
@@ -102,6 +102,11 @@ fn new_api(platform: &DingTalk, arrived: &Arrived) -> Result<Done, Refusal> {
         check_faults(&mut state, ORGANISATION.1)?;
         return organisation(&state, arrived);
     }
+    if arrived.path == sign_in::PROFILE.0 {
+        let token = Some(arrived.header(TOKEN_HEADER)).filter(|text| !text.is_empty()).ok_or_else(no_token)?;
+        check_faults(&mut state, sign_in::PROFILE.1)?;
+        return sign_in::profile(&mut state, arrived, token);
+    }
     let path = arrived.path.strip_prefix("/v1.0/workflow").ok_or_else(unknown)?;
     let premium = path.starts_with("/premium/");
     let api = APIS.iter().find(|api| api.0 == arrived.method && api.1 == path);
@@ -135,10 +140,13 @@ fn organisation(state: &State, arrived: &Arrived) -> Result<Done, Refusal> {
     Ok(serde_json::json!({"orgName": people::ORGANISATION, "authLevel": 0}).into())
 }
 
+fn no_token() -> Refusal {
+    Refusal::bad("AuthenticationFailed.MissingParameter", format!("缺少参数：{TOKEN_HEADER}"))
+}
+
 fn check_token(state: &State, arrived: &Arrived) -> Result<(), Refusal> {
     let token = Some(arrived.header(TOKEN_HEADER)).filter(|text| !text.is_empty());
-    let absent = || Refusal::bad("AuthenticationFailed.MissingParameter", format!("缺少参数：{TOKEN_HEADER}"));
-    if state.app.accepts(token.ok_or_else(absent)?, state.now()) {
+    if state.app.accepts(token.ok_or_else(no_token)?, state.now()) {
         Ok(())
     } else {
         Err(Refusal::bad("InvalidAuthentication", "不合法的access_token"))

@@ -19,6 +19,7 @@ mod model;
 mod notices;
 mod page;
 mod push;
+mod sign_in;
 mod start;
 mod state;
 mod tasks;
@@ -46,6 +47,7 @@ use crate::platform::files::Error;
 use crate::platform::host::Host;
 use crate::platform::http::Refused;
 use crate::platform::people::Account;
+use crate::platform::sign_in::Asked;
 
 /// The platform as it runs.
 type DingTalk = Host<State>;
@@ -95,6 +97,10 @@ impl Platform for State {
 
     async fn check(host: &DingTalk, app: &App, url: &str) -> Result<(), String> {
         push::push(host, app, url, console::CHECK).await.map(drop)
+    }
+
+    fn asked(&self, path: &str, query: &[(String, String)]) -> Result<Asked, String> {
+        sign_in::asked(self, path, query)
     }
 
     fn notices(&self, account: &str) -> Vec<(String, String)> {

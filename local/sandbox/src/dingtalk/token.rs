@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Errcode, Refusal};
 use super::gateway::body;
+use super::sign_in;
 use super::state::State;
 use crate::platform::Platform as _;
 use crate::platform::call::{Arrived, Done};
@@ -16,6 +17,9 @@ const LIFE: i64 = 7200;
 
 /// The token calls of the new API: what follows `/v1.0/oauth2/`.
 pub(super) fn serve(state: &mut State, path: &str, arrived: &Arrived) -> Result<Done, Refusal> {
+    if arrived.method == Method::POST && path == "userAccessToken" {
+        return sign_in::exchange(state, &body(arrived)?);
+    }
     let found = arrived.method == Method::POST && (path == "accessToken" || path.ends_with("/token"));
     if !found {
         let message = "Specified api is not found, please check your url and method.";

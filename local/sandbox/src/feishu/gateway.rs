@@ -11,7 +11,7 @@ use super::answer::{Refusal, log_id};
 use super::apis::{self, Api, Limit};
 use super::directory::{self, Account};
 use super::state::State;
-use super::{Feishu, token};
+use super::{Feishu, sign_in, token};
 use crate::platform::call::{self, Arrived};
 use crate::platform::sending;
 
@@ -76,6 +76,13 @@ fn call(platform: &Feishu, arrived: &Arrived) -> Result<Value, Refusal> {
         }
         // Faults are for the calls that tokens are for.
         return token::serve(&mut state, &body(arrived)?, kind == "app");
+    }
+    if arrived.method == Method::POST && path == sign_in::EXCHANGE {
+        return sign_in::exchange(&mut state, &body(arrived)?);
+    }
+    if arrived.method == Method::GET && path == sign_in::PROFILE {
+        check_faults(&mut state)?;
+        return sign_in::profile(&state, arrived.header("authorization").strip_prefix("Bearer "));
     }
     let found = apis::find(&arrived.method, path);
     if found.is_none() && !apis::exists(path) {

@@ -23,6 +23,7 @@ mod model;
 mod nodes;
 mod page;
 mod push;
+mod sign_in;
 mod start;
 mod state;
 mod tasks;
@@ -50,6 +51,7 @@ use crate::platform::files::Error;
 use crate::platform::host::Host;
 use crate::platform::http::Refused;
 use crate::platform::people::Account;
+use crate::platform::sign_in::Asked;
 
 /// The platform as it runs.
 type Feishu = Host<State>;
@@ -102,5 +104,9 @@ impl Platform for State {
 
     async fn check(host: &Feishu, app: &App, url: &str) -> Result<(), String> {
         push::check(host, app, url).await
+    }
+
+    fn asked(&self, path: &str, query: &[(String, String)]) -> Result<Asked, String> {
+        sign_in::asked(self, path, query)
     }
 }

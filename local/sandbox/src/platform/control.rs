@@ -128,7 +128,7 @@ impl Deed {
 }
 
 /// The account of somebody named by any of their ids, a mobile number or an e-mail address.
-fn account<P: Platform>(people: &[Account], name: &str) -> Result<String, Refused> {
+pub(crate) fn account<P: Platform>(people: &[Account], name: &str) -> Result<String, Refused> {
     let known = |(person, account): &&Account| {
         account == name
             || person.mobile == name

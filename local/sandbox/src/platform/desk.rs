@@ -9,6 +9,7 @@ use countersign::clock::World;
 use super::faults::Faults;
 use super::files::{Error, Filed, Shelf};
 use super::outbox::{self, Attempt, Callback, CallbackState};
+use super::sign_in::Codes;
 
 /// An instance as its file holds it.
 pub(crate) trait Kept: Filed + Clone + Send + 'static {
@@ -56,6 +57,8 @@ pub(crate) struct Desk<I> {
     pending: BTreeSet<String>,
     /// Instances whose callbacks somebody is sending.
     claimed: BTreeSet<String>,
+    /// Codes of people who have signed in. Not kept: they last minutes.
+    pub(crate) codes: Codes,
     /// Counts changes, so that pages know when to look again.
     pub(crate) version: u64,
 }
@@ -67,7 +70,8 @@ impl<I: Kept> Desk<I> {
         let pending = instances.values().filter(|instance| has_pending(*instance));
         let pending = pending.map(|instance| instance.key().to_owned()).collect();
         let (faults, claimed) = (Faults::default(), BTreeSet::new());
-        Ok(Self { order, world, instances, faults, pending, claimed, version: 0 })
+        let codes = Codes::default();
+        Ok(Self { order, world, instances, faults, pending, claimed, codes, version: 0 })
     }
 
     /// The time.

@@ -21,7 +21,7 @@ use super::desk::Desk;
 use super::files::Error;
 use super::http::Refused;
 use super::people::Account;
-use super::{Platform, control, inbox, outbox, sending};
+use super::{Platform, control, inbox, outbox, sending, sign_in};
 
 /// A future that a platform returns.
 pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -153,6 +153,7 @@ impl<P: Platform> Running for Host<P> {
             .route(&base, get(inbox::page::<P>))
             .route(&format!("{base}/"), get(async || redirect))
             .merge(control::routes(&base))
+            .merge(sign_in::routes(&base))
             .route(&format!("{base}/{{*path}}"), any(serve::<P>))
             .with_state(self.clone())
     }

@@ -102,6 +102,11 @@ impl<S: Sync> FromRequestParts<S> for Reader {
 
 /// Texts of the pages, in English and in Chinese.
 const TEXTS: &[(&str, &str)] = &[
+    ("Sign in", "登录"),
+    (
+        "Who are you? On the platform one would scan a QR code, or be known already.",
+        "您是谁？在真实平台上，这里需要扫码，或者已经登录。",
+    ),
     // Every page.
     ("Sandbox", "沙箱"),
     ("sandbox", "沙箱"),

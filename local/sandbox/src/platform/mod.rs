@@ -19,6 +19,7 @@ pub(crate) mod people;
 pub(crate) mod range;
 pub(crate) mod sending;
 pub(crate) mod sheet;
+pub(crate) mod sign_in;
 pub(crate) mod subscription;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -39,6 +40,7 @@ use self::host::Host;
 use self::http::Refused;
 use self::inbox::Shown;
 use self::people::Account;
+use self::sign_in::Asked;
 
 /// What is particular to a platform. It is the platform's memory; a [`Host`] serves it, sends its callbacks and shows
 /// its page.
@@ -97,6 +99,9 @@ pub(crate) trait Platform: Sized + Send + 'static {
 
     /// The console's check of a URL that is about to be saved. The error is the console's.
     fn check(host: &Host<Self>, app: &Self::App, url: &str) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// What a sign-in page was asked, if it takes the request; the error is what it shows.
+    fn asked(&self, path: &str, query: &[(String, String)]) -> Result<Asked, String>;
 
     /// Work notices that a person got, newest first: when, and what they say.
     fn notices(&self, _account: &str) -> Vec<(String, String)> {

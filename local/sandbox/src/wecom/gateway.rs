@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::answer::Refusal;
 use super::app::Worth;
 use super::state::State;
-use super::{WeCom, contacts, forms, start, templates, token};
+use super::{WeCom, contacts, forms, sign_in, start, templates, token};
 use crate::platform::call::{self, Arrived, Done};
 use crate::platform::fields;
 use crate::platform::sending;
@@ -91,6 +91,7 @@ const APIS: &[Api] = &[
     Api("department/simplelist", Method::GET, Needs::Contacts, contacts::department_ids),
     Api("department/get", Method::GET, Needs::Contacts, contacts::department),
     Api("tag/get", Method::GET, Needs::Contacts, contacts::tag),
+    Api("auth/getuserinfo", Method::GET, Needs::Nothing, sign_in::person),
     Api("agent/get", Method::GET, Needs::Nothing, contacts::agent),
     Api("getcallbackip", Method::GET, Needs::Nothing, contacts::addresses),
     Api("get_api_domain_ip", Method::GET, Needs::Nothing, contacts::addresses),

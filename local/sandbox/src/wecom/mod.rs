@@ -20,6 +20,7 @@ mod guard;
 mod model;
 mod page;
 mod push;
+mod sign_in;
 mod start;
 mod state;
 mod templates;
@@ -47,6 +48,7 @@ use crate::platform::files::Error;
 use crate::platform::host::Host;
 use crate::platform::http::Refused;
 use crate::platform::people::Account;
+use crate::platform::sign_in::Asked;
 
 /// The platform as it runs.
 type WeCom = Host<State>;
@@ -93,5 +95,9 @@ impl Platform for State {
 
     async fn check(host: &WeCom, app: &App, url: &str) -> Result<(), String> {
         push::check(host, app, url).await
+    }
+
+    fn asked(&self, path: &str, query: &[(String, String)]) -> Result<Asked, String> {
+        sign_in::asked(self, path, query)
     }
 }

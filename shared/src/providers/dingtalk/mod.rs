@@ -9,6 +9,7 @@ mod form;
 mod instance;
 mod members;
 mod settings;
+mod sign_in;
 mod snapshot;
 mod template;
 
@@ -20,6 +21,7 @@ use std::pin::Pin;
 use client::Api;
 
 use super::directory::{self, Directory, Read, Step};
+use super::sign_in::{Arrived, Begun, NotKnown, SignIn, Step as SignInStep};
 use super::{Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Start, Started};
 use crate::approval::{Event, Mode};
 use crate::clock::World;
@@ -141,6 +143,32 @@ impl Directory for DingTalk {
         Box::pin(async move {
             let api = Api::new(account, calls)?;
             directory::judge(step, members::read(&api, step).await, |failure| api.error(failure))
+        })
+    }
+}
+
+impl SignIn for DingTalk {
+    fn kind(&self) -> &'static str {
+        "dingtalk"
+    }
+
+    fn code_names(&self) -> &'static [&'static str] {
+        sign_in::CODE
+    }
+
+    fn page(&self, account: &Account, begun: &Begun<'_>) -> Result<url::Url, Error> {
+        sign_in::begin(&settings::Settings::of(account)?, begun)
+    }
+
+    fn account<'a>(
+        &'a self,
+        account: &'a Account,
+        arrived: &'a Arrived<'a>,
+        calls: &'a Calls<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<String, NotKnown>> + Send + 'a>> {
+        Box::pin(async move {
+            let api = Api::new(account, calls).map_err(|error| NotKnown::Failed(SignInStep::Code, error))?;
+            sign_in::account(&api, arrived).await
         })
     }
 }

@@ -8,6 +8,8 @@ use crate::providers::{AUTHORITIES, Account, Error, Field, Shape, token};
 
 /// Host of the newer API.
 const ENDPOINT: &str = "https://api.dingtalk.com";
+/// Host of the sign-in pages.
+const SIGN_IN: &str = "https://login.dingtalk.com";
 /// Host of the older API, which contacts still need.
 const LEGACY_ENDPOINT: &str = "https://oapi.dingtalk.com";
 
@@ -43,7 +45,7 @@ pub(super) struct Settings<'a> {
     pub(super) corp_id: Option<&'a str>,
     /// Whom calls trust beside the public authorities, in PEM.
     pub(super) authorities: Option<&'a str>,
-    endpoint: &'a str,
+    pub(super) endpoint: &'a str,
     legacy_endpoint: &'a str,
 }
 
@@ -72,6 +74,11 @@ impl<'a> Settings<'a> {
     /// The address of a call of the older API.
     pub(super) fn legacy_url(&self, path: &str) -> Result<Url, Error> {
         address(self.legacy_endpoint, path)
+    }
+
+    /// Where the platform's own sign-in pages are; `None` where the API is somewhere else.
+    pub(super) fn sign_in_page(&self) -> Option<&'static str> {
+        (self.endpoint.trim_end_matches('/') == ENDPOINT).then_some(SIGN_IN)
     }
 
     /// Under what the access token is kept.

@@ -63,11 +63,22 @@ impl<'a> Api<'a> {
         self.calls.renew_token(&self.grant()?).await
     }
 
+    /// A call without a token: the whole answer. `secret` is what no error may repeat.
+    pub(super) async fn exchange(&self, path: &str, body: &Value, secret: &SecretString) -> Result<Value, Failure> {
+        let request = with_body(Request::post(self.settings.url(path)?), body).free();
+        let answer = self.calls.once(request.trusting(self.settings.authorities), judge, secret).await;
+        answer.map_err(|failure| failure.without(self.settings.app_secret.expose_secret()))
+    }
+
+    /// A read in a person's own name: the answer's `data`.
+    pub(super) async fn as_user(&self, path: &str, token: &SecretString) -> Result<Value, Failure> {
+        let request = Request::get(self.settings.url(path)?).secret_header("authorization", &bearer(token)).free();
+        let mut answer = self.calls.once(request.trusting(self.settings.authorities), judge, token).await?;
+        Ok(answer["data"].take())
+    }
+
     async fn send(&self, request: impl Fn() -> Request + Send + Sync) -> Result<Value, Failure> {
-        let authorized = |token: &SecretString| {
-            let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
-            request().secret_header("authorization", &bearer)
-        };
+        let authorized = |token: &SecretString| request().secret_header("authorization", &bearer(token));
         let mut answer = self.calls.with_token(&self.grant()?, authorized, judge).await?;
         Ok(answer["data"].take())
     }
@@ -82,6 +93,10 @@ impl<'a> Api<'a> {
         let authorities = self.settings.authorities;
         Ok(TokenGrant { key, request, authorities, secret, judge, token: "tenant_access_token", seconds: "expire" })
     }
+}
+
+fn bearer(token: &SecretString) -> SecretString {
+    format!("Bearer {}", token.expose_secret()).into()
 }
 
 fn with_body(request: Request, body: &Value) -> Request {

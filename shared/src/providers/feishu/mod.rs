@@ -9,6 +9,7 @@ mod form;
 mod instance;
 mod members;
 mod settings;
+mod sign_in;
 mod snapshot;
 mod template;
 
@@ -21,6 +22,7 @@ use client::Api;
 use serde_json::{Map, Value};
 
 use super::directory::{self, Directory, Read, Step};
+use super::sign_in::{Arrived, Begun, NotKnown, SignIn, Step as SignInStep};
 use super::{
     Account, Call, CallbackError, Calls, Check, Field, NodePlan, Opened, Provider, RawCallback, Reply, Start, Started,
     Warning,
@@ -161,6 +163,28 @@ impl Directory for Feishu {
         Box::pin(async move {
             let api = Api::new(account, calls)?;
             directory::judge(step, members::read(&api, step).await, |failure| api.error(failure))
+        })
+    }
+}
+
+impl SignIn for Feishu {
+    fn kind(&self) -> &'static str {
+        "feishu"
+    }
+
+    fn page(&self, account: &Account, begun: &Begun<'_>) -> Result<url::Url, super::Error> {
+        sign_in::begin(&settings::Settings::of(account)?, begun)
+    }
+
+    fn account<'a>(
+        &'a self,
+        account: &'a Account,
+        arrived: &'a Arrived<'a>,
+        calls: &'a Calls<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<String, NotKnown>> + Send + 'a>> {
+        Box::pin(async move {
+            let api = Api::new(account, calls).map_err(|error| NotKnown::Failed(SignInStep::Code, error))?;
+            sign_in::account(&api, arrived).await
         })
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Settings<'a> {
     approval_app_id: Option<&'a str>,
     /// Whom calls trust beside the public authorities, in PEM.
     pub(super) authorities: Option<&'a str>,
-    endpoint: &'a str,
+    pub(super) endpoint: &'a str,
 }
 
 impl<'a> Settings<'a> {
@@ -95,6 +95,16 @@ impl<'a> Settings<'a> {
             .append_pair("path", &format!("pc/pages/in-process/index?instanceId={instance}"))
             .finish();
         format!("https://{host}/client/mini_program/open?{query}")
+    }
+
+    /// Where the platform's own sign-in pages are; `None` where the API is somewhere else.
+    pub(super) fn sign_in_page(&self) -> Option<&'static str> {
+        let host = Url::parse(self.endpoint).ok()?;
+        match host.host_str()? {
+            "open.feishu.cn" => Some("https://accounts.feishu.cn"),
+            "open.larksuite.com" => Some("https://accounts.larksuite.com"),
+            _ => None,
+        }
     }
 
     fn is_lark(&self) -> bool {

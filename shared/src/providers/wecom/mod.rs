@@ -11,6 +11,7 @@ mod members;
 mod names;
 mod process;
 mod settings;
+mod sign_in;
 mod snapshot;
 mod template;
 
@@ -22,6 +23,7 @@ use std::pin::Pin;
 use client::Api;
 
 use super::directory::{self, Directory, Read, Step};
+use super::sign_in::{Arrived, Begun, NotKnown, SignIn, Step as SignInStep};
 use super::{
     ANY_LAYOUT, Account, Call, CallbackError, Calls, Check, Error, Field, Opened, Provider, RawCallback, Reply, Start,
     Started,
@@ -148,6 +150,28 @@ impl Directory for WeCom {
         Box::pin(async move {
             let api = Api::new(account, calls)?;
             directory::judge(step, members::read(&api, step).await, |failure| api.error(failure))
+        })
+    }
+}
+
+impl SignIn for WeCom {
+    fn kind(&self) -> &'static str {
+        "wecom"
+    }
+
+    fn page(&self, account: &Account, begun: &Begun<'_>) -> Result<url::Url, Error> {
+        sign_in::begin(&settings::Settings::of(account)?, begun)
+    }
+
+    fn account<'a>(
+        &'a self,
+        account: &'a Account,
+        arrived: &'a Arrived<'a>,
+        calls: &'a Calls<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<String, NotKnown>> + Send + 'a>> {
+        Box::pin(async move {
+            let api = Api::new(account, calls).map_err(|error| NotKnown::Failed(SignInStep::Code, error))?;
+            sign_in::account(&api, arrived).await
         })
     }
 }

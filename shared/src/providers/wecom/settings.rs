@@ -35,7 +35,7 @@ pub(super) struct Settings<'a> {
     pub(super) app_secret: &'a SecretString,
     /// Whom calls trust beside the public authorities, in PEM.
     pub(super) authorities: Option<&'a str>,
-    endpoint: &'a str,
+    pub(super) endpoint: &'a str,
 }
 
 impl<'a> Settings<'a> {
@@ -56,6 +56,11 @@ impl<'a> Settings<'a> {
     /// The address of a call.
     pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
         address(self.endpoint, path)
+    }
+
+    /// Whether the API is the platform's own.
+    pub(super) fn is_usual(&self) -> bool {
+        self.endpoint.trim_end_matches('/') == ENDPOINT
     }
 
     /// Under what the access token is kept: a token is one application's in one corporation on one host.
