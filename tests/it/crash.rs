@@ -113,6 +113,21 @@ async fn an_approval_on_wecom_survives_every_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_on_the_built_in_platform_survives_every_stop() {
+    stopped(scenario(&["builtin"], Act::Person("approve"), "approved", APPROVED), At::Requests).await;
+    stopped(scenario(&["builtin"], Act::Person("reject"), "rejected", REJECTED), At::Answers).await;
+    stopped(scenario(&["builtin"], Act::Withdraw, "withdrawn", WITHDRAWN), At::Changes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stages_there_and_here_survive_every_stop() {
+    const TYPES: &[&str] = &["submitted", "started", "node_decided", "node_decided", "approved"];
+    for kinds in [&["builtin", "dingtalk"][..], &["dingtalk", "builtin"]] {
+        stopped(scenario(kinds, Act::Person("approve"), "approved", TYPES), At::Changes).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approval_survives_every_refusal_and_every_broken_answer() {
     stopped(scenario(&["dingtalk"], Act::Person("approve"), "approved", APPROVED), At::Answers).await;
 }

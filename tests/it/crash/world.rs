@@ -31,6 +31,9 @@ use super::gate::{Gate, TRIES};
 
 const TABLE: &str = "crash";
 
+/// The kind of a stage on the built-in platform.
+pub(super) const HERE: &str = "builtin";
+
 /// Everything that outlives a process.
 pub(super) struct World {
     pub(super) gate: Gate,
@@ -163,6 +166,13 @@ impl World {
         found.unwrap()["id"].as_str().unwrap().to_owned()
     }
 
+    /// The id of the member with this mobile number.
+    pub(super) async fn member(&self, mobile: &str) -> String {
+        let listed = self.ours("GET", "/v1/members", &Value::Null).await;
+        let has = |member: &&Value| member["mobile"].as_str().is_some_and(|own| own.ends_with(mobile));
+        listed["items"].as_array().unwrap().iter().find(has).unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
     /// The id of a flow with a stage of one node on each of these platforms; it is made when there is none.
     pub(super) async fn flow(&self, kinds: &[&str]) -> String {
         let name = format!("One approver on {}", kinds.join(", "));
@@ -174,7 +184,8 @@ impl World {
         let mut stages = Vec::new();
         for kind in kinds {
             let node = json!({"name": "Owner", "mode": "any", "approvers": [{"mobile": "13800000001"}]});
-            stages.push(json!({"connection": self.connection(kind).await, "nodes": [node]}));
+            let connection = if *kind == HERE { Value::Null } else { json!(self.connection(kind).await) };
+            stages.push(json!({"connection": connection, "nodes": [node]}));
         }
         let made = self.call("POST", "/v1/flows", None, &json!({"name": name, "stages": stages})).await.unwrap();
         assert_eq!(made.status, 201, "{}", made.text);
