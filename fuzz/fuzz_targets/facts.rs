@@ -4,8 +4,8 @@
 #![no_main]
 
 use countersign::approval::{
-    AccountIds, Approval, Closed, Closure, Comment, Deadline, DecidedBy, Event, Mode, Node, OnDeadline, Outcome,
-    Person, Rollback, Snapshot, Stage, TaskEnd, TaskFact, TaskOutcome, Withdrawal,
+    AccountIds, Added, Approval, Closed, Closure, Comment, Deadline, DecidedBy, Event, Mode, Node, OnDeadline, Outcome,
+    Person, Position, Rollback, Snapshot, Stage, TaskEnd, TaskFact, TaskOutcome, Withdrawal,
 };
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -36,13 +36,16 @@ struct Fact {
     end: Option<(u8, When, Option<u8>)>,
     text: Option<u16>,
     read: bool,
+    /// Beside which task, how and by whom.
+    added: Option<(u8, u8, u8)>,
+    by: Option<u8>,
 }
 
 #[derive(Arbitrary, Debug, Clone)]
 enum Told {
     Started(When),
     Task(u8, Fact),
-    RolledBack(u8, When),
+    RolledBack(u8, When, Option<(u8, u16)>),
     Commented(u8, When, u16),
     Finished(u8, When),
     ReadWanted(When),
@@ -105,6 +108,11 @@ fn fact(told: &Fact) -> TaskFact {
         end,
         other_ends: Vec::new(),
         read: told.read,
+        added: told.added.map(|(beside, how, by)| {
+            let position = [Position::Before, Position::After, Position::Parallel][usize::from(how % 3)];
+            Box::new(Added { beside: beside.to_string(), position, by: who(by), remark: told.text.map(text) })
+        }),
+        by: told.by.map(|by| Box::new(Person::with_account(who(by)))),
     }
 }
 
@@ -112,7 +120,11 @@ fn event(told: &Told) -> Event {
     match told {
         Told::Started(when) => Event::Started { at: when.at() },
         Told::Task(task, told) => Event::Task { task: task.to_string(), fact: fact(told) },
-        Told::RolledBack(to_node, when) => Event::RolledBack(Rollback { to_node: *to_node % 5, at: when.at() }),
+        Told::RolledBack(to_node, when, by) => Event::RolledBack(Rollback {
+            account: by.map(|(by, _)| who(by)),
+            remark: by.map(|(_, length)| text(length)),
+            ..Rollback::new(*to_node % 5, when.at())
+        }),
         Told::Commented(by, when, length) => {
             Event::Commented(Comment { at: when.at(), account: who(*by), text: text(*length) })
         }

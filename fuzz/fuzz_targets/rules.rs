@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use countersign::rules::{Expression, Facts, Finding, MAX_STEPS, look};
+use countersign::rules::{Expression, Facts, Finding, MAX_STEPS, evaluate};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 
@@ -45,7 +45,7 @@ fuzz_target!(|text: &str| {
             assert!(why.chars().count() <= 400, "{why}");
         }
     }
-    let findings = look([Some(&read), Some(&read)], &FACTS);
+    let findings = evaluate([Some(&read), Some(&read)], &FACTS);
     assert_eq!(findings.len(), 2);
     assert!(matches!(findings[0], Finding::NotMatched) || findings[1] == Finding::NotReached);
     assert!(began.elapsed() < MAX_TIME, "{:?}", began.elapsed());

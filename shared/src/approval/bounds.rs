@@ -112,7 +112,9 @@ mod tests {
 
     use super::*;
     use crate::approval::facts::Facts;
-    use crate::approval::{Approval, DecidedBy, Mode, Node, Outcome, Person, Snapshot, Stage, Status, TaskOutcome};
+    use crate::approval::{
+        Added, Approval, DecidedBy, Mode, Node, Outcome, Person, Position, Snapshot, Stage, Status, TaskOutcome,
+    };
 
     const AT: i64 = 1_790_000_000_000;
 
@@ -206,6 +208,13 @@ mod tests {
         };
         assert_eq!(size("7", &fact), TASK + 1 + 4 + 5 + 6);
         assert!(serde_json::to_string(&fact).unwrap().len() <= size("7", &fact), "{fact:?}");
+        let remark = Some(String::new());
+        let added = Added { beside: "12".into(), position: Position::Parallel, by: "ou_4444".into(), remark };
+        let by =
+            Person { member: Some("mem_1".into()), account: Some("ou_55555".into()), name: Some("nine char".into()) };
+        let fact = TaskFact { added: Some(Box::new(added)), by: Some(Box::new(by)), ..fact };
+        assert_eq!(size("7", &fact), TASK + 1 + 4 + 5 + 6 + ADDED + 2 + 7 + BY + 5 + 8 + 9);
+        assert!(serde_json::to_string(&fact).unwrap().len() <= size("7", &fact), "{fact:?}");
         let comment = Comment { at: AT, account: "ou_1".into(), text: String::new() };
         assert_eq!(size_of_comment(&comment), COMMENT + 4);
         assert!(serde_json::to_string(&comment).unwrap().len() <= size_of_comment(&comment));
@@ -226,6 +235,9 @@ mod tests {
         let mut facts = Facts { left_out: false, ..facts };
         facts.join(Event::Task { task: "2".into(), fact: TaskFact::default() }, room + TASK);
         assert_eq!((facts.tasks.len(), facts.left_out), (1, true));
+        let mut facts = Facts { left_out: false, ..facts };
+        facts.join(Event::Task { task: "2".into(), fact: TaskFact::default() }, room + TASK + 1);
+        assert_eq!((facts.tasks.len(), facts.left_out), (2, false));
     }
 
     #[test]

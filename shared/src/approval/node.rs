@@ -44,8 +44,12 @@ impl<'a> Seat<'a> {
         self.last().and_then(|fact| fact.end.as_ref()).is_some_and(|end| end.outcome == TaskOutcome::Transferred)
     }
 
-    /// The task beside which this seat was added, and where, if what it says is a part of what that one says.
+    /// The task beside which this seat was added, and where, if what it says is a part of what that one says. A planned approver has a
+    /// say of their own, however their task came about.
     fn beside(&self, mode: Mode) -> Option<(&'a str, Position)> {
+        if self.planned.is_some() {
+            return None;
+        }
         let added = self.tasks.first()?.1.added.as_ref()?;
         let is_part = added.position != Position::Parallel || mode == Mode::Sequential;
         is_part.then_some((added.beside.as_str(), added.position))

@@ -2,7 +2,8 @@
 
 use super::examples::{AT, fact, finished, nodes, read, task, with};
 use crate::approval::{
-    Approval, Event, Mode, NodeStatus, Outcome, Rollback, TaskEnd, TaskFact, TaskOutcome, TaskStatus,
+    Added, Approval, DecidedBy, Event, Mode, NodeStatus, Outcome, Position, Rollback, TaskEnd, TaskFact, TaskOutcome,
+    TaskStatus,
 };
 
 const APPROVED: TaskOutcome = TaskOutcome::Approved;
@@ -36,6 +37,16 @@ fn nodes_that_no_platform_has_are_not_believed() {
     let view = approval.view();
     assert_eq!(view.stages[0].nodes.len(), 64);
     assert_eq!((view.stages[0].nodes[63].name.as_str(), view.stages[0].nodes[63].mode), ("Node 64", Mode::Any));
+}
+
+#[test]
+fn a_planned_approver_has_a_say_however_their_task_came_about() {
+    let mut approval = with(&[(Mode::AtLeast(2), &["a", "b"])]);
+    approval.stages[0].decided_by = DecidedBy::Nodes;
+    let added = Added { beside: "9".into(), position: Position::Before, by: "x".into(), remark: None };
+    approval.apply(0, task("1", TaskFact { added: Some(Box::new(added)), ..fact("a", 1, None) }));
+    assert_eq!(nodes(&approval), [NodeStatus::Pending], "nobody has refused");
+    assert!(approval.closed.is_none());
 }
 
 #[test]
