@@ -304,6 +304,20 @@ mod tests {
     }
 
     #[test]
+    fn each_is_known_by_its_stage_and_its_instance() {
+        let mut approval = running();
+        approval.owe_second(0, "other", AT);
+        approval.owe_second(1, "third", AT);
+        assert_eq!(approval.leftover(1, Some("third")).map(|left| left.stage), Some(1));
+        assert!(approval.leftover(1, Some("other")).is_none() && approval.leftover(1, None).is_none());
+        let done = Some(LeftoverEnd::Done);
+        assert!(approval.cancel_tried(1, Some("third"), done, None));
+        assert_eq!(owed(&approval), [(0, Some("other"), None), (1, Some("third"), done)]);
+        assert!(!approval.cancel_tried(1, Some("third"), done, None), "it is done");
+        assert!(approval.leftover(1, Some("third")).is_none());
+    }
+
+    #[test]
     fn what_is_planned_anew_goes_on_owing_what_it_can_reach() {
         let mut failed = running();
         failed.owe_second(0, "other", AT);
@@ -315,6 +329,11 @@ mod tests {
         anew.stages.pop();
         anew.keep_leftovers(&failed);
         assert_eq!(owed(&anew), [(0, Some("other"), None)]);
+        let mut looked_for = second_under_way();
+        revoke(&mut looked_for);
+        let mut anew = second_under_way();
+        anew.keep_leftovers(&looked_for);
+        assert_eq!((owed(&looked_for), owed(&anew)), (vec![(1, None, None)], vec![]), "no instance is known");
     }
 
     #[test]

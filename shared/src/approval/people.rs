@@ -101,7 +101,7 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approval::{Comment, DecidedBy};
+    use crate::approval::{Comment, DecidedBy, Mode, Node};
 
     #[test]
     fn as_many_members_are_kept_as_there_is_room_for() {
@@ -125,5 +125,21 @@ mod tests {
         task.facts.tasks.insert("1".into(), TaskFact::default());
         comment.facts.comments.insert(Comment { at: 1, account: "ou_1".into(), text: String::new() });
         assert!(task.tells_more_of_people(Some(&before)) && comment.tells_more_of_people(Some(&before)));
+    }
+
+    #[test]
+    fn a_part_has_who_asks_who_is_planned_by_member_or_account_and_who_was_asked() {
+        let by_member = Person { member: Some("mem_1".into()), account: None, name: None };
+        let node = Node::new("one", Mode::Any, vec![by_member, Person::with_account("ou_2")]);
+        let stage = Stage::new("con_1".into(), "feishu".into(), DecidedBy::Platform, vec![node]);
+        let applicant = Person { member: Some("mem_0".into()), ..Person::default() };
+        let mut approval = Approval::new(1, applicant, vec![stage], 0);
+        let fact = TaskFact { assignee: "ou_3".into(), ..TaskFact::default() };
+        approval.stages[0].facts.tasks.insert("1".into(), fact);
+        let has_part = |member: &str, account: &str| approval.has_part(member, |_| Some(account.to_owned()));
+        for (member, account) in [("mem_0", "ou_9"), ("mem_1", "ou_9"), ("mem_9", "ou_2"), ("mem_9", "ou_3")] {
+            assert!(has_part(member, account), "{member} {account}");
+        }
+        assert!(!has_part("mem_9", "ou_9"));
     }
 }

@@ -197,3 +197,28 @@ fn a_deadline_has_no_part_in_what_has_ended_or_is_withdrawn() {
     rejected.apply(0, Event::Finished { outcome: Outcome::Rejected, at: DUE + 1 });
     assert_eq!(rejected.status(), Status::Rejected);
 }
+
+#[test]
+fn it_is_told_whether_the_stage_whose_turn_it_is_runs_here() {
+    let plan: &[(Mode, &[&str])] = &[(Mode::Any, &["a"])];
+    assert!(decided_by(DecidedBy::Nodes, plan).current_stage_runs_here());
+    assert!(!with(plan).current_stage_runs_here());
+}
+
+#[test]
+fn only_what_was_approved_is_undone_and_only_once() {
+    let ended = |how: Option<Outcome>| {
+        let mut approval = with(&[(Mode::Any, &["a"])]);
+        approval.apply(0, how.map_or(Event::Started { at: AT }, |how| finished(how, 9)));
+        approval
+    };
+    for how in [None, Some(Outcome::Rejected), Some(Outcome::Withdrawn)] {
+        let mut approval = ended(how);
+        assert!(!approval.revoke(AT + 10, Person::default(), None), "{how:?}");
+        assert_eq!(approval, ended(how));
+    }
+    let mut approval = ended(Some(Outcome::Approved));
+    assert!(approval.revoke(AT + 10, Person::default(), None));
+    assert_eq!((approval.status(), approval.decided_at()), (Status::Revoked, Some(AT + 10)));
+    assert!(!approval.revoke(AT + 11, Person::default(), None));
+}
