@@ -22,7 +22,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Names of ASCII letters, at most [`MAX_NAME`] each, of which the first `once` stand once at the most in another element.
+    /// Names of at most 16 ASCII letters each, of which the first `once` stand once at the most in another element.
     ///
     /// # Panics
     /// For more than 64 names, or one that is longer or has anything but letters: for constants.
