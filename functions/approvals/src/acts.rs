@@ -153,6 +153,9 @@ async fn person(app: &App, caller: &Caller, to: &Approver) -> Result<Person, Pro
         return Err(Problem::bad_field("invalid_request", "/to", "names one person, by `member`, `mobile` or `email`"));
     }
     let member = people::one_member(app, &caller.org, to).await?;
+    if member.as_ref().is_some_and(|member| !member.active) {
+        return Err(unsuitable("that person is switched off"));
+    }
     member.as_ref().map(account_here).ok_or_else(|| {
         Problem::unprocessable("person_not_found", format!("/to: there is no member {to}, or there are several"))
             .at("/to")
@@ -169,8 +172,9 @@ fn by(caller: &Caller) -> Person {
     Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), account: None }
 }
 
-/// Whoever acts: the member who has signed in, or the one in whose name an administrator acts.
-async fn actor(app: &App, caller: &Caller, named: Option<MemberId>) -> Result<Actor, Problem> {
+/// Whoever acts: the member who has signed in, or the one in whose name an administrator acts. That may be one who was deleted and is
+/// asked still.
+async fn actor(app: &App, caller: &Caller, record: &Record, named: Option<MemberId>) -> Result<Actor, Problem> {
     let own = caller.member();
     let Some(id) = named.as_ref().or(own) else {
         return Err(Problem::bad_field("invalid_request", "/member", "is required: a key acts in a member's name"));
@@ -180,10 +184,11 @@ async fn actor(app: &App, caller: &Caller, named: Option<MemberId>) -> Result<Ac
         caller.require(Role::Admin)?;
     }
     let member = people::one_member(app, &caller.org, &Approver::Member(id.clone())).await?;
-    let Some(member) = member else {
+    let person = member.as_ref().map(account_here).or_else(|| record.state.named(id.as_str()).cloned());
+    let Some(person) = person else {
         return Err(Problem::unprocessable("person_not_found", "/member: there is no such member").at("/member"));
     };
-    Ok(Actor { person: account_here(&member), by: (!is_own).then(|| by(caller)) })
+    Ok(Actor { person, by: (!is_own).then(|| by(caller)) })
 }
 
 async fn run(app: &App, caller: &Caller, id: &ApprovalId, who: Who, what: Act) -> Result<Response, Problem> {
@@ -195,7 +200,7 @@ async fn run(app: &App, caller: &Caller, id: &ApprovalId, who: Who, what: Act) -
             return Err(Problem::bad_field("invalid_request", "/node", "is required where `stage` is given"));
         }
     };
-    let actor = actor(app, caller, who.member).await?;
+    let actor = actor(app, caller, &record, who.member).await?;
     match act(app, record, &actor, &what, place).await? {
         ActOutcome::Done(record) => Ok(shown(&record)),
         ActOutcome::Refused(record, why) => Err(refused(&record, why)),
@@ -206,8 +211,11 @@ fn shown(record: &Record) -> Response {
     (StatusCode::OK, axum::Json(Document::from(record))).into_response()
 }
 
+fn unsuitable(detail: &str) -> Problem {
+    Problem::unprocessable("unsuitable_person", format!("/to: {detail}")).at("/to")
+}
+
 fn refused(record: &Record, why: Refused) -> Problem {
-    let unsuitable = |detail: &str| Problem::unprocessable("unsuitable_person", format!("/to: {detail}")).at("/to");
     let problem = match why {
         Refused::Ended => Problem::conflict("already_ended", "the approval has ended"),
         Refused::Elsewhere => {

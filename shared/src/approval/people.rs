@@ -28,6 +28,17 @@ impl Approval {
     }
 }
 
+impl Approval {
+    /// A member among those who are asked in stages that run here, as they were when they came to be asked.
+    #[must_use]
+    pub fn named(&self, member: &str) -> Option<&Person> {
+        let here = self.stages.iter().filter(|stage| stage.runs_here());
+        let mut people =
+            here.flat_map(|stage| stage.nodes.iter().flat_map(|node| &node.approvers).chain(&stage.people));
+        people.find(|person| person.member.as_deref() == Some(member))
+    }
+}
+
 impl Stage {
     /// Accounts of which it is not known whether they are a member's: those that the platform has told of. With `planned` those
     /// too whom the plan names by account.

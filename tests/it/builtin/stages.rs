@@ -97,3 +97,36 @@ async fn whoever_asks_need_not_be_a_member_and_a_connection_may_be_made() {
     let used = client.call("DELETE", &format!("/v1/connections/{connection}"), &Value::Null).await;
     assert_eq!(used.status, 409, "{}", used.text);
 }
+
+#[tokio::test]
+async fn who_is_switched_off_is_not_asked_and_who_was_deleted_is_acted_for() {
+    let office = Office::new(&["ann", "bob", "cai", "asker"]).await;
+    let client = &office.desk.client;
+    let change = async |who: &str, body: Value| {
+        let changed = client.call("PATCH", &format!("/v1/members/{}", office.id(who)), &body).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+    };
+    let flow = office.flow(&[office.node("N", &json!("any"), &["ann"])]).await;
+    let approval = office.submit(&flow, "asker").await;
+    for who in ["ann", "bob", "cai"] {
+        change(who, json!({"roles": ["dba"], "active": who == "bob"})).await;
+    }
+    let body = json!({"title": "T", "flow": flow, "applicant": {"member": office.id("asker")}});
+    let refused = client.call("POST", "/v1/approvals", &body).await;
+    assert_eq!((refused.status, refused.code()), (422, "person_not_found"), "{}", refused.text);
+    assert!(refused.text.contains("switched off"), "{}", refused.text);
+    let node = json!({"name": "N", "mode": "all", "approvers": [{"role": "dba"}]});
+    let asked = office.submit(&office.flow(&[node]).await, "asker").await;
+    let tasks = asked["stages"][0]["nodes"][0]["tasks"].as_array().unwrap();
+    assert_eq!(tasks.iter().map(|task| &task["assignee"]["name"]).collect::<Vec<_>>(), ["bob"]);
+    let handed = office.act(&asked, "bob", "transfer", json!({"to": {"member": office.id("cai")}})).await;
+    assert_eq!((handed.status, handed.code()), (422, "unsuitable_person"), "{}", handed.text);
+    // The flow names ann: it goes first.
+    assert_eq!(client.call("DELETE", &format!("/v1/flows/{flow}"), &Value::Null).await.status, 204);
+    let gone = client.call("DELETE", &format!("/v1/members/{}", office.id("ann")), &Value::Null).await;
+    assert_eq!(gone.status, 204, "{}", gone.text);
+    let done = office.decide(&approval, "ann", "approve").await;
+    assert_eq!((done.status, &done.json["status"]), (200, &json!("approved")), "{}", done.text);
+    let nobody = office.decide(&asked, "ann", "approve").await;
+    assert_eq!((nobody.status, nobody.code()), (422, "person_not_found"), "{}", nobody.text);
+}

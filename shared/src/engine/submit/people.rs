@@ -125,7 +125,7 @@ impl<'a> People<'a> {
                 named.add(approver, self.by_email(platform, email).await.map(by_account))?;
             }
             Approver::Role(role) => {
-                let members = self.with_role(role).await?;
+                let members = asked(platform, self.with_role(role).await?);
                 if members.is_empty() {
                     named.add(approver, Err(Missing::Nobody(self.nobody_has(role))))?;
                 }
@@ -133,6 +133,7 @@ impl<'a> People<'a> {
             }
             Approver::WorkspaceAdministrators => {
                 let (id, administrators) = self.administrators().await?;
+                let administrators = asked(platform, administrators);
                 if administrators.is_empty() {
                     let why = format!("workspace {id} has no administrators");
                     named.add(approver, Err(Missing::Nobody(why)))?;
@@ -284,12 +285,12 @@ impl<'a> People<'a> {
         };
         let member = people::member_reached(self.app, self.org, mobile, email).await?;
         let nobody = || Missing::Nobody(format!("no member has the {approver}, or several have"));
-        member.map(of_member).ok_or_else(nobody)
+        member.map_or_else(|| Err(nobody()), of_member)
     }
 
     async fn on_platform(&self, platform: &Platform, member: Member) -> Result<Candidate, Missing> {
         if platform.provider.asks_members() {
-            return Ok(of_member(member));
+            return of_member(member);
         }
         let account = match member.accounts.get(&platform.connection.id) {
             Some(account) => account.clone(),
@@ -369,9 +370,18 @@ fn reached(member: &Member) -> Contact {
     Contact { name: Some(member.name.clone()), mobile, email: member.email.clone() }
 }
 
-/// A member where members are asked: their id is their account.
-fn of_member(member: Member) -> Candidate {
-    Candidate { person: people::person(&member, member.id.to_string()), member: Some(member) }
+/// A member where members are asked: their id is their account. Who is switched off cannot decide.
+fn of_member(member: Member) -> Result<Candidate, Missing> {
+    if !member.active {
+        return Err(Missing::Nobody(format!("member \"{}\" ({}) is switched off", member.name, member.id)));
+    }
+    Ok(Candidate { person: people::person(&member, member.id.to_string()), member: Some(member) })
+}
+
+/// Those of several members who can be asked on the platform: where members are asked, those who are not switched off.
+fn asked(platform: &Platform, mut members: Vec<Member>) -> Vec<Member> {
+    members.retain(|member| member.active || !platform.provider.asks_members());
+    members
 }
 
 fn by_account(account: String) -> Candidate {
