@@ -13,7 +13,7 @@ use super::desk::Kept;
 use super::files::Filed as _;
 use super::host::{self, Host};
 use super::lang::{Lang, Reader};
-use super::page::{avatar, shell};
+use super::page::{avatar, name_of, shell};
 use super::people::Account;
 use super::sheet::{self, Abilities, Badge, Sheet};
 use super::text::beijing;
@@ -106,7 +106,7 @@ pub(crate) async fn page<P: Platform>(
     let people = P::people();
     let asked = people.iter().find(|(_, account)| *account == shown.user);
     let Some(user) = asked.or_else(|| busiest::<P>(&people, &all)).or(people.first()).cloned() else {
-        return shell(&reader, P::LABEL, &base, &html! { main {} });
+        return shell(&reader, name_of(reader.lang, &base), &base, &html! { main {} });
     };
     let (list, tab, ..) = TABS.iter().find(|tab| tab.1 == shown.tab).unwrap_or(&TABS[0]);
     let view = View::<P> { lang, base, people, user, all, tab, list: *list };
@@ -122,7 +122,7 @@ pub(crate) async fn page<P: Platform>(
             div.boxes { (console(lang, &view.base, &platform)) (boxes::faults(lang, &view.base, &faults, P::PERMISSION)) }
         }
     };
-    shell(&reader, P::LABEL, &view.base, &body)
+    shell(&reader, name_of(reader.lang, &view.base), &view.base, &body)
 }
 
 fn console<P: Platform>(lang: Lang, base: &str, platform: &Host<P>) -> Markup {

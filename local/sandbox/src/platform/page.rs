@@ -7,7 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use maud::{DOCTYPE, Markup, html};
 
-use super::lang::Reader;
+use super::lang::{Lang, Reader};
 
 /// What browsers may load and run on a page of the sandbox: its own files and nothing inline.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
@@ -23,6 +23,11 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("/sandbox/wecom", "WeCom", "企业微信"),
     ("/sandbox/receiver", "Receiver", "接收端"),
 ];
+
+/// What the page at a path is called.
+pub(crate) fn name_of(lang: Lang, path: &str) -> &'static str {
+    PAGES.iter().find(|(known, ..)| *known == path).map_or("", |(_, name, chinese)| lang.of(name, chinese))
+}
 
 /// A whole page. `active` is the path of the navigation's entry.
 pub(crate) fn shell(reader: &Reader, title: &str, active: &str, body: &Markup) -> Response {

@@ -21,7 +21,7 @@ use super::control::account;
 use super::host::{Host, base};
 use super::http::{Body, Refused, SameSite};
 use super::lang::Reader;
-use super::page::{avatar, shell};
+use super::page::{avatar, name_of, shell};
 use super::text::random_name;
 
 /// How long a code is good, in milliseconds. Documented for each platform.
@@ -206,13 +206,13 @@ async fn page<P: Platform>(
     let lang = reader.lang;
     let body = html! {
         main {
-            h1 { (lang.say("Sign in")) " · " (P::LABEL) }
+            h1 { (lang.say("Sign in")) " · " (name_of(lang, &base::<P>())) }
             @match &asked {
                 Err(why) => p { (why) },
                 Ok(_) => {
                     p.soft { (lang.say("Who are you? On the platform one would scan a QR code, or be known already.")) }
                     @for (person, account) in P::people() {
-                        form method="post" action={ (base::<P>()) "/_/sign-in/choose" } {
+                        form.choose method="post" action={ (base::<P>()) "/_/sign-in/choose" } {
                             input type="hidden" name="user" value=(account);
                             input type="hidden" name="url" value=(url);
                             button { (avatar(person.name)) " " (person.name) " · " (person.job_title) }
