@@ -137,6 +137,8 @@ mod tests {
         assert_eq!(open(&approval), [(0, "b".into(), 1)], "only the platform's word passes a node");
         tell(&mut approval, "3", "c", 1, Some((TaskOutcome::Approved, 8, None)));
         assert_eq!(open(&approval), [(1, "d".into(), 7)]);
+        let nodes = |approval: &Approval| approval.done_tasks().into_iter().map(|task| task.node).collect::<Vec<_>>();
+        assert_eq!(nodes(&approval), [Some(0), Some(0), Some(1)]);
         approval.apply(0, Event::RolledBack(Rollback::new(0, AT + 20)));
         assert_eq!(open(&approval), [(0, "a".into(), 20), (0, "b".into(), 20)]);
         approval.apply(0, Event::Finished { outcome: Outcome::Withdrawn, at: AT + 30 });

@@ -138,7 +138,9 @@ fn a_task_that_is_handed_on_is_the_others_alone() {
     assert_eq!(act(&mut approval, "x", to("a"), 4), Err(Refused::Circle));
     assert_eq!(act(&mut approval, "x", to("y"), 5), Ok(true));
     assert_eq!(act(&mut approval, "y", to("a"), 6), Err(Refused::Circle), "a longer one too");
-    assert_eq!(act(&mut approval, "b", to("a"), 6), Err(Refused::AskedAlready), "a has had a say here");
+    for who in ["a", "x"] {
+        assert_eq!(act(&mut approval, "b", to(who), 6), Err(Refused::AskedAlready), "{who} has had a say here");
+    }
     assert_eq!(approve(&mut approval, &["y", "b"]), Status::Approved);
     let view = approval.view();
     let tasks: Vec<_> =
@@ -235,6 +237,29 @@ fn what_is_sent_back_is_asked_again_from_there() {
         assert_eq!(act(&mut approval, who, decide(true), 12), Ok(true), "{who}");
     }
     assert_eq!(approval.status(), Status::Approved);
+}
+
+#[test]
+fn a_clock_that_is_behind_makes_a_return_void_nothing_less_and_one_that_is_ahead_is_kept() {
+    let mut approval = running(&[(Mode::Any, &["a"]), (Mode::Any, &["b"])]);
+    approve(&mut approval, &["a"]);
+    assert_eq!(act(&mut approval, "b", Act::Return { node: 0, remark: None }, 3), Ok(true));
+    assert_eq!(turns(&approval), [(0, "a".into())], "though the clock says that it was before the decision");
+    assert_eq!(act(&mut approval, "a", decide(true), 500), Ok(true));
+    assert_eq!(act(&mut approval, "b", decide(true), 600), Ok(true));
+    assert_eq!(approval.decided_at(), Some(AT + 600));
+    let decided = &approval.view().stages[0].nodes[0].tasks;
+    assert_eq!(decided.iter().map(|task| task.decided_at).collect::<Vec<_>>(), [Some(AT + 500)]);
+}
+
+#[test]
+fn those_whom_the_plan_names_count_too() {
+    let names: Vec<String> = (0..MAX_SEATS).map(|n| format!("p{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut approval = running(&[(Mode::All, &names)]);
+    assert_eq!(act(&mut approval, "p0", add("more", Position::After), 1), Err(Refused::TooMany));
+    let mut approval = running(&[(Mode::All, &names[1..])]);
+    assert_eq!(act(&mut approval, "p1", add("more", Position::After), 1), Ok(true));
 }
 
 #[test]
