@@ -19,7 +19,7 @@ use serde_json::json;
 const MAX_REMARK: usize = 1_000;
 
 /// Who acts, and where.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Who {
     member: Option<MemberId>,
     stage: Option<usize>,
@@ -130,7 +130,7 @@ pub(crate) async fn revoke(
 ) -> Result<Response, Problem> {
     check_remark("/reason", body.reason.as_deref())?;
     super::find(&app, &caller, &id).await?;
-    match revoke_approved(&app, &id, &by(&caller), body.reason.as_ref()).await? {
+    match revoke_approved(&app, &id, &super::by(&caller), body.reason.as_ref()).await? {
         (record, true) => Ok(shown(&record)),
         (record, false) => {
             let detail = "only what was approved can be revoked; what is open is withdrawn";
@@ -167,11 +167,6 @@ fn account_here(member: &Member) -> Person {
     people::person(member, member.id.to_string())
 }
 
-/// Who is told of in the history: a member as the member, a key by its id.
-fn by(caller: &Caller) -> Person {
-    Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), account: None }
-}
-
 /// Whoever acts: the member who has signed in, or the one in whose name an administrator acts. That may be one who was deleted and is
 /// asked still.
 async fn actor(app: &App, caller: &Caller, record: &Record, named: Option<MemberId>) -> Result<Actor, Problem> {
@@ -183,12 +178,12 @@ async fn actor(app: &App, caller: &Caller, record: &Record, named: Option<Member
     if !is_own {
         caller.require(Role::Admin)?;
     }
-    let member = people::one_member(app, &caller.org, &Approver::Member(id.clone())).await?;
+    let member = people::member(app, &caller.org, id).await?;
     let person = member.as_ref().map(account_here).or_else(|| record.state.named(id.as_str()).cloned());
     let Some(person) = person else {
         return Err(Problem::unprocessable("person_not_found", "/member: there is no such member").at("/member"));
     };
-    Ok(Actor { person, by: (!is_own).then(|| by(caller)) })
+    Ok(Actor { person, by: (!is_own).then(|| super::by(caller)) })
 }
 
 async fn run(app: &App, caller: &Caller, id: &ApprovalId, who: Who, what: Act) -> Result<Response, Problem> {

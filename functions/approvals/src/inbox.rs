@@ -2,14 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use countersign::approval::TaskOutcome;
 use countersign::delivery::rfc3339;
 use countersign::engine::inbox::{Entry, Inbox, inbox};
 use countersign::engine::{App, people};
 use countersign::http::extract::limit;
 use countersign::http::{Problem, Query, SignedIn};
 use countersign::ids::MemberId;
-use countersign::resources::{Approver, Role};
+use countersign::resources::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -54,7 +53,7 @@ pub(crate) async fn list(
     if own.as_ref() != Some(&member) {
         caller.require(Role::Admin)?;
     }
-    let member = people::one_member(&app, &caller.org, &Approver::Member(member)).await?;
+    let member = people::member(&app, &caller.org, &member).await?;
     let member = member.ok_or_else(Problem::not_found)?;
     let list = match filter.status {
         Wanted::Open => Inbox::Open,
@@ -88,17 +87,8 @@ fn view(entry: &Entry) -> Value {
         "can": can,
     });
     if let Some(done) = &entry.done {
-        item["decision"] = json!(word(done.outcome));
+        item["decision"] = json!(done.outcome);
         item["decided_at"] = json!(rfc3339(done.at));
     }
     item
-}
-
-fn word(outcome: TaskOutcome) -> &'static str {
-    match outcome {
-        TaskOutcome::Approved => "approved",
-        TaskOutcome::Rejected => "rejected",
-        TaskOutcome::Transferred => "transferred",
-        TaskOutcome::Skipped => "skipped",
-    }
 }

@@ -10,12 +10,13 @@ mod withdraw;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use countersign::approval::Person;
 use countersign::delivery::{Document, rfc3339};
 use countersign::engine::App;
 use countersign::engine::people;
 use countersign::http::{Caller, Id, Problem, SignedIn, ok_router};
 use countersign::ids::ApprovalId;
-use countersign::resources::{Approver, Role};
+use countersign::resources::Role;
 use countersign::store::approvals::Record;
 use countersign::store::requests::Request;
 use serde::Serialize;
@@ -120,10 +121,15 @@ async fn find(app: &App, caller: &Caller, id: &ApprovalId) -> Result<Record, Pro
     if sees { Ok(record) } else { Err(Problem::not_found()) }
 }
 
+/// Whoever calls, as the history tells of them: a member as the member, a key by its id.
+fn by(caller: &Caller) -> Person {
+    Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), account: None }
+}
+
 /// Whether the member who calls asks for the approval, or is or was asked to decide.
 async fn has_part(app: &App, caller: &Caller, record: &Record) -> Result<bool, Problem> {
     let Some(id) = caller.member() else { return Ok(false) };
-    let member = people::one_member(app, &caller.org, &Approver::Member(id.clone())).await?;
+    let member = people::member(app, &caller.org, id).await?;
     let account = |connection: &str| {
         let accounts = member.iter().flat_map(|member| &member.accounts);
         accounts.into_iter().find(|(own, _)| own.as_str() == connection).map(|(_, account)| account.clone())

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use countersign::approval::Person;
 use countersign::delivery::Document;
 use countersign::engine::App;
 use countersign::engine::failure;
@@ -42,9 +41,7 @@ pub(crate) async fn withdraw(
     if !is_own {
         caller.require(Role::Submitter)?;
     }
-    let by =
-        Person { member: caller.member().map(ToString::to_string), name: Some(caller.told()), ..Person::default() };
-    let outcome = withdraw_on_platform(&app, &id, by, body.reason, body.force).await;
+    let outcome = withdraw_on_platform(&app, &id, super::by(&caller), body.reason, body.force).await;
     app.flush_usage().await;
     answer(outcome?)
 }

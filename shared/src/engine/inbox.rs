@@ -38,8 +38,9 @@ pub fn rows(record: &Record) -> BTreeSet<InboxRow> {
     open.chain(done).collect()
 }
 
-/// Brings the lists up to a change, of which `old` is what was before, where there was anything that can be read. A change that is handed in again, even after a later one, does no harm: a row of a later version stays,
-/// and one that is too many is not borne out by its approval.
+/// Brings the lists up to a change, of which `old` is what was before, where there was anything that can be read. A change that is
+/// handed in again, even after a later one, does no harm: a row of a later version stays, and one that is too many is not borne out
+/// by its approval.
 ///
 /// # Errors
 /// The table's own: the change should be handed in again.

@@ -89,7 +89,17 @@ pub async fn member_reached(
     if let (None, Some(email)) = (&id, email) {
         id = app.store.member_by_email(org, email).await?;
     }
-    let Some(id) = id else { return Ok(None) };
+    match id {
+        Some(id) => member(app, org, &id).await,
+        None => Ok(None),
+    }
+}
+
+/// The member of this id, if the organisation has one.
+///
+/// # Errors
+/// The table's own.
+pub async fn member(app: &App, org: &OrgId, id: &MemberId) -> Result<Option<Member>, Error> {
     match app.store.get::<Member>(org, id.as_str()).await {
         Ok(found) => Ok(Some(found.value)),
         Err(Error::NotFound) => Ok(None),
@@ -152,11 +162,7 @@ pub fn person(member: &Member, account: String) -> Person {
 /// The table's own.
 pub async fn one_member(app: &App, org: &OrgId, approver: &Approver) -> Result<Option<Member>, Error> {
     match approver {
-        Approver::Member(id) => match app.store.get::<Member>(org, id.as_str()).await {
-            Ok(found) => Ok(Some(found.value)),
-            Err(Error::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        },
+        Approver::Member(id) => member(app, org, id).await,
         Approver::Mobile(mobile) => member_reached(app, org, Some(mobile), None).await,
         Approver::Email(email) => member_reached(app, org, None, Some(email)).await,
         _ => Ok(None),

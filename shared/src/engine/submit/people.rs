@@ -33,11 +33,8 @@ impl<'a> People<'a> {
     }
 
     async fn member(&self, id: &MemberId) -> Result<Member, Missing> {
-        match self.app.store.get::<Member>(self.org, id.as_str()).await {
-            Ok(stored) => Ok(stored.value),
-            Err(store::Error::NotFound) => Err(Missing::Nobody(format!("there is no member {id}"))),
-            Err(error) => Err(error.into()),
-        }
+        let found = people::member(self.app, self.org, id).await?;
+        found.ok_or_else(|| Missing::Nobody(format!("there is no member {id}")))
     }
 
     /// Who asks, as the state keeps it, and how they can be reached. The account is that of no platform yet, but for one
